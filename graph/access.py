@@ -1,0 +1,46 @@
+"""Who asks: level, scopes and limits of a viewer.
+
+Floor 0. A level is physical: each has its own snapshot and store that hold nothing above it.
+Until partner or restricted graphs exist there is one level, public, and one anonymous viewer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from graph.settings import Settings
+
+
+class Level(IntEnum):
+    """Visibility of a named graph, and what a viewer sees: this level and those below."""
+
+    PUBLIC = 0
+    PARTNER = 1
+    RESTRICTED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The one who asks.
+
+    `name` is `anonymous` or the token's name; `nodes_max` is how many nodes one GraphQL
+    operation may produce; `query_deadline_s` is the wall time of one SPARQL query in seconds.
+    """
+
+    name: str
+    level: Level
+    scopes: frozenset[str]
+    nodes_max: int
+    query_deadline_s: float
+
+
+def anonymous(settings: Settings) -> Viewer:
+    """Return the viewer without a token: public level, no scope, the public limits."""
+    return Viewer(
+        name="anonymous",
+        level=Level.PUBLIC,
+        scopes=frozenset(),
+        nodes_max=settings.graphql_nodes,
+        query_deadline_s=settings.sparql_deadline_s,
+    )

@@ -1,0 +1,1 @@
+"""Networks taken from a snapshot, measures on them and reports (floor 3)."""

@@ -1,0 +1,1 @@
+"""The one way to a commit: formats, validation, provenance, the gate (floor 2)."""

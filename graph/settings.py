@@ -1,0 +1,132 @@
+"""Every setting with name, default, unit and help; read from `RHIZOME_...` variables.
+
+Floor 0. One frozen dataclass is the whole table: the command line, the limits and the generated
+page `docs/settings.md` are read from its fields.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from graph.errors import SettingError
+
+PREFIX = "RHIZOME_"
+
+
+def _setting(default: Any, unit: str, text: str) -> Any:
+    return field(default=default, metadata={"unit": unit, "help": text})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be set, each field also as the variable `RHIZOME_` and its name in capitals."""
+
+    store: Path = _setting(Path("var/store"), "folder", "where log and derived stores live")
+    host: str = _setting("127.0.0.1", "address", "address to listen on")
+    port: int = _setting(8000, "port", "port to listen on")
+    base_url: str = _setting("", "URL", "public address, for links; empty: the request's own")
+    languages: str = _setting("en,fr", "tags", "fallback chain of languages, first preferred")
+    log_level: str = _setting("info", "level", "debug, info, warning or error")
+    trusted_proxies: str = _setting("", "addresses", "proxies whose X-Forwarded-For is believed")
+
+    graphql_body_bytes: int = _setting(256 * 1024, "bytes", "largest GraphQL request")
+    sparql_body_bytes: int = _setting(64 * 1024, "bytes", "largest SPARQL request")
+    upload_bytes: int = _setting(20 * 1024 * 1024, "bytes", "largest upload as sent")
+    upload_inflated_bytes: int = _setting(100 * 1024 * 1024, "bytes", "largest upload unpacked")
+    upload_ratio: int = _setting(100, "times", "largest ratio of unpacked to sent size")
+    header_bytes: int = _setting(32 * 1024, "bytes", "largest request head")
+    header_deadline_s: float = _setting(10.0, "seconds", "time to send a request head")
+    connections: int = _setting(512, "connections", "open connections in all")
+    connections_per_address: int = _setting(32, "connections", "open connections of an address")
+
+    sparql_deadline_s: float = _setting(5.0, "seconds", "wall time of a public SPARQL query")
+    sparql_token_deadline_s: float = _setting(30.0, "seconds", "the same with a token")
+    sparql_admin_deadline_s: float = _setting(120.0, "seconds", "the same for admins")
+    sparql_fast_s: float = _setting(0.3, "seconds", "time in the fast lane before the slow one")
+    sparql_memory_mb: int = _setting(512, "MB", "memory of a query above the worker's base")
+    sparql_nesting: int = _setting(64, "levels", "nested brackets in a SPARQL text")
+    sparql_patterns: int = _setting(40, "patterns", "triple patterns in one group")
+    sparql_operators: int = _setting(500, "operators", "operators in a SPARQL text")
+    sparql_values: int = _setting(10_000, "terms", "terms in VALUES")
+    sparql_rows: int = _setting(10_000, "rows", "solutions or triples answered by one query")
+    sparql_fast_workers: int = _setting(2, "processes", "workers of the fast lane")
+    sparql_slow_workers: int = _setting(1, "processes", "workers of the slow lane")
+    sparql_queue: int = _setting(32, "queries", "queries that may wait for a worker")
+    sparql_queue_s: float = _setting(2.0, "seconds", "how long a query may wait for a worker")
+    parse_deadline_s: float = _setting(60.0, "seconds", "wall time of parsing one file")
+    parse_memory_mb: int = _setting(2048, "MB", "memory of parsing one file")
+    nested_nodes: int = _setting(1_000, "levels", "nested nodes or lists in an RDF file")
+
+    graphql_depth: int = _setting(10, "levels", "nested entities in one operation")
+    graphql_aliases: int = _setting(30, "aliases", "aliases in one document")
+    graphql_tokens: int = _setting(2_000, "tokens", "tokens in one document")
+    graphql_root_fields: int = _setting(20, "fields", "root fields of one operation")
+    graphql_directives: int = _setting(50, "directives", "directives in one document")
+    graphql_cost: int = _setting(1_000_000, "nodes", "estimated cost of one operation")
+    graphql_nodes: int = _setting(20_000, "nodes", "nodes that one operation may produce")
+    graphql_token_nodes: int = _setting(100_000, "nodes", "the same with a token")
+    graphql_inline_cost: int = _setting(2_000, "nodes", "cost above which a thread executes")
+    graphql_plans: int = _setting(1_000, "plans", "compiled operations kept")
+    page_size: int = _setting(50, "items", "page size when none is asked")
+    page_size_max: int = _setting(500, "items", "largest page size")
+
+    rate_api: int = _setting(120, "requests a minute", "API requests of an address; 0: no limit")
+    rate_pages: int = _setting(1_200, "requests a minute", "pages and assets; 0: no limit")
+    rate_query_s: float = _setting(20.0, "seconds a minute", "query time; 0: no limit")
+
+    literal_bytes: int = _setting(64 * 1024, "bytes", "longest literal")
+    iri_bytes: int = _setting(2 * 1024, "bytes", "longest IRI")
+    number_digits: int = _setting(64, "characters", "longest number")
+    revision_wait_s: float = _setting(2.0, "seconds", "wait for Rhizome-Min-Revision")
+    checkpoint_s: float = _setting(0.03, "seconds", "commits gathered into one checkpoint")
+    stop_s: float = _setting(10.0, "seconds", "time for open requests at SIGTERM")
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, **overrides: Any
+    ) -> Settings:
+        """Return the settings of the environment; `overrides` (not None) win.
+
+        Raises
+        ------
+        SettingError
+            A variable holds a value of the wrong kind, or no setting has its name.
+        """
+        given = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        by_variable = {variable_name(f.name): f for f in fields(cls)}
+        for variable, text in given.items():
+            if not variable.startswith(PREFIX) or variable.startswith(f"{PREFIX}TEST_"):
+                continue
+            if variable not in by_variable:
+                raise SettingError(variable, text, f"a setting; known: {', '.join(by_variable)}")
+            values[by_variable[variable].name] = _read(variable, text, by_variable[variable])
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        return cls(**values)
+
+    @property
+    def language_chain(self) -> tuple[str, ...]:
+        """The languages in order of preference."""
+        return tuple(tag.strip().lower() for tag in self.languages.split(",") if tag.strip())
+
+
+def variable_name(setting: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + setting.upper()
+
+
+def _read(variable: str, text: str, setting: Any) -> Any:
+    """Return the text as the kind of the setting's default."""
+    assert setting.default is not MISSING
+    kind = type(setting.default)
+    try:
+        value = kind(text)
+    except ValueError:
+        raise SettingError(variable, text, f"a {kind.__name__}") from None
+    if kind in (int, float) and not 0 <= value < float("inf"):
+        raise SettingError(variable, text, "a number of at least 0")
+    return value

@@ -1,0 +1,1 @@
+"""GraphQL derived from the model: types, selection, plan, execution (floor 4)."""

@@ -1,0 +1,1 @@
+"""HTTP: one module per family of routes, pages, problems, negotiation (floor 5)."""
