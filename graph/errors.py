@@ -36,9 +36,7 @@ class RhizomeError(Exception):
 
     def details(self) -> dict[str, object]:
         """Return the typed fields by name, without those that are unset."""
-        return {
-            f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None
-        }
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
 
 def leaves(root: type[RhizomeError] = RhizomeError) -> Iterator[type[RhizomeError]]:

@@ -31,11 +31,20 @@ _BAD_IN_IRI = re.compile(r'[\x00-\x20<>"{}|^`\\]')
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _LANG = re.compile(r"^[a-z]{1,8}(-[a-z0-9]{1,8})*$")
 _LITERAL = re.compile(
-    r'^"((?:[^"\\\n\r]|\\.)*)"(?:@([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)|\^\^<([^<>"{}|^`\\\x00-\x20]+)>)?$',
+    r'^"([^"\\\n\r]*(?:\\.[^"\\\n\r]*)*)"(?:@([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)|\^\^<([^<>"{}|^`\\\x00-\x20]+)>)?$',
     re.DOTALL,
 )
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r"}
-_TO_ESCAPE = re.compile(r'["\\\n\r]')
+# The escapes of canonical N-Triples (RDF 1.2), which are those that Oxigraph writes.
+_ESCAPES = {chr(code): f"\\u{code:04X}" for code in (*range(0x20), 0x7F)} | {
+    "\b": "\\b",
+    "\t": "\\t",
+    "\n": "\\n",
+    "\f": "\\f",
+    "\r": "\\r",
+    '"': '\\"',
+    "\\": "\\\\",
+}
+_TO_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f]')
 _UNESCAPES = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 
@@ -66,7 +75,7 @@ def is_iri(text: str) -> bool:
 
 
 def write_literal(value: str, datatype: str | None = None, language: str | None = None) -> str:
-    """Return the N-Triples text of a literal; `datatype` None means xsd:string.
+    r"""Return the N-Triples text of a literal; `datatype` None means xsd:string.
 
     Raises
     ------
@@ -76,7 +85,7 @@ def write_literal(value: str, datatype: str | None = None, language: str | None 
     Examples
     --------
     >>> write_literal('say "yes"', language="en")
-    '"say \\\\"yes\\\\""@en'
+    '"say \\"yes\\""@en'
     """
     if any(0xD800 <= ord(c) <= 0xDFFF for c in value) if not value.isascii() else False:
         raise BadValueError(name="literal", given=repr(value[:40]), expected="Unicode text")
