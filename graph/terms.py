@@ -35,7 +35,7 @@ _LITERAL = re.compile(
     re.DOTALL,
 )
 # The escapes of canonical N-Triples (RDF 1.2), which are those that Oxigraph writes.
-_ESCAPES = {chr(code): f"\\u{code:04X}" for code in (*range(0x20), 0x7F)} | {
+_ESCAPES = {chr(code): f"\\u{code:04X}" for code in (*range(0x20), 0x7F, 0xFFFE, 0xFFFF)} | {
     "\b": "\\b",
     "\t": "\\t",
     "\n": "\\n",
@@ -44,7 +44,7 @@ _ESCAPES = {chr(code): f"\\u{code:04X}" for code in (*range(0x20), 0x7F)} | {
     '"': '\\"',
     "\\": "\\\\",
 }
-_TO_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f]')
+_TO_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f\ufffe\uffff]')
 _UNESCAPES = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 
