@@ -1,0 +1,255 @@
+"""The log: the append-only sequence of commits, the truth that everything else is derived from.
+
+Floor 1. A folder with `headers` (one chained record a commit) and `graphs/` (one payload file a
+named graph). Payloads are written and synced first, the records last; the sync of the records is
+the acknowledgement. Nothing here validates, or knows of snapshots and stores.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from graph.errors import StoreCorruptError, StoreError, StoreFullError, StoreUnavailableError
+from graph.store.commit import NO_HASH, Commit
+from graph.store.patch import Part, write_all
+from graph.store.payloads import Payloads, PayloadWriter, sync_folder
+from graph.store.record import Header, Record, RecordError, head_of, read_records, write_record
+from graph.terms import Quad
+
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Log:
+    """The log in one folder, open for one writer and any number of reading threads.
+
+    `revision`, `head` (digest of the last record), `time`, `dataset_hash` and `quad_count`
+    describe the last commit; 0, 64 zeros, "", 0 and 0 before the first. `torn` names the files
+    in which a stopped write left something behind, which the next append cuts away.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.revision = 0
+        self.head = NO_HASH
+        self.time = ""
+        self.dataset_hash = 0
+        self.quad_count = 0
+        self.torn: tuple[Path, ...] = ()
+        self._path = folder / "headers"
+        self._payloads = Payloads(folder / "graphs")
+        self._starts = array("Q")  # first byte of each record
+        self._end = 0  # byte after the last acknowledged record
+        self._refusal: str | None = None  # why nothing can be appended any more
+        self._writing = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path) -> Log:
+        """Return the log in `folder` (made when absent), every record and payload verified.
+
+        A last record or payload that a stopped write left unfinished does not count; it is cut
+        away by the next append, so that opening alone changes nothing: whoever finds a derived
+        store ahead of the log can still look at the whole.
+
+        Raises
+        ------
+        StoreCorruptError
+            A whole record or payload is not what was written, one is missing, or the chain is
+            broken; the message names file, record and byte.
+        StoreUnavailableError
+            The folder cannot be read or made.
+        """
+        log = cls(folder)
+        try:
+            log._prepare()
+            parts: dict[str, list[tuple[int, Part]]] = {}
+            with log._path.open("rb") as file, log._damage_named():
+                for record in read_records(file):
+                    log._step(record)
+                    for part in record.header.parts:
+                        parts.setdefault(part.graph, []).append((record.header.revision, part))
+            for graph, expected in parts.items():
+                log._payloads.verify(graph, expected)
+            log._find_torn()
+        except OSError as error:
+            raise StoreUnavailableError(f"the log in {folder} cannot be read: {error}") from error
+        return log
+
+    def append(self, commits: Sequence[Commit]) -> tuple[Commit, ...]:
+        """Record commits and return them with `previous` filled in; on return they are durable.
+
+        Several commits share one sync of each file.
+
+        Raises
+        ------
+        StoreFullError
+            No room; the log is as before.
+        StoreUnavailableError
+            The disk failed; the log is as before and refuses more until it is opened anew.
+        ValueError
+            The commits do not follow the last one: a bug of the caller.
+        """
+        with self._writing:
+            if self._refusal:
+                raise StoreUnavailableError(self._refusal)
+            writer = PayloadWriter(self._payloads)
+            try:
+                self._cut_torn()
+                records, lines = self._write_payloads(writer, commits)
+                writer.sync()
+                self._write_headers(lines)
+            except OSError as error:
+                self._undo(writer, error)
+                raise self._translate(error) from error
+            except BaseException:
+                self._undo(writer)
+                raise
+            writer.keep()
+            for record in records:
+                self._step(record)
+        previous = [record.header.previous for record in records]
+        return tuple(replace(c, previous=p) for c, p in zip(commits, previous, strict=True))
+
+    def headers(self, since: int = 0) -> Iterator[Header]:
+        """Yield the headers of the commits after revision `since`, up to the one now."""
+        last = self.revision
+        if since >= last:
+            return
+        with self._path.open("rb") as file, self._damage_named():
+            for record in read_records(file, self._starts[since], since + 1, previous=None):
+                yield record.header
+                if record.header.revision >= last:
+                    return
+
+    def quads(self, header: Header) -> Iterator[tuple[bool, Quad]]:
+        """Yield the change of one commit, graph by graph: whether a quad is added, and the quad.
+
+        Memory stays bounded however large the commit is.
+
+        Raises
+        ------
+        StoreCorruptError
+            A payload is not what was written.
+        """
+        for part in header.parts:
+            yield from self._payloads.read(header.revision, part)
+
+    def commits(self, since: int = 0) -> Iterator[Commit]:
+        """Yield the commits after revision `since`, each held in memory whole."""
+        for header in self.headers(since):
+            yield self.read(header)
+
+    def read(self, header: Header) -> Commit:
+        """Return the commit of a header, with its quads."""
+        added: list[Quad] = []
+        removed: list[Quad] = []
+        for adds, quad in self.quads(header):
+            (added if adds else removed).append(quad)
+        return Commit(
+            revision=header.revision,
+            previous=header.previous,
+            time=header.time,
+            agent=header.agent,
+            activity=header.activity,
+            message=header.message,
+            source=header.source,
+            ontology=header.ontology,
+            added=tuple(added),
+            removed=tuple(removed),
+            warnings=header.warnings,
+            dataset_hash=header.dataset_hash,
+            quad_count=header.quad_count,
+        )
+
+    def close(self) -> None:
+        """Refuse appends from now on; what was acknowledged is on the disk already."""
+        with self._writing:
+            self._refusal = "the log is closed"
+
+    def _prepare(self) -> None:
+        """Make the folder and an empty header file, unless payloads say that one is lost."""
+        graphs = self._payloads.folder
+        graphs.mkdir(parents=True, exist_ok=True)
+        if self._path.exists():
+            return
+        if any(graphs.iterdir()):
+            raise StoreCorruptError(str(self._path), "is missing, but payloads are there")
+        self._path.touch()
+        for folder in (graphs, self.folder, self.folder.parent):
+            sync_folder(folder)
+
+    def _step(self, record: Record) -> None:
+        """Take a record as the last one; the revision last, since readers look at it."""
+        header = record.header
+        self._starts.append(record.start)
+        self._end, self.head, self.time = record.end, record.digest, header.time
+        self.dataset_hash, self.quad_count = header.dataset_hash, header.quad_count
+        self.revision = header.revision
+
+    def _find_torn(self) -> None:
+        headers = [self._path] if self._path.stat().st_size != self._end else []
+        self.torn = (*headers, *self._payloads.torn())
+
+    def _cut_torn(self) -> None:
+        if self.torn:
+            self._payloads.cut()
+            os.truncate(self._path, self._end)
+            self.torn = ()
+
+    def _write_payloads(
+        self, writer: PayloadWriter, commits: Sequence[Commit]
+    ) -> tuple[list[Record], bytes]:
+        """Write the payloads of commits; return their records and the lines to write."""
+        records: list[Record] = []
+        lines = bytearray()
+        revision, time, previous = self.revision, self.time, self.head
+        for commit in commits:
+            if commit.revision != revision + 1 or commit.time <= time:
+                raise ValueError(f"commit {commit.revision} of {commit.time} does not follow")
+            header = head_of(commit, previous, writer.write(commit))
+            line, digest = write_record(header)
+            start = self._end + len(lines)
+            lines += line
+            records.append(Record(header, digest, start, start + len(line)))
+            revision, time, previous = commit.revision, commit.time, digest
+        return records, bytes(lines)
+
+    def _write_headers(self, lines: bytes) -> None:
+        file = os.open(self._path, os.O_WRONLY)
+        try:
+            write_all(file, lines, self._end)
+            os.fdatasync(file)
+        finally:
+            os.close(file)
+
+    def _undo(self, writer: PayloadWriter, error: OSError | None = None) -> None:
+        """Cut the files back to what is acknowledged; a log that cannot refuses from then on."""
+        try:
+            writer.undo()
+            if self._path.stat().st_size > self._end:
+                os.truncate(self._path, self._end)
+                self._write_headers(b"")  # syncs the cut
+        except OSError as second:
+            self._refusal = f"a write to {self.folder} failed and was not undone: {second}"
+        if error is not None and error.errno not in _FULL:
+            # What a failed sync leaves in the page cache is unknown: only a new start can tell.
+            self._refusal = f"the disk of {self.folder} failed ({error}): restart to go on"
+
+    def _translate(self, error: OSError) -> StoreError:
+        if error.errno in _FULL:
+            return StoreFullError(str(self.folder))
+        return StoreUnavailableError(f"the log in {self.folder} cannot be written: {error}")
+
+    @contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        try:
+            yield
+        except RecordError as error:
+            raise StoreCorruptError(str(self._path), str(error)) from error

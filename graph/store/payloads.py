@@ -1,0 +1,168 @@
+"""The log's folder of payload files: one a named graph, appended to, verified, cut back.
+
+Floor 1. Knows where each file's acknowledged bytes end; what lies behind is what a write that
+stopped has left. Records and their chain are the log's matter.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Final
+
+from graph.errors import StoreCorruptError
+from graph.store.commit import Commit
+from graph.store.patch import (
+    Part,
+    PayloadError,
+    payload_name,
+    read_payload,
+    verify_payload,
+    write_payload,
+)
+from graph.terms import Quad
+
+_OPEN_FILES: Final = 128
+_graph_of = itemgetter(3)
+
+
+class Payloads:
+    """The payload files in `folder`; `ends` is the byte after the last acknowledged, by graph."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ends: dict[str, int] = {}
+
+    def path(self, graph: str) -> Path:
+        """Return the payload file of a graph."""
+        return self.folder / payload_name(graph)
+
+    def verify(self, graph: str, expected: Sequence[tuple[int, Part]]) -> None:
+        """Check the payloads of a graph, given with their revisions, and take them as its content.
+
+        Raises
+        ------
+        StoreCorruptError
+            One is not what was written, or they do not follow each other.
+        """
+        place, current = 0, expected[0]
+        try:
+            with self.path(graph).open("rb", buffering=0) as file:
+                for current in expected:
+                    part = current[1]
+                    if part.offset != place:
+                        raise PayloadError(f"the one before it ends at byte {place}")
+                    verify_payload(file.fileno(), part)
+                    place += part.length
+        except (PayloadError, FileNotFoundError) as error:
+            raise self._damaged(*current, error) from error
+        self.ends[graph] = place
+
+    def read(self, revision: int, part: Part) -> Iterator[tuple[bool, Quad]]:
+        """Yield the lines of one payload: whether a quad is added, and the quad.
+
+        Raises
+        ------
+        StoreCorruptError
+            The payload is not what was written.
+        """
+        try:
+            with self.path(part.graph).open("rb", buffering=0) as file:
+                yield from read_payload(file.fileno(), part)
+        except (PayloadError, FileNotFoundError) as error:
+            raise self._damaged(revision, part, error) from error
+
+    def torn(self) -> list[Path]:
+        """Return the files that hold more than what is acknowledged, or that nothing names."""
+        ends = {self.path(graph): end for graph, end in self.ends.items()}
+        found = sorted(self.folder.iterdir())
+        return [path for path in found if path.stat().st_size != ends.get(path)]
+
+    def cut(self) -> None:
+        """Cut every file back to what is acknowledged."""
+        ends = {self.path(graph): end for graph, end in self.ends.items()}
+        for path in self.torn():
+            if path in ends:
+                os.truncate(path, ends[path])
+            else:
+                path.unlink()
+
+    def _damaged(self, revision: int, part: Part, error: Exception) -> StoreCorruptError:
+        what = "is missing" if isinstance(error, FileNotFoundError) else str(error)
+        place = f"payload of revision {revision} at byte {part.offset}"
+        return StoreCorruptError(str(self.path(part.graph)), f"{place}: {what}")
+
+
+class PayloadWriter:
+    """One append to payload files: synced as a whole, or undone as a whole."""
+
+    def __init__(self, payloads: Payloads) -> None:
+        self._payloads = payloads
+        self._ends: dict[str, int] = {}
+        self._files: dict[str, int] = {}
+
+    def write(self, commit: Commit) -> tuple[Part, ...]:
+        """Write the payloads of a commit, one for each graph that it touches."""
+        added = {g: list(quads) for g, quads in groupby(commit.added, _graph_of)}
+        removed = {g: list(quads) for g, quads in groupby(commit.removed, _graph_of)}
+        parts = []
+        for term in sorted(added.keys() | removed.keys()):
+            graph = term[1:-1]
+            place = self._ends.setdefault(graph, self._payloads.ends.get(graph, 0))
+            lines = added.get(term, []), removed.get(term, [])
+            part = write_payload(self._open(graph), place, graph, *lines)
+            self._ends[graph] = place + part.length
+            parts.append(part)
+        return tuple(parts)
+
+    def sync(self) -> None:
+        """Bring every payload to the disk, and the folder if a file is new."""
+        self._close(sync=True)
+        if self._ends.keys() - self._payloads.ends.keys():
+            sync_folder(self._payloads.folder)
+
+    def keep(self) -> None:
+        """Take what was written as acknowledged."""
+        self._payloads.ends.update(self._ends)
+
+    def undo(self) -> None:
+        """Cut every touched file back; one that was new goes."""
+        with suppress(OSError):
+            self._close(sync=False)
+        for graph in self._ends:
+            path = self._payloads.path(graph)
+            if graph in self._payloads.ends:
+                os.truncate(path, self._payloads.ends[graph])
+            else:
+                path.unlink(missing_ok=True)
+
+    def _open(self, graph: str) -> int:
+        file = self._files.get(graph)
+        if file is None:
+            if len(self._files) >= _OPEN_FILES:
+                self._close(sync=True)
+            path = self._payloads.path(graph)
+            file = self._files[graph] = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        return file
+
+    def _close(self, *, sync: bool) -> None:
+        while self._files:
+            _, file = self._files.popitem()
+            try:
+                if sync:
+                    os.fdatasync(file)
+            finally:
+                os.close(file)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
