@@ -1,0 +1,177 @@
+"""Every text of the pages, in English and French.
+
+Floor 5. One table, so that a text missing in a language is found by a test and not by a reader.
+Fields in braces are filled in by the page; the templates escape the result.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Languages of the pages, the first where nothing better is asked.
+LANGUAGES: Final = ("en", "fr")
+#: Each language's own name.
+NAMES: Final = {"en": "English", "fr": "Français"}
+
+#: Text by key: English, French.
+TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "site.title": ("Rhizome", "Rhizome"),
+    "site.subtitle": (
+        "The plant innovation ecosystem as a graph",
+        "L’écosystème de l’innovation végétale sous forme de graphe",
+    ),
+    "site.skip": ("Skip to the content", "Aller au contenu"),
+    "site.languages": ("Language", "Langue"),
+    "site.menu": ("Main menu", "Menu principal"),
+    "menu.home": ("Home", "Accueil"),
+    "menu.report": ("Report", "Rapport"),
+    "menu.graphql": ("GraphQL", "GraphQL"),
+    "menu.sparql": ("SPARQL", "SPARQL"),
+    "menu.data": ("Data", "Données"),
+    "foot.revision": ("Data at revision {revision}", "Données à la révision {revision}"),
+    "foot.starting": ("The service is starting", "Le service démarre"),
+    "foot.software": ("Rhizome {version}", "Rhizome {version}"),
+    "home.title": (
+        "Who works with whom in plant innovation",
+        "Qui travaille avec qui dans l’innovation végétale",
+    ),
+    "home.lead": (
+        "Rhizome gathers what public sources say about the clusters, networks, agreements, labels "
+        "and projects of the plant sector, links it, and lets you question it. Every tie names "
+        "the source that states it.",
+        "Rhizome rassemble ce que les sources publiques disent des pôles, réseaux, accords, "
+        "labels et projets du végétal, le relie et vous permet de l’interroger. Chaque lien cite "
+        "la source qui l’affirme.",
+    ),
+    "home.report": ("Read the network report", "Lire le rapport sur le réseau"),
+    "home.ask": ("Ask a question", "Poser une question"),
+    "home.state": (
+        "Revision {revision}: {quads} statements from {sources} sources",
+        "Révision {revision} : {quads} énoncés issus de {sources} sources",
+    ),
+    "home.changed": ("last changed on {date}", "dernière modification le {date}"),
+    "home.counts": ("What is in the graph", "Ce que contient le graphe"),
+    "home.things": ("Organisations, places, things", "Organisations, lieux, objets"),
+    "home.ties": ("Ties, each with its evidence", "Liens, chacun avec ses preuves"),
+    "home.empty": (
+        "The graph is empty. Load data with “python server.py load FILE”.",
+        "Le graphe est vide. Chargez des données avec « python server.py load FICHIER ».",
+    ),
+    "home.count": ("Number", "Nombre"),
+    "home.class": ("Class", "Classe"),
+    "home.ways": ("Ways in", "Points d’entrée"),
+    "home.report.text": (
+        "Who connects the network, what would fall apart without whom, and how sure that is: "
+        "centralities with their method, figures and limits.",
+        "Qui relie le réseau, ce qui se déferait sans qui, et avec quelle certitude : centralités, "
+        "avec méthode, chiffres et limites.",
+    ),
+    "home.graphql.text": (
+        "Ask for exactly the fields you need, with sources and evidence beside each answer.",
+        "Demandez exactement les champs voulus, avec sources et preuves à côté de chaque réponse.",
+    ),
+    "home.sparql.text": (
+        "The query language of the semantic web, over all statements and their sources.",
+        "Le langage de requête du web sémantique, sur tous les énoncés et leurs sources.",
+    ),
+    "home.export.text": (
+        "The whole dataset, one named graph per source, to take away and check.",
+        "Le jeu de données entier, un graphe nommé par source, à emporter et à vérifier.",
+    ),
+    "home.ontology.text": (
+        "The vocabulary and the shapes that the data keeps to, and the types made from them.",
+        "Le vocabulaire et les formes que les données respectent, et les types qui en découlent.",
+    ),
+    "home.export": ("Data export", "Export des données"),
+    "home.ontology": ("Ontology and schema", "Ontologie et schéma"),
+    "home.sdl": ("GraphQL schema", "Schéma GraphQL"),
+    "home.as": ("{name} as {format}", "{name} au format {format}"),
+    "home.open": ("Open", "Ouvrir"),
+    "home.reading": ("How to read it", "Comment le lire"),
+    "home.reading.status": (
+        "Each tie is stated by a source, inferred, or disputed; it says which.",
+        "Chaque lien est affirmé par une source, déduit ou contesté, et dit lequel.",
+    ),
+    "home.reading.clash": (
+        "Where sources contradict each other, all their words stand side by side.",
+        "Là où les sources se contredisent, leurs propos figurent côte à côte.",
+    ),
+    "home.reading.gaps": (
+        "What is not known is left unknown: a stated count stands beside the names that are known.",
+        "L’inconnu reste inconnu : un nombre annoncé figure à côté des noms connus.",
+    ),
+    "home.reading.revision": (
+        "Every answer names the revision of the data that it was made from, so that it can be "
+        "cited and checked.",
+        "Chaque réponse nomme la révision des données dont elle est issue : on peut la citer et "
+        "la vérifier.",
+    ),
+    "home.terms": ("Licence and citation", "Licence et citation"),
+    "home.licence": (
+        "The data is published under CC BY 4.0; short quotations from sources remain their "
+        "authors’. The software is free under the Apache licence 2.0.",
+        "Les données sont publiées sous CC BY 4.0 ; les courtes citations restent à leurs auteurs. "
+        "Le logiciel est libre, sous licence Apache 2.0.",
+    ),
+    "home.cite": ("How to cite", "Comment citer"),
+    "home.citation": (
+        "Rhizome: a knowledge graph of the plant innovation ecosystem. Version {version}, "
+        "revision {revision} of {date}. Dataset hash {hash}.",
+        "Rhizome : graphe de connaissances de l’écosystème de l’innovation végétale. "
+        "Version {version}, révision {revision} du {date}. Empreinte des données {hash}.",
+    ),
+    "error.title": ("This did not work", "Cela n’a pas fonctionné"),
+    "error.code": ("Error {status}: {reason}", "Erreur {status} : {reason}"),
+    "error.details": ("Details", "Détails"),
+    "error.home": ("Go to the home page", "Aller à la page d’accueil"),
+}
+
+
+def read_text(key: str, language: str, **fields: object) -> str:
+    """Return a text in a language of `LANGUAGES`, its fields filled in."""
+    text = TEXTS[key][LANGUAGES.index(language)]
+    return text.format(**fields) if fields else text
+
+
+def write_number(value: int, language: str) -> str:
+    """Return a whole number with its thousands grouped as the language does.
+
+    Examples
+    --------
+    >>> write_number(12345, "en")
+    '12,345'
+    """
+    text = f"{value:,}"
+    # French groups with a narrow no-break space.
+    return text.replace(",", "\u202f") if language == "fr" else text
+
+
+def write_date(date: str, language: str) -> str:
+    """Return an ISO date in words.
+
+    Examples
+    --------
+    >>> write_date("2026-11-22T10:00:00Z", "fr")
+    '22 novembre 2026'
+    """
+    year, month, day = (int(part) for part in date[:10].split("-"))
+    name = _MONTHS[month - 1][LANGUAGES.index(language)]
+    if language == "fr" and day == 1:
+        return f"1er {name} {year}"
+    return f"{day} {name} {year}"
+
+
+_MONTHS: Final = (
+    ("January", "janvier"),
+    ("February", "février"),
+    ("March", "mars"),
+    ("April", "avril"),
+    ("May", "mai"),
+    ("June", "juin"),
+    ("July", "juillet"),
+    ("August", "août"),
+    ("September", "septembre"),
+    ("October", "octobre"),
+    ("November", "novembre"),
+    ("December", "décembre"),
+)
