@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
+from itertools import chain
 from typing import Final, Protocol
 
 from graph.errors import Violation
@@ -18,7 +18,6 @@ from graph.terms import HASH_MODULUS, Quad, hash_dataset
 #: The hash that stands before the first record.
 NO_HASH: Final = "0" * 64
 _TICK: Final = timedelta(microseconds=1)
-_BY_GRAPH = itemgetter(3, 0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,10 @@ class Position(Protocol):
 
 def sort_quads(quads: Iterable[Quad]) -> tuple[Quad, ...]:
     """Return the quads without duplicates, by graph, subject, predicate and object."""
-    return tuple(sorted(set(quads), key=_BY_GRAPH))
+    by_graph: dict[str, set[Quad]] = {}
+    for quad in quads:
+        by_graph.setdefault(quad[3], set()).add(quad)
+    return tuple(chain.from_iterable(sorted(by_graph[graph]) for graph in sorted(by_graph)))
 
 
 def follow(

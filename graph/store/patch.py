@@ -19,7 +19,7 @@ from graph.terms import Quad
 #: Payloads above this many bytes are gzipped.
 PLAIN_BYTES: Final = 64 * 1024
 _LINES_AT_ONCE: Final = 8_192
-_READ_BYTES: Final = 1024 * 1024
+_READ_BYTES: Final = 256 * 1024
 _GZIP: Final = 31  # zlib's window bits for a gzip member
 _LEVEL: Final = 3
 
@@ -184,7 +184,10 @@ def _unpacked(file: int, part: Part) -> Iterator[bytes]:
     packer = zlib.decompressobj(_GZIP)
     try:
         for data in _stored(file, part):
-            yield packer.decompress(data)
+            rest = data
+            while rest:  # a piece at a time: text may unpack to a hundred times its size
+                yield packer.decompress(rest, _READ_BYTES)
+                rest = packer.unconsumed_tail
     except zlib.error as error:
         raise PayloadError(f"not gzip: {error}") from error
     yield packer.flush()
