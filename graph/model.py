@@ -187,6 +187,13 @@ class Model:
         )
 
     @cached_property
+    def single_predicates(self) -> frozenset[str]:
+        """The predicates of which at most one value answers, in every class that has them."""
+        forward = [f for shape in self.classes.values() for f in shape.own_fields if not f.inverse]
+        many = {f.path for f in forward if f.many and not f.parts}
+        return frozenset(p for f in forward for p in f.predicates if p not in many)
+
+    @cached_property
     def allowed(self) -> Mapping[str, frozenset[str]]:
         """For each class: the predicates that its instances may carry."""
         return {

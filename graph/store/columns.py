@@ -78,12 +78,17 @@ class OneColumn:
 
 
 class ManyColumn:
-    """A many-valued column, forward (with graphs) or inverse (without)."""
+    """A many-valued column, forward (with graphs) or inverse (without).
 
-    __slots__ = ("pages",)
+    `fanout` is at least the number of values of every subject: an upper bound that a removal
+    does not lower, for the estimate of an operation's cost.
+    """
 
-    def __init__(self, pages: dict[int, Many]) -> None:
+    __slots__ = ("fanout", "pages")
+
+    def __init__(self, pages: dict[int, Many], fanout: int) -> None:
         self.pages = pages
+        self.fanout = fanout
 
     def values(self, subject: int) -> array[int] | list[int]:
         """Return the distinct values in the order of their terms."""
@@ -111,7 +116,7 @@ class ManyColumn:
 
 
 Column = OneColumn | ManyColumn
-EMPTY = ManyColumn({})
+EMPTY = ManyColumn({}, 0)
 
 
 def empty_one() -> One:
