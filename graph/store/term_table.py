@@ -156,6 +156,10 @@ class TermTable:
         self._index = sorted_hashes, sorted_numbers
         self._overlay = {}  # only now: until here its terms are found in it
 
+    def take_index(self, hashes: array[int], numbers: array[int]) -> None:
+        """Take over a saved index: sorted hashes and their numbers."""
+        self._index = hashes, numbers
+
     def index(self) -> tuple[array[int], array[int]]:
         """Return the sorted hashes and their numbers, with every term in them."""
         self.compact(force=True)
