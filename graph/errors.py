@@ -212,6 +212,14 @@ class PayloadTooLargeError(_LimitError):
 
 
 @dataclass(eq=False)
+class HeadersTooLargeError(_LimitError):
+    """The head of a request is over its limit."""
+
+    code: ClassVar[str] = "HEADERS_LIMIT"
+    status: ClassVar[int] = 431
+
+
+@dataclass(eq=False)
 class RateLimitedError(_LimitError):
     """Too many requests or too much query time from one address."""
 
@@ -219,6 +227,20 @@ class RateLimitedError(_LimitError):
     status: ClassVar[int] = 429
     retry: ClassVar[bool] = True
     retry_after_s: float = 1.0
+
+
+@dataclass(eq=False)
+class SlowRequestError(RequestError):
+    """The request did not arrive in time."""
+
+    code: ClassVar[str] = "REQUEST_TIMEOUT"
+    status: ClassVar[int] = 408
+    deadline_s: float
+
+    @property
+    def message(self) -> str:
+        """Name the deadline."""
+        return f"the request did not arrive whole within {self.deadline_s:g} s"
 
 
 # --- who asks --------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ class Settings:
     upload_ratio: int = _setting(100, "times", "largest ratio of unpacked to sent size")
     header_bytes: int = _setting(32 * 1024, "bytes", "largest request head")
     header_deadline_s: float = _setting(10.0, "seconds", "time to send a request head")
+    body_deadline_s: float = _setting(30.0, "seconds", "time to send a request body")
     connections: int = _setting(512, "connections", "open connections in all")
     connections_per_address: int = _setting(32, "connections", "open connections of an address")
 
