@@ -1,0 +1,134 @@
+"""What the gate says of data that it refuses, in English and French.
+
+Floor 2. One table; a message is chosen by its key and filled with plain fields. Messages of the
+shapes themselves stand in the ontology and are not repeated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+DEFAULT_LANGUAGE: Final = "en"
+
+MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
+    # terms
+    "relativeIri": ("not an absolute IRI", "n'est pas un IRI absolu"),
+    "iriLength": (
+        "the IRI has {actual} bytes; at most {limit} are taken",
+        "l'IRI a {actual} octets ; {limit} au plus sont acceptés",
+    ),
+    "iriScheme": (
+        "addresses that begin with {scheme}: are not taken",
+        "les adresses qui commencent par {scheme}: ne sont pas acceptées",
+    ),
+    "predicateIri": ("a predicate must be an IRI", "un prédicat doit être un IRI"),
+    "graphIri": ("a graph must be named by an IRI", "un graphe doit être nommé par un IRI"),
+    "unknownTerm": (
+        "triple terms and text directions are not taken",
+        "les termes triples et les sens d'écriture ne sont pas acceptés",
+    ),
+    "literalLength": (
+        "the text has {actual} bytes; at most {limit} are taken",
+        "le texte a {actual} octets ; {limit} au plus sont acceptés",
+    ),
+    "controlCharacter": (
+        "the text holds the control character U+{code}",
+        "le texte contient le caractère de contrôle U+{code}",
+    ),
+    "surrogate": (
+        "the text is not Unicode (half of a surrogate pair)",
+        "le texte n'est pas de l'Unicode (moitié d'une paire de substitution)",
+    ),
+    "languageTag": (
+        "{tag!r} is not a language tag (such as en, fr or de-at)",
+        "{tag!r} n'est pas une étiquette de langue (comme en, fr ou de-at)",
+    ),
+    "numberLength": (
+        "the number has {actual} characters; at most {limit} are taken",
+        "le nombre a {actual} caractères ; {limit} au plus sont acceptés",
+    ),
+    "lexicalForm": (
+        "not a valid {datatype} (such as {example})",
+        "n'est pas une valeur {datatype} valide (comme {example})",
+    ),
+    "coreDatatype": (
+        "the datatype {datatype} is not taken; use one of {known}",
+        "le type {datatype} n'est pas accepté ; utiliser l'un de {known}",
+    ),
+    # graphs and blank nodes
+    "noGraph": (
+        "the statement stands in no named graph: say whose statement it is with --graph IRI",
+        "l'énoncé n'est dans aucun graphe nommé : dire de quelle source il vient avec --graph IRI",
+    ),
+    "reservedGraph": (
+        "the graph {graph} belongs to the ontology and cannot be written",
+        "le graphe {graph} appartient à l'ontologie et ne peut pas être écrit",
+    ),
+    "seedGraph": (
+        "the graph {graph} comes with the seeds and is read-only: state the correction in a "
+        "source of your own",
+        "le graphe {graph} vient des données initiales et est en lecture seule : énoncer la "
+        "correction dans une source à soi",
+    ),
+    "entangled": (
+        "the blank nodes point at each other in too many ways: give them IRIs",
+        "les nœuds anonymes se désignent entre eux de trop de façons : leur donner des IRI",
+    ),
+    # classes and fields
+    "noType": (
+        "has statements but no class: add its rdf:type",
+        "a des énoncés mais pas de classe : ajouter son rdf:type",
+    ),
+    "unknownClass": (
+        "{term} is not a class of the model{hint}",
+        "{term} n'est pas une classe du modèle{hint}",
+    ),
+    "abstractClass": (
+        "{term} has no instances of its own: name the class more exactly, such as {known}",
+        "{term} n'a pas d'instances propres : préciser la classe, par exemple {known}",
+    ),
+    "unknownField": (
+        "{term} is not a field of {classes}{hint}",
+        "{term} n'est pas un champ de {classes}{hint}",
+    ),
+    "typeNotIri": ("a class must be an IRI", "une classe doit être un IRI"),
+    "hint": ("; did you mean {known}?", " ; vouliez-vous dire {known} ?"),
+    # constraints of SHACL, for shapes without a message of their own
+    "minCount": (
+        "needs at least {limit} value(s), has {actual}",
+        "demande au moins {limit} valeur(s), en a {actual}",
+    ),
+    "maxCount": (
+        "takes at most {limit} value(s) from one source, has {actual}",
+        "admet au plus {limit} valeur(s) par source, en a {actual}",
+    ),
+    "datatype": ("should be {limit}", "devrait être {limit}"),
+    "class": ("should be a {limit}", "devrait être de la classe {limit}"),
+    "nodeKind": ("should be of kind {limit}", "devrait être de la sorte {limit}"),
+    "in": ("should be one of {limit}", "devrait être l'une de {limit}"),
+    "pattern": ("should match {limit}", "devrait correspondre à {limit}"),
+    "minLength": ("needs at least {limit} characters", "demande au moins {limit} caractères"),
+    "maxLength": ("takes at most {limit} characters", "admet au plus {limit} caractères"),
+    "minInclusive": ("should be at least {limit}", "devrait être au moins {limit}"),
+    "maxInclusive": ("should be at most {limit}", "devrait être au plus {limit}"),
+    "uniqueLang": (
+        "has more than one text in language {actual} from one source",
+        "a plus d'un texte en langue {actual} pour une même source",
+    ),
+    "hasValue": ("should have the value {limit}", "devrait avoir la valeur {limit}"),
+    "node": ("does not fit the shape {limit}", "ne correspond pas à la forme {limit}"),
+    "sparql": ("breaks the rule {limit}", "enfreint la règle {limit}"),
+}
+
+
+def say(key: str, language: str = DEFAULT_LANGUAGE, **fields: object) -> str:
+    """Return a message in English or French; other languages get English.
+
+    Examples
+    --------
+    >>> say("minCount", "fr", limit=1, actual=0)
+    'demande au moins 1 valeur(s), en a 0'
+    """
+    english, french = MESSAGES[key]
+    return (french if language == "fr" else english).format(**fields)
