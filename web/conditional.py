@@ -1,0 +1,39 @@
+"""Answers that need not be sent twice: ETag and If-None-Match (RFC 9110 section 13).
+
+Floor 5. An endpoint names its answer by an entity tag before it makes it; where the client holds
+that very answer, it is never made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+_TAG = re.compile(r'(?:W/)?("[^"]*")')
+
+
+def matches(header: str | None, etag: str) -> bool:
+    """Tell whether an If-None-Match header names a tag, by weak comparison.
+
+    Examples
+    --------
+    >>> matches('"a", W/"b"', '"b"')
+    True
+    """
+    if header is None:
+        return False
+    if header.strip() == "*":
+        return True
+    return etag.removeprefix("W/") in _TAG.findall(header)
+
+
+def answer_if_changed(request: Request, etag: str, make: Callable[[], Response]) -> Response:
+    """Return the answer that `make` makes, tagged; or 304 when the client holds it."""
+    if matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers={"ETag": etag, "Vary": "Accept, Accept-Language"})
+    response = make()
+    response.headers["ETag"] = etag
+    return response

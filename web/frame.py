@@ -1,0 +1,173 @@
+"""What frames every answer: security headers, revision, log line, and the last catch.
+
+Floor 5. The outermost of our ASGI layers. It adds to an answer what the endpoint did not set
+itself, waits for the revision that a client has already seen, and turns whatever got this far
+into a problem; endpoints know nothing of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from graph.errors import BadValueError, RhizomeError
+from web.problems import answer_bug, answer_error
+
+if TYPE_CHECKING:
+    from web.service import Service
+
+REVISION: Final = "Rhizome-Revision"
+MIN_REVISION: Final = "Rhizome-Min-Revision"
+
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+#: Anyone's page may read answers to GET, and never with credentials.
+CORS_HEADERS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": f"{REVISION}, Rhizome-Truncated, ETag, Retry-After, Link",
+}
+PREFLIGHT_HEADERS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": f"Accept, Accept-Language, If-None-Match, {MIN_REVISION}",
+    "Access-Control-Max-Age": "86400",
+}
+#: A request that took this long is logged, whatever its answer.
+SLOW_S: Final = 1.0
+#: Revisions that could ever be: a longer number is a mistake.
+_REVISION_DIGITS: Final = 15
+
+_logger = logging.getLogger("rhizome.web")
+
+
+def _encode(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+_SECURITY = _encode(SECURITY_HEADERS)
+_CORS = _encode(CORS_HEADERS)
+_REVISION_NAME = REVISION.lower().encode()
+_MIN_REVISION_NAME = MIN_REVISION.lower().encode()
+
+
+class Frame:
+    """ASGI middleware around all others."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self.app = app
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and complete what comes back."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answer = _Answer(scope, send, self.service)
+        try:
+            if _is_preflight(scope):
+                await Response(status_code=204, headers=PREFLIGHT_HEADERS)(
+                    scope, receive, answer.send
+                )
+                return
+            await self.app(scope, receive, answer.send)
+        except Exception as error:
+            if answer.status:
+                raise  # part of it is sent: the server breaks the connection off, and logs
+            request = Request(scope, receive)
+            response = (
+                answer_error(request, error)
+                if isinstance(error, RhizomeError)
+                else answer_bug(request, error)
+            )
+            await response(scope, receive, answer.send)
+        finally:
+            answer.log()
+
+
+class Revisions:
+    """ASGI middleware: waits for the revision that Rhizome-Min-Revision names."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self.app = app
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on once readers see the revision, else refuse it."""
+        if scope["type"] == "http":
+            for name, value in scope["headers"]:
+                if name == _MIN_REVISION_NAME:
+                    revision = read_revision(value.decode("latin-1"))
+                    await self.service.wait_for(revision, self.service.settings.revision_wait_s)
+        await self.app(scope, receive, send)
+
+
+def read_revision(text: str) -> int:
+    """Return the revision that a Rhizome-Min-Revision header names.
+
+    Raises
+    ------
+    BadValueError
+        It is no whole number.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= _REVISION_DIGITS):
+        raise BadValueError(MIN_REVISION, text[:40], "a revision, a whole number")
+    return int(text)
+
+
+def _is_preflight(scope: Scope) -> bool:
+    return scope["method"] == "OPTIONS" and any(
+        name == b"access-control-request-method" for name, _ in scope["headers"]
+    )
+
+
+class _Answer:
+    """One answer on its way out: completes its head and remembers its status."""
+
+    def __init__(self, scope: Scope, send: Send, service: Service) -> None:
+        self.scope = scope
+        self.started = time.perf_counter()
+        self.status = 0
+        self._send = send
+        self._service = service
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, the head completed."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            present = {name for name, _ in headers}
+            headers += [header for header in _SECURITY if header[0] not in present]
+            if self.scope["method"] in ("GET", "HEAD"):
+                headers += [header for header in _CORS if header[0] not in present]
+            if _REVISION_NAME not in present and (revision := self._service.revision) is not None:
+                headers.append((_REVISION_NAME, str(revision).encode()))
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+    def log(self) -> None:
+        """Log the request: each at level debug, those slow or failed at level info."""
+        seconds = time.perf_counter() - self.started
+        level = logging.INFO if seconds > SLOW_S or self.status >= 500 else logging.DEBUG
+        if _logger.isEnabledFor(level):
+            fields = {
+                "method": self.scope["method"],
+                "path": self.scope["path"],
+                "status": self.status,
+                "ms": round(seconds * 1000, 1),
+            }
+            _logger.log(level, "request", extra={"fields": fields})

@@ -1,0 +1,74 @@
+"""For those who run the service: is it alive, is it ready, which version answers.
+
+Floor 5. `/health` says that the process answers, `/ready` that data can be asked for, `/version`
+what exactly is being served, so that an answer can be cited and two servers be compared.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from typing import TYPE_CHECKING
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from graph.errors import StoreUnavailableError
+from web.counts import count_classes
+
+if TYPE_CHECKING:
+    from web.service import Service
+
+_HEADERS = {"Cache-Control": "no-store"}
+
+
+def routes() -> list[Route]:
+    """Return the routes of this module."""
+    return [
+        Route("/health", health, methods=["GET"]),
+        Route("/ready", ready, methods=["GET"]),
+        Route("/version", version, methods=["GET"]),
+    ]
+
+
+async def health(request: Request) -> Response:
+    """Whether the process answers: always 200, also while the store opens."""
+    return _json({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """Whether data can be asked for: 200 once seeds are loaded and workers answer, else 503."""
+    service: Service = request.app.state.service
+    if not service.is_ready:
+        raise StoreUnavailableError(f"not ready: {service.stage}")
+    return _json({"status": "ready", "revision": service.revision})
+
+
+async def version(request: Request) -> Response:
+    """Version, ontology, revision, dataset hash and counts of what is served, as JSON."""
+    service: Service = request.app.state.service
+    answer: dict[str, object] = {
+        "name": "rhizome",
+        "version": service.version,
+        "python": platform.python_version(),
+        "ontology": {"version": service.model.version, "digest": service.model.digest},
+        "status": service.stage,
+        "uptimeSeconds": round(time.monotonic() - service.started, 1),
+    }
+    if service.is_ready:
+        snapshot = service.dataset.snapshot
+        answer |= {
+            "revision": snapshot.revision,
+            "changed": service.dataset.log.time or None,
+            "datasetHash": f"{snapshot.dataset_hash:064x}",
+            "quads": snapshot.quad_count,
+            "sources": len(snapshot.graphs()),
+            "counts": {row.shape.name: row.number for row in count_classes(snapshot)},
+        }
+    return _json(answer)
+
+
+def _json(value: object) -> Response:
+    return Response(orjson.dumps(value), headers=_HEADERS, media_type="application/json")

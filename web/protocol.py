@@ -1,0 +1,179 @@
+"""Connections: how many, and how long and large the head of a request may be.
+
+Floor 5. A subclass of uvicorn's httptools protocol, since uvicorn has no deadline for a head,
+takes heads of a megabyte, and its own limit answers 503 to everyone. What is refused here never
+reaches the application, so the answer is written as bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from graph.errors import (
+    BadValueError,
+    HeadersTooLargeError,
+    RateLimitedError,
+    RhizomeError,
+    SlowRequestError,
+    StoreUnavailableError,
+)
+from web.frame import SECURITY_HEADERS
+from web.limits import Network, is_in, rate_key, read_networks
+from web.problems import PROBLEM_JSON, describe_error, encode_problem, problem_headers
+
+if TYPE_CHECKING:
+    from graph.settings import Settings
+
+#: What a header costs beside its name and value: `: ` and the end of the line.
+_HEADER_OVERHEAD: Final = 4
+
+
+class _HeadRefused(Exception):
+    """The head is too large; the parser stops."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection under the limits of the settings; made by `bounded_protocol`."""
+
+    settings: ClassVar[Settings]
+    proxies: ClassVar[tuple[Network, ...]]
+    open_connections: ClassVar[Counter[str]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._key: str | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._is_in_head = False
+        self._head_bytes = 0
+        self._refusal: RhizomeError | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection, and refuse it above the limits."""
+        super().connection_made(cast(asyncio.Transport, transport))
+        address = self.client[0] if self.client else ""
+        # All users of a trusted proxy share its address: they are counted by request instead.
+        self._key = "proxy" if is_in(address, self.proxies) else rate_key(address)
+        counts = self.open_connections
+        counts[self._key] += 1
+        if counts.total() > self.settings.connections:
+            self._refuse(StoreUnavailableError("too many open connections"))
+        elif self._key != "proxy" and counts[self._key] > self.settings.connections_per_address:
+            allowed = self.settings.connections_per_address
+            self._refuse(RateLimitedError("connections_per_address", allowed, counts[self._key]))
+        else:
+            self._start_head_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count the connection out."""
+        self._stop_head_timer()
+        if self._key is not None:
+            self.open_connections[self._key] -= 1
+            if not self.open_connections[self._key]:
+                del self.open_connections[self._key]
+            self._key = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, and refuse a head that grows beyond its limit."""
+        if self._refusal is not None or self.parser is None:
+            return
+        was_in_head = self._is_in_head
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._is_in_head and was_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > self.settings.header_bytes:
+                self._refuse(self._too_large(self._head_bytes))
+        elif not self._is_in_head and not self._is_answering():
+            # Bytes that begin no request (blank lines) put uvicorn's keep-alive timer off.
+            self._start_head_timer()
+
+    def on_message_begin(self) -> None:
+        """Start the head's deadline."""
+        super().on_message_begin()
+        self._is_in_head = True
+        self._head_bytes = 0
+        self._start_head_timer()
+
+    def on_headers_complete(self) -> None:
+        """Stop the head's deadline, and refuse a head that came whole but too large."""
+        self._is_in_head = False
+        self._stop_head_timer()
+        size = len(self.url) + sum(
+            len(name) + len(value) + _HEADER_OVERHEAD for name, value in self.headers
+        )
+        if size > self.settings.header_bytes:
+            self._refusal = self._too_large(size)
+            raise _HeadRefused
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that the parser cannot read, or whose head was refused."""
+        expected = "an HTTP/1.1 request that can be read"
+        error = self._refusal or BadValueError("request", msg[:80], expected)
+        self._refusal = None
+        self._refuse(error)
+
+    def _refuse(self, error: RhizomeError) -> None:
+        """Write an error's answer and close the connection."""
+        self._refusal = error
+        self._stop_head_timer()
+        self._unset_keepalive_if_required()
+        if self._is_answering():
+            self.transport.close()  # an answer is on its way: a second one would spoil it
+            return
+        body = encode_problem(describe_error(error))
+        headers = {
+            **SECURITY_HEADERS,
+            **problem_headers(error),
+            "Content-Type": PROBLEM_JSON,
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+        }
+        lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
+        self.transport.write(b"".join([STATUS_LINE[error.status], *lines, b"\r\n", body]))
+        self.transport.close()
+
+    def _start_head_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(
+                self.settings.header_deadline_s, self._on_head_deadline
+            )
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _on_head_deadline(self) -> None:
+        self._head_timer = None
+        if self._is_in_head:
+            self._refuse(SlowRequestError(self.settings.header_deadline_s))
+        else:
+            self.transport.close()  # nothing was asked: nothing to answer
+
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = getattr(self, "cycle", None)
+        return cycle is not None and not cycle.response_complete
+
+    def _too_large(self, size: int) -> HeadersTooLargeError:
+        return HeadersTooLargeError("header_bytes", self.settings.header_bytes, size)
+
+
+def bounded_protocol(settings: Settings) -> type[BoundedProtocol]:
+    """Return the protocol class of one server, with its own count of connections."""
+    members = {
+        "settings": settings,
+        "proxies": read_networks(settings.trusted_proxies),
+        "open_connections": Counter[str](),
+    }
+    return type("BoundedProtocol", (BoundedProtocol,), members)

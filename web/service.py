@@ -1,0 +1,128 @@
+"""The running service: settings, model, and the parts that open while it already listens.
+
+Floor 5. `request.app.state.service` is the one thing that endpoints share. Until the store is
+open its parts answer 503, so that `/health` can be asked from the first moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from graph.errors import StoreUnavailableError
+from web.limits import Limiter
+
+if TYPE_CHECKING:
+    from graph.curation.gate import Gate
+    from graph.model import Model
+    from graph.settings import Settings
+    from graph.store.dataset import Dataset
+    from graph.store.workers import QueryPool
+
+VERSION: Final = "0.1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What opens at the start and closes at the end: dataset, gate and query workers."""
+
+    dataset: Dataset
+    gate: Gate
+    pool: QueryPool
+
+
+class Service:
+    """What every endpoint shares.
+
+    `stage` says in words what the start is doing. `failure` holds the error that ended it, and
+    `on_failure` is called then.
+    """
+
+    def __init__(self, settings: Settings, model: Model) -> None:
+        self.settings = settings
+        self.model = model
+        self.version = VERSION
+        self.started = time.monotonic()
+        self.limiter = Limiter(settings)
+        self.stage = "opening the store"
+        self.failure: Exception | None = None
+        self.on_failure: Callable[[], None] | None = None
+        self._parts: Parts | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._advanced = asyncio.Event()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether seeds are loaded and workers answer."""
+        return self._parts is not None
+
+    @property
+    def revision(self) -> int | None:
+        """The revision that readers see now; None while the store opens."""
+        return None if self._parts is None else self._parts.dataset.snapshot.revision
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset; StoreUnavailableError while it opens."""
+        return self._opened.dataset
+
+    @property
+    def gate(self) -> Gate:
+        """The one way to a commit; StoreUnavailableError while the store opens."""
+        return self._opened.gate
+
+    @property
+    def pool(self) -> QueryPool:
+        """The SPARQL workers; StoreUnavailableError while the store opens."""
+        return self._opened.pool
+
+    def open(self, parts: Parts, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the opened parts: from now on endpoints answer. Called in the loop's thread."""
+        self._loop = loop
+        self._parts = parts
+        self.stage = "ready"
+        parts.dataset.on_commit(lambda *_: self._tell())
+
+    def close(self) -> Parts | None:
+        """Let endpoints answer 503 again, and return the parts, which are to be closed."""
+        parts, self._parts = self._parts, None
+        self.stage = "stopping"
+        self._tell_waiting()
+        return parts
+
+    async def wait_for(self, revision: int, timeout_s: float) -> None:
+        """Return once readers see a revision.
+
+        Raises
+        ------
+        StoreUnavailableError
+            They do not after `timeout_s` seconds, or the store is not open.
+        """
+        dataset = self.dataset
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while dataset.snapshot.revision < revision:
+                    await self._advanced.wait()
+        if self.dataset.snapshot.revision < revision:
+            raise StoreUnavailableError(
+                f"revision {revision} is not here yet; this is {dataset.snapshot.revision}"
+            )
+
+    @property
+    def _opened(self) -> Parts:
+        if self._parts is None:
+            raise StoreUnavailableError(f"the service is not ready: {self.stage}")
+        return self._parts
+
+    def _tell(self) -> None:
+        """Wake those who wait for a revision; called in any thread after a commit."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._tell_waiting)
+
+    def _tell_waiting(self) -> None:
+        self._advanced.set()
+        self._advanced = asyncio.Event()
