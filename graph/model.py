@@ -59,6 +59,7 @@ class Field:
     order: float
     exposure: str = "public"
     deprecated: str | None = None
+    unique_language: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -298,6 +298,7 @@ def _read_field(graph: _Graph, node: str, name: str, target: str, *, is_date: bo
         order=float(graph.text(node, f"{SH}order") or 0),
         exposure=graph.text(node, f"{RZ}exposure") or "public",
         deprecated=graph.text(node, f"{RZ}deprecated"),
+        unique_language=graph.text(node, f"{SH}uniqueLang") == "true",
     )
 
 

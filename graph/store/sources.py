@@ -12,7 +12,7 @@ from typing import Final
 
 from graph.terms import RZ, read_literal
 
-RANK: Final = f"{RZ}rank"
+RANK: Final = f"{RZ}sourceRank"
 RETRIEVED: Final = "http://purl.org/dc/terms/dateAccepted"
 ORDERING: Final = frozenset({RANK, RETRIEVED})
 

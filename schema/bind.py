@@ -1,0 +1,162 @@
+"""Binds a plan to a request: arguments become values, and the cost is estimated.
+
+Floor 4. The estimate is the product of page sizes along each path, each at most the largest
+fan-out that the snapshot has, so that a page of 500 of a field with three values costs three.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from graph.errors import BadValueError, QueryTooLargeError
+from schema.plan import (
+    Arguments,
+    Claims,
+    Connection,
+    Lookup,
+    Plan,
+    Selection,
+    Step,
+    Text,
+    Value,
+    Variable,
+    children,
+)
+from schema.run import Page, Run, language_order, read_cursor
+
+_MISSING = object()
+#: What claims or sources of one node are taken to cost.
+_CLAIMS_COST = 20
+
+
+def bind(plan: Plan, run: Run, variables: Mapping[str, Any]) -> int:
+    """Fill `run.bound` from coerced variables and return the estimated number of nodes.
+
+    Raises
+    ------
+    BadValueError
+        A page size, cursor or condition cannot be used.
+    QueryTooLargeError
+        The estimate or a page size is over its limit; the field is named.
+    """
+    run.bound = [None] * plan.slots
+    binder = _Binder(run, variables)
+    return sum(binder.step(step, 1, step.key) for step in plan.steps)
+
+
+class _Binder:
+    def __init__(self, run: Run, variables: Mapping[str, Any]) -> None:
+        self.run = run
+        self.settings = run.settings
+        self.variables = variables
+        self.done: set[int] = set()
+
+    def step(self, step: Step, times: int, place: str) -> int:
+        """Bind one step and all below; return its nodes when it stands `times` times."""
+        own = times
+        if isinstance(step, Text):
+            self._once(step, lambda: self._languages(step))
+            return 0
+        if isinstance(step, Lookup):
+            self._once(step, lambda: str(self._resolve(step.arguments)["id"]))
+        elif isinstance(step, Connection):
+            self._once(step, lambda: self._page(step, place))
+            own = times * self._size(step)
+        elif isinstance(step, Claims):
+            self._once(step, lambda: self._claims(step.arguments))
+            own = times * _CLAIMS_COST
+        elif not any(True for _ in children(step)):
+            return 0
+        total = own
+        if total > self.settings.graphql_cost:
+            raise QueryTooLargeError("graphql_cost", self.settings.graphql_cost, total, place)
+        for key, selection in children(step):
+            total += self._selection(selection, own, f"{place}.{key}")
+        return total
+
+    def _selection(self, selection: Selection, times: int, place: str) -> int:
+        """Return the cost of what is asked of `times` nodes: of branches, the dearest."""
+        costs = [
+            sum(self.step(step, times, f"{place}.{step.key}") for step in steps)
+            for steps in (selection.steps, *{id(s): s for _, s in selection.branches}.values())
+        ]
+        if (most := max(costs)) > self.settings.graphql_cost:
+            raise QueryTooLargeError("graphql_cost", self.settings.graphql_cost, most, place)
+        return most
+
+    def _once(self, step: Any, make: Any) -> None:
+        if step.slot not in self.done:
+            self.done.add(step.slot)
+            self.run.bound[step.slot] = make()
+
+    def _size(self, step: Connection) -> int:
+        page: Page = self.run.bound[step.slot]
+        snapshot = self.run.snapshot
+        if page.candidates is not None and step.path is None:
+            return min(page.first, len(page.candidates))
+        if step.path is None:
+            return min(page.first, len(snapshot.instances(step.class_iri)))
+        return min(page.first, snapshot.fanout(step.path.predicate, inverse=step.path.inverse))
+
+    def _page(self, step: Connection, place: str) -> Page:
+        arguments = self._resolve(step.arguments)
+        first = arguments.get("first")
+        first = self.settings.page_size if first is None else first
+        if first < 0:
+            raise BadValueError(f"{place}.first", str(first), "a number of at least 0")
+        if first > self.settings.page_size_max:
+            raise QueryTooLargeError("page_size_max", self.settings.page_size_max, first, place)
+        after = arguments.get("after")
+        after = None if after is None else read_cursor(after)
+        where = arguments.get("where") or None
+        if where is None:
+            return Page(first, after, None, None, after is None)
+        filters = self.run.filters
+        condition = filters.condition(step.class_iri, where)
+        found = filters.candidates(step.class_iri, where)
+        return Page(first, after, condition, None if found is None else frozenset(found), False)
+
+    def _languages(self, step: Text) -> Any:
+        asked = _listed(self._resolve(step.arguments).get("lang"))
+        if not step.unique:
+            return None if asked is None else frozenset(tag.lower() for tag in asked)
+        return self.run.default_order if asked is None else self._with_default(asked)
+
+    def _with_default(self, asked: Any) -> dict[str, int]:
+        return language_order((*asked, *self.run.default_order))
+
+    def _claims(self, arguments: Arguments) -> tuple[frozenset[str] | None, bool | None]:
+        values = self._resolve(arguments)
+        fields = _listed(values.get("fields"))
+        return None if fields is None else frozenset(fields), values.get("contested")
+
+    def _resolve(self, arguments: Arguments) -> dict[str, Any]:
+        found = {name: self._value(value) for name, value in arguments.items()}
+        return {name: value for name, value in found.items() if value is not _MISSING}
+
+    def _value(self, value: Value) -> Any:
+        if isinstance(value, Variable):
+            return plain(self.variables.get(value.name, _MISSING))
+        if isinstance(value, dict):
+            return self._resolve(value)
+        if isinstance(value, tuple):
+            return tuple(v for v in map(self._value, value) if v is not _MISSING)
+        return value
+
+
+def _listed(value: Any) -> tuple[str, ...] | None:
+    """Return a list argument, for which GraphQL also takes a single value."""
+    return (value,) if isinstance(value, str) else value
+
+
+def plain(value: Any) -> Any:
+    """Return a coerced variable as plain data, enum members as their names."""
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, dict):
+        return {name.rstrip("_"): plain(below) for name, below in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(map(plain, value))
+    return value

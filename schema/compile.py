@@ -1,0 +1,307 @@
+"""Compiles a validated query into a plan.
+
+Floor 4. The schema was built from the model, so each field of the document is found again in the
+model: what comes out names predicates and classes. Nothing here reads data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from itertools import count
+from typing import Any, Final
+
+from graphql import (
+    BooleanValueNode,
+    DocumentNode,
+    EnumValueNode,
+    FieldNode,
+    FloatValueNode,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    IntValueNode,
+    ListValueNode,
+    NullValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    StringValueNode,
+    ValueNode,
+    VariableNode,
+)
+
+from graph.model import Field, FieldKind, Model
+from schema.naming import object_name
+from schema.plan import (
+    Arguments,
+    Claims,
+    Connection,
+    Date,
+    Identity,
+    Link,
+    Lookup,
+    Part,
+    Path,
+    Plan,
+    Revision,
+    Scalar,
+    Selection,
+    Sources,
+    Step,
+    Text,
+    TypeName,
+    Types,
+    Value,
+    Variable,
+)
+from schema.selection import Collected, Collector
+
+#: Types that stand for any node.
+_ANY: Final = frozenset({"Node", "Entity"})
+_SOURCE: Final = "Source"
+
+
+class SchemaIndex:
+    """What the compiler asks of a schema again and again."""
+
+    def __init__(self, model: Model, schema: GraphQLSchema) -> None:
+        self.model = model
+        self.schema = schema
+
+    @cached_property
+    def covers(self) -> Mapping[str, frozenset[str]]:
+        """For each object type or interface: the object types that it covers."""
+        found: dict[str, frozenset[str]] = {}
+        for name, kind in self.schema.type_map.items():
+            if isinstance(kind, GraphQLObjectType):
+                found[name] = frozenset({name})
+            elif isinstance(kind, GraphQLInterfaceType):
+                possible = self.schema.get_possible_types(kind)
+                found[name] = frozenset(each.name for each in possible)
+        return found
+
+    @cached_property
+    def classes(self) -> Mapping[str, str]:
+        """For each type name that stands for a class: the class's IRI."""
+        found = {object_name(self.model, iri): iri for iri in self.model.classes}
+        return found | {shape.name: iri for iri, shape in self.model.classes.items()}
+
+    @cached_property
+    def roots(self) -> Mapping[str, tuple[str, bool]]:
+        """For each root field: class IRI, and whether it is the collection."""
+        found: dict[str, tuple[str, bool]] = {}
+        for iri, shape in self.model.classes.items():
+            found[shape.field_name] = (iri, False)
+            found[shape.plural] = (iri, True)
+        return found
+
+    @cached_property
+    def label_paths(self) -> Mapping[str, str]:
+        """For each class: the predicate that names its instances, own or inherited."""
+        found: dict[str, str] = {}
+        for iri in self.model.classes:
+            for ancestor in self.model.ancestors[iri]:
+                path = self.model.classes[ancestor].label_path
+                if path is not None:
+                    found[iri] = path
+                    break
+        return found
+
+
+def compile_operation(
+    index: SchemaIndex,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    conditions: Mapping[str, Any],
+) -> Plan:
+    """Return the plan of a validated query.
+
+    `conditions` holds the coerced values of the variables in `@skip` and `@include`.
+    """
+    return _Compiler(index, Collector(document, conditions, index.covers)).compile(operation)
+
+
+class _Compiler:
+    def __init__(self, index: SchemaIndex, collector: Collector) -> None:
+        self.index = index
+        self.model = index.model
+        self.collector = collector
+        self.slots = count()
+        self.numbers = count()
+        self.introspects = False
+
+    def compile(self, operation: OperationDefinitionNode) -> Plan:
+        fields = self.collector.collect([operation.selection_set], "Query")
+        steps = tuple(self._root(key, nodes) for key, nodes in fields.items())
+        return Plan(
+            tuple(step for step in steps if step is not None), next(self.slots), self.introspects
+        )
+
+    def _root(self, key: str, nodes: list[FieldNode]) -> Step | None:
+        name = nodes[0].name.value
+        if name == "__typename":
+            return TypeName(key, "Query")
+        if name in ("__schema", "__type"):
+            self.introspects = True
+            return None
+        if name == "revision":
+            return Revision(key)
+        if name == "node":
+            selection = self._selection(nodes, "Node")
+            return Lookup(key, None, _arguments(nodes[0]), next(self.slots), selection)
+        iri, is_collection = self.index.roots[name]
+        if is_collection:
+            return self._connection(key, None, iri, nodes)
+        selection = self._selection(nodes, self.model.classes[iri].name)
+        return Lookup(key, iri, _arguments(nodes[0]), next(self.slots), selection)
+
+    # --- nodes --------------------------------------------------------------------------
+
+    def _selection(self, nodes: Iterable[FieldNode], type_name: str) -> Selection:
+        below = _below(nodes)
+        number = next(self.numbers)
+        class_iri = None if type_name in _ANY else self.index.classes[type_name]
+        types = self.index.covers[type_name]
+        if not self.collector.branches(below, types):
+            some = min(types)
+            collected = self.collector.collect(below, some)
+            return Selection(number, class_iri, self._steps(collected, type_name, types))
+        grouped: dict[tuple[object, ...], list[str]] = {}
+        found: dict[tuple[object, ...], Collected] = {}
+        for object_type in sorted(types):
+            collected = self.collector.collect(below, object_type)
+            same: tuple[object, ...] = tuple((k, *map(id, v)) for k, v in collected.items())
+            grouped.setdefault(same, []).append(object_type)
+            found[same] = collected
+        branches: dict[str, tuple[Step, ...]] = {}
+        for asked, object_types in grouped.items():
+            steps = self._steps(found[asked], object_types[0], frozenset(object_types))
+            branches.update(dict.fromkeys(object_types, steps))
+        return Selection(number, class_iri, (), tuple(sorted(branches.items())))
+
+    def _steps(
+        self, collected: Collected, type_name: str, types: frozenset[str]
+    ) -> tuple[Step, ...]:
+        return tuple(self._step(key, nodes, type_name, types) for key, nodes in collected.items())
+
+    def _step(
+        self, key: str, nodes: list[FieldNode], type_name: str, types: frozenset[str]
+    ) -> Step:
+        name = nodes[0].name.value
+        if name == "__typename":
+            return TypeName(key, next(iter(types)) if len(types) == 1 else None)
+        if name == "id":
+            return Identity(key)
+        if name == "types":
+            return Types(key)
+        if name == "label":
+            paths = self.index.label_paths
+            return Text(key, paths, True, _arguments(nodes[0]), next(self.slots))
+        if name == "claims":
+            parts = self._claim_parts(nodes)
+            return Claims(key, _arguments(nodes[0]), next(self.slots), parts)
+        if name == "statedBy":
+            return Sources(key, self._selection(nodes, _SOURCE))
+        return self._field(key, nodes, self._find(type_name, name))
+
+    def _find(self, type_name: str, name: str) -> Field:
+        """Return the model's field; a field of a fragment may stand on a narrower type."""
+        return self.model.fields[self.index.classes[type_name]][name]
+
+    def _field(self, key: str, nodes: list[FieldNode], field: Field) -> Step:
+        path = Path(field.path, field.inverse, field.many)
+        if field.kind is FieldKind.ENTITY:
+            assert field.target is not None
+            if field.many:
+                return self._connection(key, path, field.target, nodes)
+            name = self.model.classes[field.target].name
+            return Link(key, path, field.required, self._selection(nodes, name))
+        if field.kind is FieldKind.TEXT:
+            paths = {"": field.path}
+            arguments = _arguments(nodes[0])
+            return Text(key, paths, field.unique_language, arguments, next(self.slots))
+        if field.kind is FieldKind.DATE:
+            record = self._names(nodes, "PartialDate")
+            return Date(key, field.parts, record)
+        return Scalar(key, path, field.kind, field.datatype, field.enum_name)
+
+    # --- what has a shape of its own -----------------------------------------------------
+
+    def _connection(
+        self, key: str, path: Path | None, iri: str, nodes: list[FieldNode]
+    ) -> Connection:
+        name = self.model.classes[iri].name
+        parts = tuple(
+            self._page_part(part_key, part_nodes, name)
+            for part_key, part_nodes in self._collect(nodes, f"{name}Connection").items()
+        )
+        return Connection(key, path, iri, _arguments(nodes[0]), next(self.slots), parts)
+
+    def _page_part(self, key: str, nodes: list[FieldNode], name: str) -> Part:
+        part = nodes[0].name.value
+        if part == "__typename":
+            return Part(key, f":{name}Connection")
+        if part == "nodes":
+            return Part(key, part, self._selection(nodes, name))
+        if part == "pageInfo":
+            names = self._names(nodes, "PageInfo")
+            return Part(key, part, parts=tuple(Part(k, n) for k, n in names))
+        if part == "edges":
+            edge = self._collect(nodes, f"{name}Edge")
+            parts = tuple(
+                Part(k, "node", self._selection(below, name))
+                if below[0].name.value == "node"
+                else Part(k, _or_type(below[0], f"{name}Edge"))
+                for k, below in edge.items()
+            )
+            return Part(key, part, parts=parts)
+        return Part(key, part)
+
+    def _claim_parts(self, nodes: list[FieldNode]) -> tuple[Part, ...]:
+        below = {"node": "Entity", "source": _SOURCE}
+        parts: list[Part] = []
+        for key, found in self._collect(nodes, "Claim").items():
+            name = found[0].name.value
+            selection = self._selection(found, below[name]) if name in below else None
+            parts.append(Part(key, _or_type(found[0], "Claim"), selection))
+        return tuple(parts)
+
+    def _names(self, nodes: list[FieldNode], type_name: str) -> tuple[tuple[str, str], ...]:
+        """Return response keys and names of a type without nodes below."""
+        collected = self._collect(nodes, type_name)
+        return tuple((key, _or_type(found[0], type_name)) for key, found in collected.items())
+
+    def _collect(self, nodes: Iterable[FieldNode], object_type: str) -> Collected:
+        return self.collector.collect(_below(nodes), object_type)
+
+
+def _below(nodes: Iterable[FieldNode]) -> list[SelectionSetNode]:
+    return [node.selection_set for node in nodes if node.selection_set is not None]
+
+
+def _or_type(node: FieldNode, type_name: str) -> str:
+    """Return a field's name; `__typename` becomes the type's name, marked by a colon."""
+    return f":{type_name}" if node.name.value == "__typename" else node.name.value
+
+
+def _arguments(node: FieldNode) -> Arguments:
+    return {argument.name.value: _value(argument.value) for argument in node.arguments or ()}
+
+
+def _value(node: ValueNode) -> Value:
+    """Return a constant, or what holds variables at their places."""
+    if isinstance(node, VariableNode):
+        return Variable(node.name.value)
+    if isinstance(node, NullValueNode):
+        return None
+    if isinstance(node, IntValueNode):
+        return int(node.value)
+    if isinstance(node, FloatValueNode):
+        return float(node.value)
+    if isinstance(node, StringValueNode | EnumValueNode | BooleanValueNode):
+        return node.value
+    if isinstance(node, ListValueNode):
+        return tuple(_value(item) for item in node.values)
+    assert isinstance(node, ObjectValueNode)
+    return {field.name.value: _value(field.value) for field in node.fields}

@@ -1,0 +1,172 @@
+"""Reads a GraphQL document: bounded parsing, the limits that need no schema, validation.
+
+Floor 4. Cheapest first: the token bound stops the parser itself, then one walk counts aliases,
+directives, root fields and depth, and only what passes is validated, which costs most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    InlineFragmentNode,
+    Node,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    parse,
+    validate,
+)
+from graphql.utilities import get_operation_ast
+
+from graph.errors import BadValueError, QuerySyntaxError, QueryTooLargeError
+from graph.settings import Settings
+
+#: Fields that shape a page and hold no node of their own: free of depth.
+_FREE = frozenset({"edges", "node", "nodes", "pageInfo"})
+
+
+def read_document(text: str, settings: Settings) -> DocumentNode:
+    """Return the parsed document, within the limits that can be seen in its text.
+
+    Raises
+    ------
+    QuerySyntaxError
+        The text is no GraphQL document; with line and column.
+    QueryTooLargeError
+        Tokens, aliases, directives, root fields or depth are over their limit.
+    """
+    try:
+        document = parse(text, max_tokens=settings.graphql_tokens)
+    except GraphQLSyntaxError as error:
+        if "Parsing aborted" in error.message:
+            limit = "graphql_depth" if "nested" in error.message else "graphql_tokens"
+            raise QueryTooLargeError(limit, getattr(settings, limit)) from None
+        place = error.locations[0] if error.locations else None
+        raise QuerySyntaxError(
+            "GraphQL",
+            error.message.removeprefix("Syntax Error: "),
+            place.line if place else None,
+            place.column if place else None,
+        ) from None
+    except RecursionError:
+        raise QueryTooLargeError("graphql_depth", settings.graphql_depth) from None
+    _Measure(document, settings).check()
+    return document
+
+
+def validate_document(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
+    """Return what is wrong with a document by the rules of the specification."""
+    return validate(schema, document, max_errors=20)
+
+
+def choose_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """Return the operation that is to run.
+
+    Raises
+    ------
+    BadValueError
+        There is none of that name, or several and no name was given.
+    """
+    operation = get_operation_ast(document, name or None)
+    if operation is None:
+        names = [
+            d.name.value if d.name else "(without name)"
+            for d in document.definitions
+            if isinstance(d, OperationDefinitionNode)
+        ]
+        expected = f"one of the operations of the document: {', '.join(names) or 'it has none'}"
+        raise BadValueError("operationName", name or "", expected)
+    return operation
+
+
+def is_query(operation: OperationDefinitionNode) -> bool:
+    """Tell whether the operation only reads."""
+    return operation.operation is OperationType.QUERY
+
+
+class _Measure:
+    """Counts what a document asks for, in its text alone."""
+
+    def __init__(self, document: DocumentNode, settings: Settings) -> None:
+        self.document = document
+        self.settings = settings
+        self.fragments = {
+            d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)
+        }
+        self.depths: dict[str, int] = {}
+
+    def check(self) -> None:
+        limits = self.settings
+        nodes = list(_walk(self.document))
+        fields = [node for node in nodes if isinstance(node, FieldNode)]
+        aliases = sum(1 for field in fields if field.alias)
+        directives = sum(len(getattr(node, "directives", None) or ()) for node in nodes)
+        self._at_most("graphql_aliases", limits.graphql_aliases, aliases)
+        self._at_most("graphql_directives", limits.graphql_directives, directives)
+        for definition in self.document.definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                roots = sum(1 for _ in self._fields(definition.selection_set, set()))
+                self._at_most("graphql_root_fields", limits.graphql_root_fields, roots)
+                depth = self._depth(definition.selection_set, frozenset())
+                self._at_most("graphql_depth", limits.graphql_depth, depth)
+
+    def _at_most(self, limit: str, allowed: int, actual: int) -> None:
+        if actual > allowed:
+            raise QueryTooLargeError(limit, allowed, actual)
+
+    def _fields(self, selection: SelectionSetNode, seen: set[str]) -> Iterator[FieldNode]:
+        """Yield the fields of a selection set, those of its fragments included, each once."""
+        for node in selection.selections:
+            if isinstance(node, FieldNode):
+                yield node
+            elif isinstance(node, InlineFragmentNode):
+                yield from self._fields(node.selection_set, seen)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                seen.add(node.name.value)
+                fragment = self.fragments.get(node.name.value)
+                if fragment is not None:
+                    yield from self._fields(fragment.selection_set, seen)
+
+    def _depth(self, selection: SelectionSetNode, open_: frozenset[str]) -> int:
+        """Return how many entities lie below each other; a fragment's depth is taken once."""
+        deepest = 0
+        for node in selection.selections:
+            depth = 0
+            if isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                if name not in self.depths and name not in open_ and name in self.fragments:
+                    below = self.fragments[name].selection_set
+                    self.depths[name] = self._depth(below, open_ | {name})
+                depth = self.depths.get(name, 0)
+            elif isinstance(node, FieldNode):
+                name = node.name.value
+                if node.selection_set is None or name.startswith("__"):
+                    continue
+                own = 0 if name in _FREE else 1
+                depth = own + self._depth(node.selection_set, open_)
+            elif isinstance(node, InlineFragmentNode):
+                depth = self._depth(node.selection_set, open_)
+            deepest = max(deepest, depth)
+        return deepest
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    """Yield a node and all below it, without recursion: documents may nest deeply."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        for key in current.keys:
+            value = getattr(current, key, None)
+            if isinstance(value, Node):
+                stack.append(value)
+            elif isinstance(value, list | tuple):
+                stack.extend(item for item in value if isinstance(item, Node))

@@ -1,0 +1,262 @@
+"""Answers GraphQL requests: plan cache, limits, execution on a snapshot, errors as data.
+
+Floor 4. The path of a read: text -> kept plan, or parse, limits, validate, compile -> variables
+bound -> estimate -> generated function. What asks for the schema itself goes to graphql-core.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    execute,
+    get_variable_values,
+)
+
+from graph.access import Viewer
+from graph.errors import MethodNotAllowedError, RhizomeError
+from graph.model import Model
+from graph.settings import Settings
+from graph.store.snapshot import Snapshot
+from schema.bind import bind
+from schema.compile import SchemaIndex, compile_operation
+from schema.document import choose_operation, is_query, read_document, validate_document
+from schema.generate import Executable, generate
+from schema.plan import Plan
+from schema.run import Run
+from schema.selection import Collector, condition_variables
+
+_log = logging.getLogger("rhizome.graphql")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One GraphQL request as a client sends it; `languages` in order of preference."""
+
+    query: str
+    operation: str | None = None
+    variables: Mapping[str, Any] | None = None
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came out: `data` (None when the request itself failed) and errors as data.
+
+    `failed` tells that nothing was executed: the request, not a field, is wrong.
+    """
+
+    data: dict[str, Any] | None
+    errors: tuple[dict[str, Any], ...] = ()
+    failed: bool = False
+    error: RhizomeError | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Return the response as the specification orders it."""
+        if self.failed:
+            return {"errors": list(self.errors)}
+        return {"data": self.data, **({"errors": list(self.errors)} if self.errors else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """A validated operation; its plans differ only by the conditions of `@skip`, `@include`."""
+
+    document: DocumentNode
+    node: OperationDefinitionNode
+    conditions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request ready to run: cheap ones may run at once, dear ones in a thread."""
+
+    plan: Plan
+    executable: Executable
+    run: Run
+    variables: Mapping[str, Any]
+    cost: int
+    operation: _Operation
+
+
+class _Invalid(Exception):
+    """The document breaks the rules of GraphQL; carries the errors of graphql-core."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+class Engine:
+    """The GraphQL service over snapshots of one model. Safe to use from several threads."""
+
+    def __init__(self, model: Model, schema: GraphQLSchema, settings: Settings) -> None:
+        self.model = model
+        self.schema = schema
+        self.settings = settings
+        self.index = SchemaIndex(model, schema)
+        self._operations: OrderedDict[tuple[str, str | None], _Operation] = OrderedDict()
+        self._plans: OrderedDict[tuple[Any, ...], tuple[Plan, Executable]] = OrderedDict()
+        self._lock = Lock()
+
+    def answer(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Answer:
+        """Return the answer to a request, errors included; never raises for what is asked."""
+        prepared = self.prepare(request, snapshot, viewer)
+        return prepared if isinstance(prepared, Answer) else self.run(prepared)
+
+    def prepare(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Prepared | Answer:
+        """Return the request ready to run, or the answer that refuses it."""
+        try:
+            return self._prepare(request, snapshot, viewer)
+        except _Invalid as invalid:
+            errors = tuple(_validation_error(error) for error in invalid.errors)
+            return Answer(None, errors, failed=True)
+        except RhizomeError as error:
+            return Answer(None, (error_entry(error),), failed=True, error=error)
+
+    def run(self, prepared: Prepared) -> Answer:
+        """Return the answer of a prepared request."""
+        try:
+            data = prepared.executable(prepared.run)()
+        except RhizomeError as error:
+            return Answer(None, (error_entry(error),), error=error)
+        except Exception:
+            _log.exception("a plan failed")
+            entry = {"message": "internal error", "extensions": {"code": "INTERNAL"}}
+            return Answer(None, (entry,))
+        if prepared.plan.introspects:
+            return self._introspect(prepared, data)
+        return Answer(data)
+
+    # --- preparing ------------------------------------------------------------------------
+
+    def _prepare(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Prepared:
+        operation = self._operation(request.query, request.operation or None)
+        variables = self._variables(operation, request.variables)
+        plan, executable = self._plan(request, operation, variables)
+        run = Run(snapshot, viewer, self.settings, request.languages)
+        cost = bind(plan, run, variables)
+        return Prepared(plan, executable, run, variables, cost, operation)
+
+    def _operation(self, text: str, name: str | None) -> _Operation:
+        key = (text, name)
+        with self._lock:
+            known = self._operations.get(key)
+            if known is not None:
+                self._operations.move_to_end(key)
+                return known
+        document = read_document(text, self.settings)
+        errors = validate_document(self.schema, document)
+        if errors:
+            raise _Invalid(errors)
+        node = choose_operation(document, name)
+        if not is_query(node):
+            raise MethodNotAllowedError(node.operation.value, ("query",))
+        operation = _Operation(document, node, condition_variables(document))
+        with self._lock:
+            _keep(self._operations, key, operation, self.settings.graphql_plans)
+        return operation
+
+    def _variables(
+        self, operation: _Operation, given: Mapping[str, Any] | None
+    ) -> Mapping[str, Any]:
+        definitions = operation.node.variable_definitions or ()
+        coerced = get_variable_values(self.schema, definitions, dict(given or {}), max_errors=20)
+        if isinstance(coerced, list):
+            raise _Invalid(coerced)
+        return coerced.coerced
+
+    def _plan(
+        self, request: Request, operation: _Operation, variables: Mapping[str, Any]
+    ) -> tuple[Plan, Executable]:
+        conditions = {name: variables.get(name) for name in operation.conditions}
+        key = (request.query, request.operation or None, *conditions.values())
+        with self._lock:
+            known = self._plans.get(key)
+            if known is not None:
+                self._plans.move_to_end(key)
+                return known
+        plan = compile_operation(self.index, operation.document, operation.node, conditions)
+        made = plan, generate(plan, self.model)
+        with self._lock:
+            _keep(self._plans, key, made, self.settings.graphql_plans)
+        return made
+
+    # --- introspection ----------------------------------------------------------------------
+
+    def _introspect(self, prepared: Prepared, data: dict[str, Any]) -> Answer:
+        """Add what graphql-core says of the schema, in the order of the document."""
+        operation = prepared.operation
+        conditions = {name: prepared.variables.get(name) for name in operation.conditions}
+        collector = Collector(operation.document, conditions, self.index.covers)
+        fields = collector.collect([operation.node.selection_set], "Query")
+        own: list[FieldNode] = [
+            node
+            for nodes in fields.values()
+            for node in nodes
+            if node.name.value in ("__schema", "__type")
+        ]
+        node = OperationDefinitionNode(
+            operation=operation.node.operation,
+            name=operation.node.name,
+            variable_definitions=operation.node.variable_definitions,
+            directives=operation.node.directives,
+            selection_set=SelectionSetNode(selections=tuple(own)),
+        )
+        others = [d for d in operation.document.definitions if not _is_operation(d)]
+        document = DocumentNode(definitions=(node, *others))
+        result = execute(self.schema, document, variable_values=dict(prepared.variables))
+        assert isinstance(result, ExecutionResult)
+        found = {**data, **(result.data or {})}
+        errors = tuple(_validation_error(error) for error in result.errors or ())
+        return Answer({key: found[key] for key in fields if key in found}, errors)
+
+
+def error_entry(error: RhizomeError) -> dict[str, Any]:
+    """Return the GraphQL face of an error: message, place, and code under `extensions`."""
+    details = {key: value for key, value in error.details().items() if key not in ("place",)}
+    entry: dict[str, Any] = {"message": error.message}
+    line, column = details.get("line"), details.get("column")
+    if line is not None:
+        entry["locations"] = [{"line": line, "column": column}]
+    place = error.details().get("place")
+    if isinstance(place, str):
+        entry["path"] = place.split(".")
+    entry["extensions"] = {"code": error.code, **_plain(details)}
+    return entry
+
+
+def _plain(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in details.items()}
+
+
+def _validation_error(error: GraphQLError) -> dict[str, Any]:
+    entry: dict[str, Any] = {"message": error.message}
+    if error.locations:
+        entry["locations"] = [{"line": p.line, "column": p.column} for p in error.locations]
+    if error.path:
+        entry["path"] = list(error.path)
+    entry["extensions"] = {"code": "GRAPHQL_VALIDATION"}
+    return entry
+
+
+def _is_operation(definition: Any) -> bool:
+    return isinstance(definition, OperationDefinitionNode)
+
+
+def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:
+    kept[key] = value
+    while len(kept) > most:
+        kept.popitem(last=False)

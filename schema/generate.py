@@ -1,0 +1,346 @@
+"""Writes a plan as Python source: one function a selection, reading pages of columns directly.
+
+Floor 4. An interpreter of plans spends its time on deciding what each step is; generated code
+decides once, when the plan is made. The source holds no text of the document: names of response
+keys stand in it as Python literals, everything else is looked up in the `Run`. Inside one request
+each selection remembers the objects it made, since partners share much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Final
+
+from graph.model import FieldKind, Model
+from graph.terms import XSD
+from schema.plan import (
+    Claims,
+    Connection,
+    Date,
+    Identity,
+    Link,
+    Lookup,
+    Part,
+    Path,
+    Plan,
+    Revision,
+    Scalar,
+    Selection,
+    Sources,
+    Step,
+    Text,
+    TypeName,
+    Types,
+    children,
+)
+
+if TYPE_CHECKING:
+    from schema.run import Run
+
+#: What a plan becomes: given a run, it returns the function that makes the answer.
+Executable = Callable[["Run"], Callable[[], dict[str, Any]]]
+
+_CONVERSIONS: Final = {
+    f"{XSD}integer": "int({})",
+    f"{XSD}gYear": "int({})",
+    f"{XSD}decimal": "float({})",
+    f"{XSD}double": "float({})",
+    f"{XSD}boolean": "({} == 'true')",
+}
+_PROLOGUE: Final = """\
+def make(R):
+    T = R.texts; X = R.prefixes; C = R.counter; L = R.limit; A = R.bound
+    cut = R.cut; pick = R.pick; cursor = R.cursor; over = R.over; find = R.find
+    label = R.label; date = R.date; type_of = R.type_of"""
+
+
+def generate(plan: Plan, model: Model) -> Executable:
+    """Return the executable of a plan."""
+    names: dict[str, Any] = {}
+    exec(compile_source(write_source(plan, model)), names)
+    made: Executable = names["make"]
+    return made
+
+
+def compile_source(source: str) -> CodeType:
+    """Return the code object of generated source."""
+    return compile(source, "<plan>", "exec")
+
+
+def write_source(plan: Plan, model: Model) -> str:
+    """Return the source of a plan: a function `make(R)` that returns the function to call."""
+    return "\n".join(_Writer(plan, model).write())
+
+
+class _Writer:
+    def __init__(self, plan: Plan, model: Model) -> None:
+        self.plan = plan
+        self.model = model
+        self.columns: dict[tuple[str, bool], str] = {}
+        self.tables: dict[str, str] = {}
+        self.names = 0
+        self.heavy = {s.number for s in _selections(plan) if _has_nodes_below(s)}
+
+    def write(self) -> Iterator[str]:
+        body: list[str] = []
+        for selection in _selections(self.plan):
+            body += self._selection(selection)
+        before, pairs = self._steps(self.plan.steps)
+        yield _PROLOGUE
+        for (predicate, inverse), name in self.columns.items():
+            yield f"    {name} = R.column({predicate!r}, inverse={inverse}); p{name} = {name}.pages"
+        for text, name in self.tables.items():
+            yield f"    {name} = {text}"
+        yield from body
+        yield "    def root():"
+        yield from (f"        {line}" for line in before)
+        yield f"        return {{{', '.join(pairs)}}}"
+        yield "    return root"
+
+    # --- names ----------------------------------------------------------------------------
+
+    def _name(self, letter: str) -> str:
+        self.names += 1
+        return f"{letter}{self.names}"
+
+    def _column(self, predicate: str, inverse: bool) -> str:
+        return self.columns.setdefault((predicate, inverse), f"c{len(self.columns)}")
+
+    def _table(self, text: str) -> str:
+        return self.tables.setdefault(text, f"t{len(self.tables)}")
+
+    # --- selections -----------------------------------------------------------------------
+
+    def _selection(self, selection: Selection) -> Iterator[str]:
+        n = selection.number
+        yield f"    m{n} = {{}}"
+        if selection.branches:
+            made: dict[int, str] = {}
+            for object_type, steps in selection.branches:
+                if id(steps) not in made:
+                    made[id(steps)] = f"b{n}_{len(made)}"
+                    yield from self._function(made[id(steps)], steps, None)
+                yield f"    # {object_type}: {made[id(steps)]}"
+            table = ", ".join(f"{t!r}: {made[id(s)]}" for t, s in selection.branches)
+            yield f"    B{n} = {{{table}}}"
+            inner = f"B{n}[type_of(n, {selection.class_iri!r})](n)"
+            yield from self._memo(n, [f"o = {inner}"])
+            return
+        before, pairs = self._steps(selection.steps, selection.class_iri)
+        yield from self._memo(
+            n, ["h = n >> 8; i = n & 255", *before, f"o = {{{', '.join(pairs)}}}"]
+        )
+
+    def _memo(self, number: int, body: list[str]) -> Iterator[str]:
+        """Yield a selection's function, which makes each node's object once a request."""
+        heavy = number in self.heavy
+        if heavy:
+            yield f"    k{number} = {{}}"
+        yield f"    def f{number}(n):"
+        yield f"        o = m{number}.get(n)"
+        if heavy:  # what lies below counts again, though it is made once
+            yield "        if o is not None:"
+            yield f"            C[0] += k{number}[n]; return o"
+            yield "        start = C[0]"
+        else:
+            yield "        if o is not None: return o"
+        yield from (f"        {line}" for line in body)
+        if heavy:
+            yield f"        k{number}[n] = C[0] - start"
+        yield f"        m{number}[n] = o"
+        yield "        return o"
+
+    def _function(self, name: str, steps: tuple[Step, ...], class_iri: str | None) -> Iterator[str]:
+        before, pairs = self._steps(steps, class_iri)
+        yield f"    def {name}(n):"
+        yield "        h = n >> 8; i = n & 255"
+        yield from (f"        {line}" for line in before)
+        yield f"        return {{{', '.join(pairs)}}}"
+
+    def _steps(
+        self, steps: tuple[Step, ...], class_iri: str | None = None
+    ) -> tuple[list[str], list[str]]:
+        before: list[str] = []
+        pairs: list[str] = []
+        for step in steps:
+            lines, expression = self._step(step, class_iri)
+            before += lines
+            pairs.append(f"{step.key!r}: {expression}")
+        return before, pairs
+
+    def _step(self, step: Step, class_iri: str | None) -> tuple[list[str], str]:
+        match step:
+            case TypeName():
+                known = step.value is not None
+                return [], repr(step.value) if known else f"type_of(n, {class_iri!r})"
+            case Identity():
+                return [], "X[h] + T[h][i]"
+            case Types():
+                return [], "R.types(n)"
+            case Revision():
+                return [], "R.snapshot.revision"
+            case Scalar():
+                return self._scalar(step)
+            case Text():
+                return self._text(step)
+            case Date():
+                return self._date(step)
+            case Link():
+                return self._link(step)
+            case Lookup():
+                v = self._name("v")
+                find = f"{v} = find(A[{step.slot}], {step.class_iri!r})"
+                count = f"C[0] += {v} != 0"
+                return [find, count], f"f{step.selection.number}({v}) if {v} else None"
+            case Connection():
+                return self._connection(step)
+            case Claims():
+                r = self._name("r")
+                entries = ", ".join(f"{p.key!r}: {_claim_part(p, r)}" for p in step.parts)
+                return [], f"[{{{entries}}} for {r} in R.claims(n, *A[{step.slot}])]"
+            case Sources():
+                return [], f"[f{step.selection.number}(v) for v in R.sources(n)]"
+
+    # --- single values ----------------------------------------------------------------------
+
+    def _value(self, path: Path) -> tuple[list[str], str]:
+        """Return lines that put the answering value of a single-valued field into a name."""
+        c, v, p = self._column(path.predicate, path.inverse), self._name("v"), self._name("p")
+        if path.predicate in self.model.single_predicates:
+            lines = [f"{p} = p{c}.get(h)", f"{v} = {p}[0][i] if {p} is not None else 0"]
+        else:
+            lines = [f"{v} = R.one_of_many({c}, n)"]
+        return lines, v
+
+    def _scalar(self, step: Scalar) -> tuple[list[str], str]:
+        if step.path.many:
+            c = self._column(step.path.predicate, step.path.inverse)
+            return [], f"[{self._convert(step, 'v')} for v in {c}.values(n)]"
+        lines, v = self._value(step.path)
+        return lines, f"{self._convert(step, v)} if {v} else None"
+
+    def _convert(self, step: Scalar, v: str) -> str:
+        text = f"T[{v} >> 8][{v} & 255]"
+        if step.kind is FieldKind.ENUM:
+            table = self._table(f"R.enum_names({step.enum_name!r})")
+            return f"{table}[{text}]"
+        if step.kind is FieldKind.IRI:
+            return f"X[{v} >> 8] + {text}"
+        return _CONVERSIONS.get(step.datatype or "", "{}").format(text)
+
+    def _text(self, step: Text) -> tuple[list[str], str]:
+        if "" not in step.paths:
+            table = self._table(f"{dict(step.paths)!r}")
+            return [], f"label(n, {table}, A[{step.slot}])"
+        c = self._column(step.paths[""], False)
+        if not step.unique:
+            return [], f"R.list_texts({c}, n, A[{step.slot}])"
+        p, s, v = self._name("p"), self._name("s"), self._name("v")
+        return [
+            f"{p} = p{c}.get(h); {s} = None",
+            f"if {p} is not None:",
+            f"    a = {p}[0][i]; b = {p}[0][i + 1]",
+            f"    if b - a == 1: {v} = {p}[1][a]; {s} = T[{v} >> 8][{v} & 255]",
+            f"    elif b > a: {s} = pick({p}, a, b, A[{step.slot}])",
+        ], s
+
+    def _date(self, step: Date) -> tuple[list[str], str]:
+        columns = ", ".join(
+            self._column(step.parts[p], False) for p in ("text", "earliest", "latest")
+        )
+        table, d = self._table(f"({columns})"), self._name("d")
+        places = {"text": f"{d}[0]", "earliest": f"{d}[1]", "latest": f"{d}[2]"}
+        entries = ", ".join(
+            f"{key!r}: {places.get(name) or repr(name[1:])}" for key, name in step.record
+        )
+        return [f"{d} = date(n, {table})"], f"{{{entries}}} if {d} is not None else None"
+
+    def _link(self, step: Link) -> tuple[list[str], str]:
+        lines, v = self._value(step.path)
+        call = f"f{step.selection.number}({v})"
+        return [*lines, f"if {v}: C[0] += 1"], f"{call} if {v} else None"
+
+    # --- connections ------------------------------------------------------------------------
+
+    def _connection(self, step: Connection) -> tuple[list[str], str]:
+        q, slot = self._name("q"), step.slot
+        if step.path is None:
+            lines = [f"{q} = R.instances({step.class_iri!r}, A[{slot}])"]
+        else:
+            c, p = self._column(step.path.predicate, step.path.inverse), self._name("p")
+            lines = [
+                f"{p} = p{c}.get(h)",
+                f"if {p} is None: {q} = ()",
+                "else:",
+                f"    {q} = {p}[1][{p}[0][i]:{p}[0][i + 1]]",
+                f"    if {p}[3]: {q} = list(dict.fromkeys({q}))",
+            ]
+        total, more, before = f"{q}t", f"{q}m", f"{q}b"
+        lines += [
+            f"if A[{slot}].whole and len({q}) <= A[{slot}].first:",
+            f"    {total} = len({q}); {more} = {before} = False",
+            f"else: {q}, {total}, {more}, {before} = cut({q}, A[{slot}])",
+            f"C[0] += len({q})",
+            f"if C[0] > L: over({step.key!r})",
+        ]
+        entries = (f"{part.key!r}: {_page_part(part, q)}" for part in step.parts)
+        return lines, f"{{{', '.join(entries)}}}"
+
+
+def _page_part(part: Part, q: str) -> str:
+    if part.name == "nodes":
+        assert part.selection is not None
+        return f"[f{part.selection.number}(v) for v in {q}]"
+    if part.name == "edges":
+        entries = ", ".join(f"{edge.key!r}: {_edge_part(edge)}" for edge in part.parts)
+        return f"[{{{entries}}} for v in {q}]"
+    if part.name == "totalCount":
+        return f"{q}t"
+    if part.name == "pageInfo":
+        values = {
+            "hasNextPage": f"{q}m",
+            "hasPreviousPage": f"{q}b",
+            "startCursor": f"cursor({q}[0]) if {q} else None",
+            "endCursor": f"cursor({q}[-1]) if {q} else None",
+        }
+        entries = ", ".join(
+            f"{p.key!r}: {values.get(p.name) or repr(p.name[1:])}" for p in part.parts
+        )
+        return f"{{{entries}}}"
+    return repr(part.name[1:])
+
+
+def _edge_part(part: Part) -> str:
+    if part.selection is not None:
+        return f"f{part.selection.number}(v)"
+    return "cursor(v)" if part.name == "cursor" else repr(part.name[1:])
+
+
+def _claim_part(part: Part, r: str) -> str:
+    if part.selection is not None:
+        call = f"f{part.selection.number}({r}.{part.name})"
+        return f"({call} if {r}.{part.name} else None)"
+    return f"{r}.{part.name}" if not part.name.startswith(":") else repr(part.name[1:])
+
+
+def _selections(plan: Plan) -> Iterator[Selection]:
+    """Yield every selection of a plan, each once."""
+    stack = [selection for step in plan.steps for _, selection in children(step)]
+    seen: set[int] = set()
+    while stack:
+        selection = stack.pop()
+        if selection.number not in seen:
+            seen.add(selection.number)
+            yield selection
+            stack += _below(selection)
+
+
+def _below(selection: Selection) -> list[Selection]:
+    steps = [*selection.steps, *(s for _, branch in selection.branches for s in branch)]
+    return [below for step in steps for _, below in children(step)]
+
+
+def _has_nodes_below(selection: Selection) -> bool:
+    steps = [*selection.steps, *(s for _, branch in selection.branches for s in branch)]
+    return any(isinstance(step, Connection | Link | Claims | Sources) for step in steps)

@@ -1,0 +1,87 @@
+"""GraphQL names derived from the model: types, inputs, enum values.
+
+Floor 4. Class and field names stand in the shapes; what is built on them (connections, edges,
+filters, enum values) is named here and nowhere else, so that a name never depends on its place.
+"""
+
+from __future__ import annotations
+
+import re
+
+from graph.model import ClassShape, Field, FieldKind, Model
+from graph.terms import XSD
+
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+
+#: GraphQL scalar of each core datatype.
+SCALARS = {
+    f"{XSD}string": "String",
+    f"{XSD}integer": "Int",
+    f"{XSD}decimal": "Float",
+    f"{XSD}double": "Float",
+    f"{XSD}boolean": "Boolean",
+    f"{XSD}date": "Date",
+    f"{XSD}dateTime": "DateTime",
+    f"{XSD}anyURI": "URI",
+    f"{XSD}gYear": "Int",
+}
+
+
+def enum_value_name(literal: str) -> str:
+    """Return the name of an enum value.
+
+    Examples
+    --------
+    >>> enum_value_name("associatedPartner")
+    'ASSOCIATED_PARTNER'
+    """
+    return "_".join(part for part in _WORD.split(literal) if part).upper()
+
+
+def is_interface(model: Model, shape: ClassShape) -> bool:
+    """Tell whether a class is an interface: abstract, or with subclasses."""
+    return shape.abstract or len(model.descendants[shape.iri]) > 1
+
+
+def object_name(model: Model, iri: str) -> str:
+    """Return the name of the object type for a node whose most specific class is this one."""
+    shape = model.classes[iri]
+    return shape.concrete_name if is_interface(model, shape) else shape.name
+
+
+def object_types(model: Model, iri: str) -> dict[str, str]:
+    """Return the object types that a value of a class may have: name and class IRI."""
+    return {
+        object_name(model, each): each
+        for each in model.descendants[iri]
+        if not model.classes[each].abstract
+    }
+
+
+def scalar_of(field: Field) -> str:
+    """Return the scalar or enum of a field with literal values."""
+    if field.kind is FieldKind.ENUM:
+        assert field.enum_name is not None
+        return field.enum_name
+    if field.kind is FieldKind.TEXT:
+        return "String"
+    if field.kind is FieldKind.IRI:
+        return "URI"
+    assert field.datatype is not None
+    return SCALARS[field.datatype]
+
+
+def enums(model: Model) -> dict[str, tuple[str, ...]]:
+    """Return each enum of the model with its literals."""
+    found: dict[str, tuple[str, ...]] = {}
+    for shape in model.classes.values():
+        for field in shape.own_fields:
+            if field.enum_name:
+                known = found.get(field.enum_name, ())
+                found[field.enum_name] = tuple(dict.fromkeys((*known, *field.enum_values)))
+    return dict(sorted(found.items()))
+
+
+def public_fields(model: Model, iri: str) -> list[Field]:
+    """Return the fields of a class that the API shows, inherited ones included."""
+    return [field for field in model.fields[iri].values() if field.exposure == "public"]
