@@ -54,6 +54,11 @@ class _Sections:
 
 def save_image(snapshot: Snapshot, path: Path) -> None:
     """Write a snapshot to a file, which replaces the one before as a whole."""
+    write_image(pack_image(snapshot), path)
+
+
+def pack_image(snapshot: Snapshot) -> list[bytes]:
+    """Return the pieces of a snapshot's image; no term may be added meanwhile."""
     sections = _Sections()
     description = {
         "model": snapshot.model.digest,
@@ -74,17 +79,19 @@ def save_image(snapshot: Snapshot, path: Path) -> None:
         "sections": sections.table,
     }
     text = json.dumps(description, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % _ALIGN)
-    digest = hashlib.sha256(text)
-    for part in sections.parts:
+    return [text + b" " * (-len(text) % _ALIGN), *sections.parts]
+
+
+def write_image(parts: list[bytes], path: Path) -> None:
+    """Write the pieces of an image with their digest."""
+    digest = hashlib.sha256()
+    for part in parts:
         digest.update(part)
-    head = f"{_MAGIC} {len(text)} {digest.hexdigest()}\n".encode()
-    head = head[:-1] + b" " * (-len(head) % _ALIGN) + b"\n"
+    head = f"{_MAGIC} {len(parts[0])} {digest.hexdigest()}\n".encode()
     fresh = path.with_suffix(".new")
     with fresh.open("wb") as file:
-        file.write(head)
-        file.write(text)
-        file.writelines(sections.parts)
+        file.write(head[:-1] + b" " * (-len(head) % _ALIGN) + b"\n")
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)

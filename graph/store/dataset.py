@@ -1,0 +1,376 @@
+"""The dataset: the log and what is derived from it, held together.
+
+Floor 1. A commit is acknowledged when the log has it; the snapshot is advanced before that is
+told to anyone, the SPARQL store right after by a thread of its own, which gathers the commits
+that came meanwhile into one checkpoint. At the start every derived part is compared with the log
+(revision, dataset hash, count) and caught up or built anew; a full scan follows in the background.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graph.access import Viewer
+from graph.errors import RevisionConflictError, RhizomeError, StoreCorruptError, StoreError
+from graph.model import Model
+from graph.settings import Settings
+from graph.store.advance import advance
+from graph.store.build import build_snapshot
+from graph.store.commit import Change, Commit, Position, follow
+from graph.store.directory import Checkpoint
+from graph.store.image import load_image, pack_image, write_image
+from graph.store.log import Log
+from graph.store.oxigraph import OxigraphStore
+from graph.store.snapshot import Snapshot
+from graph.terms import hash_dataset
+
+_log = logging.getLogger("rhizome.dataset")
+
+#: Commits after which the image is saved again, so that a start has few to replay.
+_IMAGE_EVERY = 500
+
+#: Sees the version that a change applies to, and returns the change as it is to be recorded.
+Settle = Callable[[Snapshot, Change], Change]
+
+
+@dataclass(eq=False, slots=True)
+class _Pending:
+    """A commit that is decided and not yet durable."""
+
+    commit: Commit
+    snapshot: Snapshot
+    done: threading.Event = field(default_factory=threading.Event)
+    error: BaseException | None = None
+
+
+class Dataset:
+    """Log, snapshot and SPARQL store of one folder, with one writer.
+
+    `snapshot` is the version for new readers; `folder` the store's folder. Methods may be called
+    from any thread.
+    """
+
+    def __init__(self, settings: Settings, model: Model, log: Log, snapshot: Snapshot) -> None:
+        self.settings = settings
+        self.model = model
+        self.folder = settings.store
+        self.log = log
+        self.snapshot = snapshot
+        self.store: OxigraphStore | None = None
+        self.checkpoint: Checkpoint | None = None
+        self._tip = snapshot
+        self._last: Position = log
+        self._queue: list[_Pending] = []
+        self._order = threading.Lock()
+        self._durable = threading.Lock()
+        self._changed = threading.Condition()
+        self._listeners: list[Callable[[Commit], None]] = []
+        self._on_checkpoint: list[Callable[[Checkpoint], None]] = []
+        self._stopping = False
+        self._follower: threading.Thread | None = None
+        self._image_revision = snapshot.revision
+        self.fault: str | None = None
+
+    @classmethod
+    def open(cls, settings: Settings, model: Model, *, with_store: bool = True) -> Dataset:
+        """Return the dataset of `settings.store`, derived parts in step with the log.
+
+        `with_store` false leaves the SPARQL store alone, for commands that do not query.
+
+        Raises
+        ------
+        StoreCorruptError
+            The log is damaged, or it is behind a derived part: commits are missing from it.
+        StoreUnavailableError
+            A file cannot be read.
+        """
+        log = Log.open(settings.store / "log")
+        snapshot, image_revision = _open_snapshot(settings.store / "image", model, log)
+        dataset = cls(settings, model, log, snapshot)
+        dataset._image_revision = image_revision
+        if with_store:
+            dataset.store = dataset._open_store()
+            dataset.checkpoint = dataset.store.checkpoint()
+            dataset._start_follower()
+        return dataset
+
+    # --- reading --------------------------------------------------------------------------
+
+    def snapshot_for(self, viewer: Viewer) -> Snapshot:
+        """Return the version that a viewer sees: that of its level. There is one level yet."""
+        del viewer
+        return self.snapshot
+
+    def wait_for(self, revision: int, timeout_s: float) -> Snapshot:
+        """Return a version of at least this revision, or the newest when time is up."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.snapshot.revision >= revision, timeout_s)
+        return self.snapshot
+
+    def wait_for_store(self, revision: int, timeout_s: float) -> bool:
+        """Tell whether a checkpoint of at least this revision is there within the time."""
+
+        def is_there() -> bool:
+            return self.checkpoint is not None and self.checkpoint.revision >= revision
+
+        with self._changed:
+            return self._changed.wait_for(is_there, timeout_s)
+
+    # --- writing --------------------------------------------------------------------------
+
+    def commit(
+        self, change: Change, expect: int | None = None, settle: Settle | None = None
+    ) -> Commit | None:
+        """Record a change and return its commit, or None when nothing would change.
+
+        Parameters
+        ----------
+        change : Change
+            What is asked; quads that are there already, or not there, are left out.
+        expect : int, optional
+            The revision that the caller saw; nothing is recorded when there is a later one.
+        settle : callable, optional
+            Called with the version that the change applies to, while no other change can come
+            between: validates, and returns the change to record, or raises.
+
+        Raises
+        ------
+        RevisionConflictError
+            There is a later revision than `expect`.
+        StoreFullError, StoreUnavailableError
+            The log could not be written; nothing changed.
+        """
+        with self._order:
+            if expect is not None and self._tip.revision != expect:
+                raise RevisionConflictError(expect, self._tip.revision)
+            if settle is not None:
+                change = settle(self._tip, change)
+            pending = self._decide(change)
+        if pending is None:
+            return None
+        self._make_durable(pending)
+        if pending.error is not None:
+            raise pending.error
+        return pending.commit
+
+    def on_commit(self, listener: Callable[[Commit], None]) -> None:
+        """Call a function after each commit, in the thread that recorded it."""
+        self._listeners.append(listener)
+
+    def on_checkpoint(self, listener: Callable[[Checkpoint], None]) -> None:
+        """Call a function with each new checkpoint of the SPARQL store, in its thread."""
+        self._on_checkpoint.append(listener)
+
+    def _decide(self, change: Change) -> _Pending | None:
+        tip = self._tip
+        added = {quad for quad in change.added if not tip.contains(quad)}
+        removed = {quad for quad in change.removed if tip.contains(quad)} - set(change.added)
+        if not added and not removed:
+            return None
+        commit = follow(self._last, change, added, removed, self.model.version)
+        pending = _Pending(commit, advance(tip, commit))
+        self._queue.append(pending)
+        self._tip, self._last = pending.snapshot, commit
+        return pending
+
+    def _make_durable(self, pending: _Pending) -> None:
+        """Record all that is waiting with one sync, unless another thread did so meanwhile."""
+        with self._durable:
+            if pending.done.is_set():
+                return
+            with self._order:
+                batch, self._queue = self._queue, []
+            try:
+                commits = self.log.append([each.commit for each in batch])
+            except BaseException as error:
+                self._undo(batch, error)
+                return
+            for each, commit in zip(batch, commits, strict=True):
+                each.commit = commit
+            self._publish(batch)
+
+    def _undo(self, batch: list[_Pending], error: BaseException) -> None:
+        """Fail what was not recorded, and what was decided on top of it."""
+        with self._order:
+            batch, self._queue = batch + self._queue, []
+            self._tip, self._last = self.snapshot, self.log
+        for each in batch:
+            each.error = error
+            each.done.set()
+
+    def _publish(self, batch: list[_Pending]) -> None:
+        with self._changed:
+            self.snapshot = batch[-1].snapshot
+            self._changed.notify_all()
+        for each in batch:
+            each.done.set()
+            for listener in self._listeners:
+                listener(each.commit)
+
+    # --- the SPARQL store -------------------------------------------------------------------
+
+    def _open_store(self) -> OxigraphStore:
+        store = OxigraphStore.open(self.folder / "oxigraph", self.model.system_quads)
+        if store.fault is None and store.revision > self.log.revision:
+            raise _behind(self.log, "the SPARQL store", store.revision)
+        if store.fault is None and not _agrees(store, self.log):
+            store.fault = f"its dataset hash at revision {store.revision} is not the log's"
+        if store.fault is None:
+            try:
+                self._catch_up(store)
+            except StoreError as error:
+                store.fault = error.message
+        if store.fault is not None:
+            self._rebuild(store)
+        return store
+
+    def _catch_up(self, store: OxigraphStore) -> None:
+        for commit in self.log.commits(store.revision):
+            store.apply([commit])
+
+    def _rebuild(self, store: OxigraphStore) -> None:
+        _log.warning("building the SPARQL store anew: %s", store.fault)
+        snapshot = self.snapshot
+        store.rebuild(
+            snapshot.quads(), snapshot.revision, snapshot.dataset_hash, snapshot.quad_count
+        )
+        store.fault = None
+
+    def _start_follower(self) -> None:
+        self._follower = threading.Thread(target=self._follow, name="store", daemon=True)
+        self._follower.start()
+
+    def _follow(self) -> None:
+        """Keep the SPARQL store in step: apply what came, then make one checkpoint of it."""
+        store = self.store
+        assert store is not None
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._stopping or self.snapshot.revision > store.revision
+                )
+                if self._stopping:
+                    return
+            try:
+                self._catch_up(store)
+                self._take_checkpoint(store)
+                self.fault = None
+            except (RhizomeError, ValueError) as error:
+                # Readers of the store keep the checkpoint that they have; SPARQL falls behind.
+                self.fault = str(error)
+                _log.error("the SPARQL store cannot follow: %s", error)
+                if not self._mend(store):
+                    time.sleep(1)
+            if self.log.revision - self._image_revision >= _IMAGE_EVERY:
+                self.save_image()
+
+    def _take_checkpoint(self, store: OxigraphStore) -> None:
+        checkpoint = store.checkpoint()
+        with self._changed:
+            self.checkpoint = checkpoint
+            self._changed.notify_all()
+        for listener in self._on_checkpoint:
+            listener(checkpoint)
+
+    def _mend(self, store: OxigraphStore) -> bool:
+        """Open the store again, or build it anew; tell whether that worked."""
+        try:
+            store.reopen()
+            if store.fault is not None or not _agrees(store, self.log):
+                self._rebuild(store)
+            self._take_checkpoint(store)
+        except RhizomeError as error:
+            _log.error("the SPARQL store cannot be mended: %s", error)
+            return False
+        return True
+
+    def check_store(self) -> tuple[str, ...]:
+        """Scan the whole SPARQL store against its stamp; build it anew when it is wrong.
+
+        Returns the faults that were found, for the log and for `check`.
+        """
+        store = self.store
+        if store is None:
+            return ()
+        try:
+            faults = store.verify().faults(store.stamp())
+        except StoreCorruptError as error:
+            faults = (error.message,)
+        if faults:
+            store.fault = "; ".join(faults)
+            self._rebuild(store)
+            self._take_checkpoint(store)
+        return faults
+
+    def check_snapshot(self) -> bool:
+        """Tell whether the snapshot's quads have the dataset hash that the log states."""
+        snapshot = self.snapshot
+        return hash_dataset(snapshot.quads()) == snapshot.dataset_hash
+
+    # --- keeping ---------------------------------------------------------------------------
+
+    def save_image(self) -> None:
+        """Save the snapshot, so that the next start need not replay the log."""
+        with self._order:  # commits add terms
+            snapshot = self.snapshot
+            if snapshot.revision == self._image_revision:
+                return
+            parts = pack_image(snapshot)
+        try:
+            write_image(parts, self.folder / "image")
+            self._image_revision = snapshot.revision
+        except OSError as error:
+            _log.warning("the snapshot's image could not be saved: %s", error)
+
+    def close(self) -> None:
+        """Save the image and let go of the files."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._follower is not None:
+            self._follower.join()
+        self.save_image()
+        if self.store is not None:
+            self.store.close()
+        self.log.close()
+
+
+def _open_snapshot(path: Path, model: Model, log: Log) -> tuple[Snapshot, int]:
+    """Return the snapshot at the log's revision, and the revision of its saved image."""
+    try:
+        snapshot = load_image(path, model)
+    except StoreCorruptError as error:
+        _log.warning("building the snapshot anew: %s", error)
+        snapshot = None
+    if snapshot is not None and snapshot.revision > log.revision:
+        raise _behind(log, "the snapshot's image", snapshot.revision)
+    if snapshot is None or not _agrees(snapshot, log):
+        return build_snapshot(model, log.commits()), -1
+    image_revision = snapshot.revision
+    for commit in log.commits(image_revision):
+        snapshot = advance(snapshot, commit)
+    return snapshot, image_revision
+
+
+def _agrees(derived: Snapshot | OxigraphStore, log: Log) -> bool:
+    """Tell whether a derived part has the hash and count that the log states of its revision."""
+    if derived.revision == 0:
+        return (derived.dataset_hash, derived.quad_count) == (0, 0)
+    header = next(iter(log.headers(derived.revision - 1)), None)
+    return header is not None and (header.dataset_hash, header.quad_count) == (
+        derived.dataset_hash,
+        derived.quad_count,
+    )
+
+
+def _behind(log: Log, part: str, revision: int) -> StoreCorruptError:
+    detail = (
+        f"it ends at revision {log.revision}, but {part} holds revision {revision}: commits are "
+        f"missing; restore the log from a backup, or delete the derived parts to accept the loss"
+    )
+    return StoreCorruptError(str(log.folder), detail)

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from graph.errors import RevisionConflictError, StoreCorruptError, StoreFullError
+from graph.model import Model
+from graph.settings import Settings
+from graph.shapes import load_model
+from graph.store.commit import Change
+from graph.store.dataset import Dataset
+from graph.store.snapshot import TYPE, Snapshot
+from graph.terms import ENTITY, RZ, Quad, hash_dataset
+
+GRAPH = f"<{ENTITY}source/test>"
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load_model()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(store=tmp_path / "store")
+
+
+@pytest.fixture
+def dataset(settings: Settings, model: Model) -> Iterator[Dataset]:
+    opened = Dataset.open(settings, model)
+    yield opened
+    opened.close()
+
+
+def cluster(number: int) -> Quad:
+    return (f"<{ENTITY}organisation/{number}>", f"<{TYPE}>", f"<{RZ}Cluster>", GRAPH)
+
+
+def add(*quads: Quad) -> Change:
+    return Change(quads, (), "test", "load", "add")
+
+
+def test_a_commit_reaches_log_snapshot_and_store(dataset: Dataset) -> None:
+    commit = dataset.commit(add(cluster(1), cluster(2)))
+    assert commit is not None
+    assert dataset.snapshot.revision == dataset.log.revision == commit.revision == 1
+    assert set(dataset.snapshot.quads()) == {cluster(1), cluster(2)}
+    assert dataset.snapshot.dataset_hash == hash_dataset([cluster(1), cluster(2)])
+    assert dataset.wait_for_store(1, 10)
+    assert dataset.store is not None
+    assert set(dataset.store.quads()) == {cluster(1), cluster(2)}
+    assert dataset.check_store() == ()
+    assert dataset.check_snapshot()
+
+
+def test_only_the_effective_change_is_recorded(dataset: Dataset) -> None:
+    dataset.commit(add(cluster(1)))
+    commit = dataset.commit(Change((cluster(1), cluster(2)), (cluster(3),), "test", "load", "x"))
+    assert commit is not None
+    assert (commit.added, commit.removed) == ((cluster(2),), ())
+    assert dataset.commit(add(cluster(1))) is None
+    assert dataset.log.revision == 2
+
+
+def test_expected_revision_and_settling(dataset: Dataset) -> None:
+    dataset.commit(add(cluster(1)))
+    with pytest.raises(RevisionConflictError):
+        dataset.commit(add(cluster(2)), expect=0)
+    seen: list[int] = []
+
+    def settle(snapshot: Snapshot, change: Change) -> Change:
+        seen.append(snapshot.revision)
+        return replace(change, message="settled")
+
+    commit = dataset.commit(add(cluster(2)), expect=1, settle=settle)
+    assert commit is not None
+    assert (seen, commit.message) == ([1], "settled")
+
+
+def test_concurrent_commits_are_all_recorded_once(dataset: Dataset) -> None:
+    def work(start: int) -> None:
+        for number in range(start, start + 20):
+            dataset.commit(add(cluster(number)))
+
+    threads = [threading.Thread(target=work, args=(base * 100,)) for base in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert dataset.log.revision == 160
+    assert dataset.snapshot.quad_count == 160
+    assert dataset.check_snapshot()
+    assert dataset.wait_for_store(160, 20)
+    assert dataset.check_store() == ()
+
+
+def test_a_failed_append_changes_nothing_and_the_next_works(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset.commit(add(cluster(1)))
+
+    def full(_: object) -> None:
+        raise StoreFullError("disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset.log, "append", full)
+        with pytest.raises(StoreFullError):
+            dataset.commit(add(cluster(2)))
+    assert set(dataset.snapshot.quads()) == {cluster(1)}
+    commit = dataset.commit(add(cluster(3)))
+    assert commit is not None
+    assert commit.revision == 2
+    assert set(dataset.snapshot.quads()) == {cluster(1), cluster(3)}
+
+
+def reopened(settings: Settings, model: Model) -> set[Quad]:
+    dataset = Dataset.open(settings, model)
+    try:
+        assert dataset.store is not None
+        assert set(dataset.store.quads()) == set(dataset.snapshot.quads())
+        assert dataset.check_store() == ()
+        assert dataset.check_snapshot()
+        return set(dataset.snapshot.quads())
+    finally:
+        dataset.close()
+
+
+@pytest.fixture
+def filled(settings: Settings, model: Model) -> set[Quad]:
+    dataset = Dataset.open(settings, model)
+    for number in range(5):
+        dataset.commit(add(cluster(number)))
+    dataset.close()
+    return {cluster(number) for number in range(5)}
+
+
+def test_everything_is_there_after_a_restart(
+    settings: Settings, model: Model, filled: set[Quad]
+) -> None:
+    assert reopened(settings, model) == filled
+
+
+@pytest.mark.parametrize("lost", ["image", "oxigraph", "both"])
+def test_lost_derived_parts_are_built_anew(
+    settings: Settings, model: Model, filled: set[Quad], lost: str
+) -> None:
+    if lost in ("image", "both"):
+        (settings.store / "image").unlink()
+    if lost in ("oxigraph", "both"):
+        shutil.rmtree(settings.store / "oxigraph")
+    assert reopened(settings, model) == filled
+
+
+def test_a_damaged_image_is_built_anew(settings: Settings, model: Model, filled: set[Quad]) -> None:
+    path = settings.store / "image"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert reopened(settings, model) == filled
+
+
+def test_old_derived_parts_are_caught_up(
+    settings: Settings, model: Model, filled: set[Quad], tmp_path: Path
+) -> None:
+    shutil.copytree(settings.store, tmp_path / "old")
+    dataset = Dataset.open(settings, model)
+    dataset.commit(add(cluster(9)))
+    dataset.close()
+    for part in ("image", "oxigraph"):
+        target = settings.store / part
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+        (tmp_path / "old" / part).rename(target)
+    assert reopened(settings, model) == filled | {cluster(9)}
+
+
+def test_a_log_behind_its_derived_parts_stops_the_start(
+    settings: Settings, model: Model, filled: set[Quad]
+) -> None:
+    headers = settings.store / "log" / "headers"
+    headers.write_bytes(b"".join(headers.read_bytes().splitlines(keepends=True)[:-1]))
+    with pytest.raises(StoreCorruptError, match="ends at revision 4"):
+        Dataset.open(settings, model)
+    assert filled
+
+
+def test_another_model_builds_the_snapshot_anew(
+    settings: Settings, model: Model, filled: set[Quad]
+) -> None:
+    assert reopened(settings, replace(model, digest="another")) == filled
