@@ -1,0 +1,1 @@
+"""Measures on a projection, one file by subject; `registry.py` lists them (floor 3)."""
