@@ -22,17 +22,19 @@ if TYPE_CHECKING:
     from graph.settings import Settings
     from graph.store.dataset import Dataset
     from graph.store.workers import QueryPool
+    from schema.execute import Engine
 
 VERSION: Final = "0.1.0"
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What opens at the start and closes at the end: dataset, gate and query workers."""
+    """What opens at the start and closes at the end: dataset, gate, query workers, GraphQL."""
 
     dataset: Dataset
     gate: Gate
     pool: QueryPool
+    engine: Engine
 
 
 class Service:
@@ -79,6 +81,11 @@ class Service:
     def pool(self) -> QueryPool:
         """The SPARQL workers; StoreUnavailableError while the store opens."""
         return self._opened.pool
+
+    @property
+    def engine(self) -> Engine:
+        """What answers GraphQL; StoreUnavailableError while the store opens."""
+        return self._opened.engine
 
     def open(self, parts: Parts, loop: asyncio.AbstractEventLoop) -> None:
         """Take the opened parts: from now on endpoints answer. Called in the loop's thread."""

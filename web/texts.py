@@ -52,7 +52,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "home.changed": ("last changed on {date}", "dernière modification le {date}"),
     "home.counts": ("What is in the graph", "Ce que contient le graphe"),
     "home.things": ("Organisations, places, things", "Organisations, lieux, objets"),
-    "home.ties": ("Ties, each with its evidence", "Liens, chacun avec ses preuves"),
+    "home.ties": ("Ties and facts, with their sources", "Liens et faits, avec leurs sources"),
     "home.empty": (
         "The graph is empty. Load data with “python server.py load FILE”.",
         "Le graphe est vide. Chargez des données avec « python server.py load FICHIER ».",
@@ -119,6 +119,20 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "revision {revision} of {date}. Dataset hash {hash}.",
         "Rhizome : graphe de connaissances de l’écosystème de l’innovation végétale. "
         "Version {version}, révision {revision} du {date}. Empreinte des données {hash}.",
+    ),
+    "graphql.lead": (
+        "Ask for what you need of the graph in one request; every tie can name its sources.",
+        "Demandez en une requête ce qu’il vous faut du graphe ; chaque lien peut citer ses sources.",
+    ),
+    "graphql.query": ("Query", "Requête"),
+    "graphql.variables": ("Variables (JSON)", "Variables (JSON)"),
+    "graphql.run": ("Run", "Exécuter"),
+    "graphql.try": ("Ask this", "Poser cette question"),
+    "graphql.answer": ("Answer", "Réponse"),
+    "graphql.questions": ("Worked questions", "Questions toutes prêtes"),
+    "graphql.tools": (
+        "Tools send POST requests with JSON to this address. The schema:",
+        "Les outils envoient des requêtes POST en JSON à cette adresse. Le schéma :",
     ),
     "error.title": ("This did not work", "Cela n’a pas fonctionné"),
     "error.code": ("Error {status}: {reason}", "Erreur {status} : {reason}"),
