@@ -1,0 +1,106 @@
+"""Random GraphQL documents that are valid on a schema, with values drawn from a dataset."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    get_named_type,
+)
+
+Composite = GraphQLObjectType | GraphQLInterfaceType
+SKIPPED = frozenset({"edges", "node", "nodes", "pageInfo"})
+
+
+class Documents:
+    """Draws documents; `identifiers` and `texts` are values that occur in the dataset."""
+
+    def __init__(
+        self, schema: GraphQLSchema, seed: int, identifiers: Sequence[str], texts: Sequence[str]
+    ) -> None:
+        self.schema = schema
+        self.random = random.Random(seed)
+        self.identifiers = identifiers
+        self.texts = texts
+
+    def draw(self) -> str:
+        """Return a document of one to three root fields."""
+        assert self.schema.query_type is not None
+        count = self.random.randint(1, 3)
+        return f"{{ {self._fields(self.schema.query_type, 3, count)} }}"
+
+    def _fields(self, kind: Composite, depth: int, count: int) -> str:
+        names = self.random.sample(sorted(kind.fields), min(count, len(kind.fields)))
+        parts = [self._field(name, kind.fields[name], depth, at) for at, name in enumerate(names)]
+        found = [part for part in parts if part]
+        if self.random.random() < 0.3 or not found:
+            found.append("__typename")
+        if isinstance(kind, GraphQLInterfaceType) and self.random.random() < 0.5 and depth > 0:
+            possible = sorted(t.name for t in self.schema.get_possible_types(kind))
+            chosen = self.schema.type_map[self.random.choice(possible)]
+            assert isinstance(chosen, GraphQLObjectType)
+            found.append(f"... on {chosen.name} {{ {self._fields(chosen, depth - 1, 2)} }}")
+        return " ".join(found)
+
+    def _field(self, name: str, field: GraphQLField, depth: int, at: int) -> str:
+        kind = get_named_type(field.type)
+        composite = isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
+        free = name in SKIPPED or kind.name in ("PartialDate", "PageInfo", "Claim")
+        if composite and depth <= 0 and not free:
+            return ""
+        arguments = [
+            f"{key}: {value}"
+            for key, argument in field.args.items()
+            if (value := self._argument(key, get_named_type(argument.type))) is not None
+        ]
+        text = f"a{at}: {name}" if self.random.random() < 0.2 else name
+        if arguments:
+            text += f"({', '.join(arguments)})"
+        elif "id" in field.args:
+            return ""
+        if not composite:
+            return text
+        assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
+        below = self._fields(kind, depth if free else depth - 1, self.random.randint(1, 5))
+        return f"{text} {{ {below} }}"
+
+    def _argument(self, name: str, kind: object) -> str | None:
+        if name == "id":
+            return f'"{self.random.choice(self.identifiers)}"'
+        if self.random.random() < 0.5:
+            return None
+        if name == "first":
+            return str(self.random.randint(0, 6))
+        if name == "lang":
+            return self.random.choice(('["fr"]', '["de", "fr"]', "[]", '"en"'))
+        if name == "contested":
+            return self.random.choice(("true", "false"))
+        if isinstance(kind, GraphQLInputObjectType) and name == "where":
+            return self._where(kind, 2)
+        return None
+
+    def _where(self, kind: GraphQLInputObjectType, depth: int) -> str:
+        name = self.random.choice(sorted(kind.fields))
+        below = get_named_type(kind.fields[name].type)
+        if isinstance(below, GraphQLEnumType):
+            return f"{{{name}: {self.random.choice(sorted(below.values))}}}"
+        if isinstance(below, GraphQLInputObjectType):
+            if depth < -3:
+                return '{id: {eq: "urn:x:none"}}'
+            inner = self._where(below, depth - 1)
+            return f"{{{name}: {inner}}}"
+        value = {
+            "ID": f'"{self.random.choice(self.identifiers)}"',
+            "String": f'"{self.random.choice(self.texts)}"',
+            "Int": str(self.random.choice((2, 3, 10, 12, 2011))),
+            "Float": str(self.random.choice((10, 500.0, 0.5))),
+            "Boolean": self.random.choice(("true", "false")),
+        }.get(below.name, '"2020-12-01"')
+        return f"{{{name}: {value}}}"

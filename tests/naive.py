@@ -1,0 +1,291 @@
+"""The oracle of GraphQL: graphql-core's own executor over a plain list of quads.
+
+Slow and obviously right: it shares the schema and the model with the service, but no plan, no
+collected selection, no column and no generated code.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import GraphQLResolveInfo, GraphQLSchema, build_schema, execute_sync, parse
+
+from graph.model import ONTOLOGY_GRAPH, Field, FieldKind, Model
+from graph.store.build import system_quads
+from graph.store.snapshot import TYPE
+from graph.store.sources import RANK, RETRIEVED
+from graph.terms import Quad, is_literal, read_literal
+from schema.naming import enum_value_name, object_name
+from schema.types import print_sdl
+
+SYSTEM = f"<{ONTOLOGY_GRAPH}>"
+
+
+@dataclass
+class Entity:
+    """A node under its static class, if it has one."""
+
+    term: str
+    static: str | None = None
+
+
+@dataclass
+class Naive:
+    """Answers documents over quads; `births` gives the revision in which each graph appeared."""
+
+    model: Model
+    schema: GraphQLSchema
+    quads: Iterable[Quad]
+    births: dict[str, int]
+    revision: int
+    languages: tuple[str, ...] = ("en", "fr")
+    by_subject: dict[str, list[Quad]] = field(default_factory=lambda: defaultdict(list))
+    by_object: dict[str, list[Quad]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        """Index the quads, those of the system included; forget the schema's own resolvers."""
+        self.schema = build_schema(print_sdl(self.schema))
+        for quad in [*self.quads, *system_quads(self.model)]:
+            self.by_subject[quad[0]].append(quad)
+            self.by_object[quad[2]].append(quad)
+        self.classes = {shape.name: iri for iri, shape in self.model.classes.items()} | {
+            object_name(self.model, iri): iri for iri in self.model.classes
+        }
+
+    def answer(self, document: str, variables: dict[str, Any] | None = None) -> Any:
+        """Return the data of a document that is valid."""
+        result = execute_sync(
+            self.schema,
+            parse(document),
+            variable_values=variables,
+            field_resolver=self.resolve,
+            type_resolver=lambda value, *_: self.type_name(value),
+        )
+        assert not result.errors, result.errors
+        return result.data
+
+    # --- the graph ------------------------------------------------------------------------
+
+    def source_key(self, graph: str) -> tuple[object, ...]:
+        def own(predicate: str) -> str | None:
+            found = [
+                q[2] for q in self.by_subject[graph] if q[1] == f"<{predicate}>" and q[3] == graph
+            ]
+            return read_literal(min(found))[0] if found else None
+
+        date = own(RETRIEVED)
+        later_first = tuple(-ord(c) for c in date) if date else (1,)
+        rank = -int(own(RANK) or 0)
+        return graph == SYSTEM, rank, date is None, later_first, -self.births.get(graph, 0), graph
+
+    def stated(self, term: str, predicate: str) -> list[Quad]:
+        found = [q for q in self.by_subject[term] if q[1] == f"<{predicate}>"]
+        return sorted(found, key=lambda q: (self.source_key(q[3]), q[2]))
+
+    def types(self, term: str) -> set[str]:
+        found = {q[2][1:-1] for q in self.stated(term, TYPE)}
+        return found & set(self.model.classes)
+
+    def is_a(self, term: str, iri: str) -> bool:
+        return any(self.model.is_a(each, iri) for each in self.types(term))
+
+    def type_name(self, entity: Entity) -> str:
+        types = self.types(entity.term)
+        if entity.static is not None:
+            types = {iri for iri in types if self.model.is_a(iri, entity.static)}
+        return object_name(self.model, self.model.most_specific(types) or str(entity.static))
+
+    def nodes(self, term: str, field_: Field) -> list[str]:
+        if field_.inverse:
+            return sorted({q[0] for q in self.by_object[term] if q[1] == f"<{field_.path}>"})
+        return sorted({q[2] for q in self.stated(term, field_.path)})
+
+    # --- fields ---------------------------------------------------------------------------
+
+    def resolve(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        name = info.field_name
+        if info.parent_type.name == "Query":
+            return self.root(name, arguments)
+        if isinstance(source, dict):
+            return source[name]
+        special: dict[str, Callable[[], Any]] = {
+            "id": lambda: source.term[1:-1],
+            "types": lambda: sorted(
+                self.model.classes[iri].name for iri in self.types(source.term)
+            ),
+            "label": lambda: self.label(source.term, arguments),
+            "claims": lambda: self.claims(source.term, **arguments),
+            "statedBy": lambda: [
+                Entity(g) for g in sorted(self.graphs(source.term), key=self.source_key)
+            ],
+        }
+        if name in special:
+            return special[name]()
+        field_ = self.model.fields[self.classes[info.parent_type.name]][name]
+        return self.field(source.term, field_, arguments)
+
+    def root(self, name: str, arguments: dict[str, Any]) -> Any:
+        if name == "revision":
+            return self.revision
+        if name == "node":
+            term = f"<{arguments['id']}>"
+            return Entity(term) if self.types(term) else None
+        for iri, shape in self.model.classes.items():
+            if name == shape.field_name:
+                term = f"<{arguments['id']}>"
+                return Entity(term, iri) if self.is_a(term, iri) else None
+            if name == shape.plural:
+                found = sorted(term for term in list(self.by_subject) if self.is_a(term, iri))
+                return self.connection(found, iri, **arguments)
+        raise AssertionError(name)
+
+    def field(self, term: str, field_: Field, arguments: dict[str, Any]) -> Any:
+        if field_.kind is FieldKind.ENTITY:
+            assert field_.target is not None
+            if field_.many:
+                return self.connection(self.nodes(term, field_), field_.target, **arguments)
+            found = self.stated(term, field_.path)
+            return Entity(found[0][2], field_.target) if found else None
+        if field_.kind is FieldKind.DATE:
+            return self.date(term, field_)
+        if field_.kind is FieldKind.TEXT:
+            return self.text(term, field_.path, field_.unique_language, arguments.get("lang"))
+        if field_.many:
+            return [self.scalar(field_, value) for value in self.nodes(term, field_)]
+        found = self.stated(term, field_.path)
+        return self.scalar(field_, found[0][2]) if found else None
+
+    def scalar(self, field_: Field, value: str) -> Any:
+        if not is_literal(value):
+            return value[1:-1]
+        text, datatype, _ = read_literal(value)
+        if field_.kind is FieldKind.ENUM:
+            return enum_value_name(text)
+        kind = datatype.rpartition("#")[2]
+        if kind in ("integer", "gYear"):
+            return int(text)
+        if kind in ("decimal", "double"):
+            return float(text)
+        return text == "true" if kind == "boolean" else text
+
+    def date(self, term: str, field_: Field) -> Any:
+        parts = {part: self.stated(term, path) for part, path in field_.parts.items()}
+        graph = next((found[0][3] for found in parts.values() if found), None)
+        if graph is None:
+            return None
+        of_graph = {part: [q[2] for q in found if q[3] == graph] for part, found in parts.items()}
+        return {p: read_literal(values[0])[0] if values else None for p, values in of_graph.items()}
+
+    def text(self, term: str, path: str, unique: bool, lang: list[str] | None) -> Any:
+        found = self.stated(term, path)
+        if not unique:
+            texts = [read_literal(value) for value in sorted({q[2] for q in found})]
+            wanted = [t for t, _, tag in texts if lang is None or tag in lang]
+            return list(dict.fromkeys(wanted))
+        order = list(dict.fromkeys([*(lang or ()), *self.languages]))
+
+        def key(quad: Quad) -> tuple[object, ...]:
+            tag = read_literal(quad[2])[2] or ""
+            near = [tag, tag.split("-")[0]]
+            place = next((order.index(t) for t in near if t in order), len(order))
+            return place, tag, self.source_key(quad[3]), quad[2]
+
+        return read_literal(min(found, key=key)[2])[0] if found else None
+
+    def label(self, term: str, arguments: dict[str, Any]) -> str | None:
+        found = self.model.most_specific(self.types(term))
+        for iri in self.model.ancestors.get(found or "", ()):
+            path = self.model.classes[iri].label_path
+            if path is not None:
+                text: str | None = self.text(term, path, True, arguments.get("lang"))
+                return text
+        return None
+
+    def connection(
+        self,
+        terms: list[str],
+        iri: str,
+        first: int | None = None,
+        after: str | None = None,
+        where: Any = None,
+    ) -> dict[str, Any]:
+        terms = [term for term in terms if self.fits(term, iri, where)]
+        start = 0
+        if after:
+            last = base64.urlsafe_b64decode(after).decode().removeprefix("1:")
+            start = sum(1 for term in terms if term <= f"<{last}>")
+        page = terms[start : start + (50 if first is None else first)]
+        cursors = [base64.urlsafe_b64encode(f"1:{t[1:-1]}".encode()).decode() for t in page]
+        nodes = [Entity(term, iri) for term in page]
+        return {
+            "totalCount": len(terms),
+            "nodes": nodes,
+            "edges": [{"node": n, "cursor": c} for n, c in zip(nodes, cursors, strict=True)],
+            "pageInfo": {
+                "hasNextPage": start + len(page) < len(terms),
+                "hasPreviousPage": start > 0,
+                "startCursor": cursors[0] if cursors else None,
+                "endCursor": cursors[-1] if cursors else None,
+            },
+        }
+
+    def fits(self, term: str, iri: str, where: Any) -> bool:
+        for name, below in (where or {}).items():
+            if name == "id":
+                if f"<{below['eq']}>" != term:
+                    return False
+                continue
+            field_ = self.model.fields[iri][name]
+            inner = below["some"] if field_.many else below
+            if field_.kind is FieldKind.ENTITY:
+                found = self.nodes(term, field_)
+                if not field_.many:
+                    found = [q[2] for q in self.stated(term, field_.path)[:1]]
+                if not any(self.fits(each, str(field_.target), inner) for each in found):
+                    return False
+            elif not self.equals(term, field_, inner["eq"]):
+                return False
+        return True
+
+    def equals(self, term: str, field_: Field, wanted: Any) -> bool:
+        found = self.stated(term, field_.path)
+        if field_.kind is FieldKind.TEXT:
+            return any(read_literal(q[2])[0] == wanted for q in found)
+        values = [self.scalar(field_, q[2]) for q in (found if field_.many else found[:1])]
+        return wanted in values
+
+    def graphs(self, term: str) -> set[str]:
+        return {q[3] for q in self.by_subject[term]} - {SYSTEM}
+
+    def claims(
+        self, term: str, fields: list[str] | None = None, contested: bool | None = None
+    ) -> list[dict[str, Any]]:
+        found = self.model.most_specific(self.types(term))
+        records: list[dict[str, Any]] = []
+        for field_ in self.model.fields[found].values() if found else ():
+            if field_.inverse or (fields is not None and field_.name not in fields):
+                continue
+            stated = [q for q in self.stated(term, field_.path) if q[3] != SYSTEM]
+            tags = [read_literal(q[2])[2] if is_literal(q[2]) else None for q in stated]
+            single = not field_.many or field_.unique_language
+            for quad, tag in zip(stated, tags, strict=True):
+                same = [q[2] for q, t in zip(stated, tags, strict=True) if t == tag]
+                records.append(
+                    {
+                        "field": field_.name,
+                        "property": field_.path,
+                        "value": read_literal(quad[2])[0] if is_literal(quad[2]) else quad[2][1:-1],
+                        "language": tag,
+                        "node": Entity(quad[2])
+                        if field_.kind is FieldKind.ENTITY and self.types(quad[2])
+                        else None,
+                        "source": Entity(quad[3]),
+                        "answers": not single or quad[2] == same[0],
+                        "contested": single and len(set(same)) > 1,
+                    }
+                )
+        return [r for r in records if contested is None or r["contested"] == contested]
