@@ -49,6 +49,8 @@ PREFLIGHT_HEADERS: Final = {
 }
 #: A request that took this long is logged, whatever its answer.
 SLOW_S: Final = 1.0
+#: Where a request's scope holds the revision that readers saw when it began.
+SEEN: Final = "rhizome.revision"
 #: Revisions that could ever be: a longer number is a mistake.
 _REVISION_DIGITS: Final = 15
 
@@ -113,6 +115,8 @@ class Revisions:
                 if name == _MIN_REVISION_NAME:
                     revision = read_revision(value.decode("latin-1"))
                     await self.service.wait_for(revision, self.service.settings.revision_wait_s)
+            # What the answer is made from is at least this new; an endpoint may know better.
+            scope[SEEN] = self.service.revision
         await self.app(scope, receive, send)
 
 
@@ -154,8 +158,10 @@ class _Answer:
             headers += [header for header in _SECURITY if header[0] not in present]
             if self.scope["method"] in ("GET", "HEAD"):
                 headers += [header for header in _CORS if header[0] not in present]
-            if _REVISION_NAME not in present and (revision := self._service.revision) is not None:
-                headers.append((_REVISION_NAME, str(revision).encode()))
+            if _REVISION_NAME not in present:
+                revision = self.scope.get(SEEN) or self._service.revision
+                if revision is not None:
+                    headers.append((_REVISION_NAME, str(revision).encode()))
             message = {**message, "headers": headers}
         await self._send(message)
 
