@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -29,19 +29,20 @@ VERSION: Final = "0.1.0"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What opens at the start and closes at the end: dataset, gate, query workers, GraphQL."""
+    """What opens at the start; `close` lets go of all but the pool, which closes by itself."""
 
     dataset: Dataset
     gate: Gate
     pool: QueryPool
     engine: Engine
+    close: Callable[[], None]
 
 
 class Service:
     """What every endpoint shares.
 
-    `stage` says in words what the start is doing. `failure` holds the error that ended it, and
-    `on_failure` is called then.
+    `stage` says in words what the start is doing. `failure` holds the error that ended the service
+    and `on_failure` is called then. `is_busy` tells that a thread opens or verifies parts.
     """
 
     def __init__(self, settings: Settings, model: Model) -> None:
@@ -53,6 +54,7 @@ class Service:
         self.stage = "opening the store"
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] | None = None
+        self.is_busy = False
         self._parts: Parts | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._advanced = asyncio.Event()
@@ -100,6 +102,24 @@ class Service:
         self.stage = "stopping"
         self._tell_waiting()
         return parts
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """Note that parts are being opened or verified; a cancelled block leaves the note."""
+        self.is_busy = True
+        try:
+            yield
+        except Exception:
+            self.is_busy = False
+            raise
+        self.is_busy = False
+
+    def fail(self, error: Exception) -> None:
+        """Keep the error that ends the service, and let the server know."""
+        self.stage = "failed"
+        self.failure = error
+        if self.on_failure is not None:
+            self.on_failure()
 
     async def wait_for(self, revision: int, timeout_s: float) -> None:
         """Return once readers see a revision.

@@ -122,7 +122,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "graphql.lead": (
         "Ask for what you need of the graph in one request; every tie can name its sources.",
-        "Demandez en une requête ce qu’il vous faut du graphe ; chaque lien peut citer ses sources.",
+        "Demandez en une requête ce qu’il vous faut du graphe ; chaque lien peut citer ses "
+        "sources.",
     ),
     "graphql.query": ("Query", "Requête"),
     "graphql.variables": ("Variables (JSON)", "Variables (JSON)"),
