@@ -32,6 +32,10 @@ class RhizomeError(Exception):
     @property
     def message(self) -> str:
         """One or two sentences: what is wrong, where, and what to do."""
+        return self._say()
+
+    def _say(self) -> str:
+        """Write the message from the fields."""
         raise NotImplementedError
 
     def details(self) -> dict[str, object]:
@@ -69,9 +73,7 @@ class QuerySyntaxError(RequestError):
     column: int | None = None
     excerpt: str | None = None
 
-    @property
-    def message(self) -> str:
-        """Say what is wrong and where."""
+    def _say(self) -> str:
         return f"{self.language}: {self.detail}{_place(self.line, self.column)}"
 
 
@@ -84,9 +86,7 @@ class BadValueError(RequestError):
     given: str
     expected: str
 
-    @property
-    def message(self) -> str:
-        """Say which parameter and what would be right."""
+    def _say(self) -> str:
         return f"{self.name}: {self.given!r} is not {self.expected}"
 
 
@@ -99,9 +99,7 @@ class UnknownTermError(RequestError):
     term: str
     suggestions: tuple[str, ...] = ()
 
-    @property
-    def message(self) -> str:
-        """Name the term and the nearest known ones."""
+    def _say(self) -> str:
         hint = f"; known: {', '.join(self.suggestions)}" if self.suggestions else ""
         return f"unknown {self.kind} {self.term!r}{hint}"
 
@@ -114,9 +112,7 @@ class NotFoundError(RequestError):
     status: ClassVar[int] = 404
     term: str
 
-    @property
-    def message(self) -> str:
-        """Name what was not found."""
+    def _say(self) -> str:
         return f"not found: {self.term}"
 
 
@@ -128,9 +124,7 @@ class GoneError(RequestError):
     status: ClassVar[int] = 410
     term: str
 
-    @property
-    def message(self) -> str:
-        """Name what is gone."""
+    def _say(self) -> str:
         return f"no longer available: {self.term}"
 
 
@@ -143,9 +137,7 @@ class MethodNotAllowedError(RequestError):
     method: str
     allowed: tuple[str, ...]
 
-    @property
-    def message(self) -> str:
-        """Name the methods that work."""
+    def _say(self) -> str:
         return f"method {self.method} is not allowed here; allowed: {', '.join(self.allowed)}"
 
 
@@ -158,9 +150,7 @@ class NotAcceptableError(RequestError):
     asked: str
     offered: tuple[str, ...]
 
-    @property
-    def message(self) -> str:
-        """Say what can be had."""
+    def _say(self) -> str:
         return f"cannot answer as {self.asked!r}; offered: {', '.join(self.offered)}"
 
 
@@ -173,9 +163,7 @@ class UnsupportedMediaTypeError(RequestError):
     given: str
     accepted: tuple[str, ...]
 
-    @property
-    def message(self) -> str:
-        """Say what would be read."""
+    def _say(self) -> str:
         return f"cannot read {self.given!r}; accepted: {', '.join(self.accepted)}"
 
 
@@ -188,9 +176,7 @@ class _LimitError(RequestError):
     actual: float | None = None
     place: str | None = None
 
-    @property
-    def message(self) -> str:
-        """Name the limit, what is allowed, what was asked, and where."""
+    def _say(self) -> str:
         place = f" at {self.place}" if self.place else ""
         actual = f", got {self.actual:g}" if self.actual is not None else ""
         return f"over the limit {self.limit}{place}: at most {self.allowed:g}{actual}"
@@ -237,9 +223,7 @@ class SlowRequestError(RequestError):
     status: ClassVar[int] = 408
     deadline_s: float
 
-    @property
-    def message(self) -> str:
-        """Name the deadline."""
+    def _say(self) -> str:
         return f"the request did not arrive whole within {self.deadline_s:g} s"
 
 
@@ -262,9 +246,7 @@ class UnauthenticatedError(AccessError):
     status: ClassVar[int] = 401
     detail: str = "a valid token is needed"
 
-    @property
-    def message(self) -> str:
-        """Say that a token is needed."""
+    def _say(self) -> str:
         return self.detail
 
 
@@ -275,9 +257,7 @@ class ForbiddenError(AccessError):
     code: ClassVar[str] = "FORBIDDEN"
     action: str
 
-    @property
-    def message(self) -> str:
-        """Name the action that is not allowed."""
+    def _say(self) -> str:
         return f"not allowed: {self.action}"
 
 
@@ -303,9 +283,7 @@ class ParseError(DataError):
     line: int | None = None
     column: int | None = None
 
-    @property
-    def message(self) -> str:
-        """Say what is wrong and where."""
+    def _say(self) -> str:
         return f"{self.source} ({self.format}): {self.detail}{_place(self.line, self.column)}"
 
 
@@ -333,9 +311,7 @@ class ShapeViolationError(DataError):
     code: ClassVar[str] = "SHAPE_VIOLATION"
     violations: tuple[Violation, ...] = field(default=())
 
-    @property
-    def message(self) -> str:
-        """Count the violations and show the first."""
+    def _say(self) -> str:
         first = self.violations[0]
         more = f" (and {len(self.violations) - 1} more)" if len(self.violations) > 1 else ""
         path = f" {first.path}" if first.path else ""
@@ -349,9 +325,7 @@ class ProvenanceMissingError(DataError):
     code: ClassVar[str] = "PROVENANCE_MISSING"
     source: str
 
-    @property
-    def message(self) -> str:
-        """Name the graph and the remedy."""
+    def _say(self) -> str:
         return (
             f"graph {self.source} is not described: add `<{self.source}> a rz:Source` with "
             "dcterms:title and rz:sourceKind to it, or name a described one with --graph"
@@ -368,9 +342,7 @@ class RevisionConflictError(DataError):
     expected: int
     found: int
 
-    @property
-    def message(self) -> str:
-        """Name both revisions."""
+    def _say(self) -> str:
         return f"the data is at revision {self.found}, not {self.expected}: read again and retry"
 
 
@@ -381,9 +353,7 @@ class RevisionRequiredError(DataError):
     code: ClassVar[str] = "REVISION_REQUIRED"
     status: ClassVar[int] = 428
 
-    @property
-    def message(self) -> str:
-        """Say what to send."""
+    def _say(self) -> str:
         return "say which revision you saw (If-Match or ifRevision)"
 
 
@@ -407,9 +377,7 @@ class StoreUnavailableError(StoreError):
     detail: str
     retry_after_s: float = 1.0
 
-    @property
-    def message(self) -> str:
-        """Say why."""
+    def _say(self) -> str:
         return self.detail
 
 
@@ -421,9 +389,7 @@ class StoreFullError(StoreError):
     status: ClassVar[int] = 507
     path: str
 
-    @property
-    def message(self) -> str:
-        """Name the place and the remedy."""
+    def _say(self) -> str:
         return f"no room left at {self.path}: free space and retry; nothing was written"
 
 
@@ -436,9 +402,7 @@ class QueryTimeoutError(StoreError):
     retry: ClassVar[bool] = False
     deadline_s: float
 
-    @property
-    def message(self) -> str:
-        """Name the deadline and the remedy."""
+    def _say(self) -> str:
         return (
             f"the query was stopped after {self.deadline_s:g} s: "
             "ask for less, or add conditions that bind its variables"
@@ -453,9 +417,7 @@ class QueryMemoryError(StoreError):
     retry: ClassVar[bool] = False
     memory_mb: int
 
-    @property
-    def message(self) -> str:
-        """Name the bound and the remedy."""
+    def _say(self) -> str:
         return f"the query was stopped: it needs more than {self.memory_mb} MB; ask for less"
 
 
@@ -469,9 +431,7 @@ class StoreCorruptError(StoreError):
     path: str
     detail: str
 
-    @property
-    def message(self) -> str:
-        """Name the file and what is wrong with it."""
+    def _say(self) -> str:
         return f"{self.path}: {self.detail}"
 
 
@@ -494,9 +454,7 @@ class SettingError(ConfigurationError):
     given: str
     expected: str
 
-    @property
-    def message(self) -> str:
-        """Name the setting and what would be right."""
+    def _say(self) -> str:
         return f"setting {self.name}={self.given!r} is not {self.expected}"
 
 
@@ -509,9 +467,7 @@ class OntologyError(ConfigurationError):
     detail: str
     link: str | None = None
 
-    @property
-    def message(self) -> str:
-        """Name the shape, what is wrong, and where the rule is written."""
+    def _say(self) -> str:
         link = f" (see {self.link})" if self.link else ""
         return f"{self.shape}: {self.detail}{link}"
 

@@ -68,6 +68,11 @@ class Field:
         return self.inverse or self.max_count != 1
 
     @property
+    def listed(self) -> bool:
+        """Whether the API answers a list: of text with one value a language it does not."""
+        return self.many and not self.unique_language
+
+    @property
     def required(self) -> bool:
         """Whether a value is certain in every valid dataset, at every level."""
         return self.min_count > 0

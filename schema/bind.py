@@ -6,7 +6,6 @@ fan-out that the snapshot has, so that a page of 500 of a field with three value
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from typing import Any
 
@@ -138,7 +137,7 @@ class _Binder:
 
     def _value(self, value: Value) -> Any:
         if isinstance(value, Variable):
-            return plain(self.variables.get(value.name, _MISSING))
+            return self.variables.get(value.name, _MISSING)
         if isinstance(value, dict):
             return self._resolve(value)
         if isinstance(value, tuple):
@@ -149,14 +148,3 @@ class _Binder:
 def _listed(value: Any) -> tuple[str, ...] | None:
     """Return a list argument, for which GraphQL also takes a single value."""
     return (value,) if isinstance(value, str) else value
-
-
-def plain(value: Any) -> Any:
-    """Return a coerced variable as plain data, enum members as their names."""
-    if isinstance(value, enum.Enum):
-        return value.name
-    if isinstance(value, dict):
-        return {name.rstrip("_"): plain(below) for name, below in value.items()}
-    if isinstance(value, list | tuple):
-        return tuple(map(plain, value))
-    return value

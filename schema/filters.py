@@ -6,7 +6,6 @@ can be looked up, the nodes to check come from the index instead of from the who
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -66,9 +65,9 @@ class Filters:
         column = self._column(field)
         if field.kind is FieldKind.ENTITY:
             assert field.target is not None
-            inner = self.condition(field.target, _some(below) if field.many else below)
+            inner = self.condition(field.target, _some(below) if field.listed else below)
             return _any_of(column, inner, many=field.many)
-        matches = self._matches(field, _some(below) if field.many else below)
+        matches = self._matches(field, _some(below) if field.listed else below)
         return _any_of(
             column, matches.__contains__, many=field.many or field.kind is FieldKind.TEXT
         )
@@ -78,7 +77,7 @@ class Filters:
             wanted = self._identifier(below)
             return set() if wanted is None else {wanted}
         field = self.model.fields[class_iri][name]
-        below = _some(below) if field.many else below
+        below = _some(below) if field.listed else below
         values: set[int] | None
         if field.kind is FieldKind.ENTITY:
             assert field.target is not None
@@ -110,10 +109,10 @@ class Filters:
         value = given(below).get("eq")
         if value is None:
             raise BadValueError(f"where.{field.name}", "{}", "a condition such as {eq: ...}")
-        if isinstance(value, enum.Enum):
-            value = value.name
         if field.kind is FieldKind.ENUM:
-            return [write_literal(v) for v in field.enum_values if enum_value_name(v) == value]
+            # A constant of the document is the enum's name, a coerced variable its literal.
+            fits = (v for v in field.enum_values if value in (v, enum_value_name(v)))
+            return [write_literal(v) for v in fits]
         if field.kind is FieldKind.IRI:
             return [f"<{value}>"] if is_iri(value) else []
         if field.kind is FieldKind.TEXT:

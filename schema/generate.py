@@ -141,7 +141,9 @@ class _Writer:
         yield f"        o = m{number}.get(n)"
         if heavy:  # what lies below counts again, though it is made once
             yield "        if o is not None:"
-            yield f"            C[0] += k{number}[n]; return o"
+            yield f"            C[0] += k{number}[n]"
+            yield "            if C[0] > L: over('selection')"
+            yield "            return o"
             yield "        start = C[0]"
         else:
             yield "        if o is not None: return o"

@@ -306,7 +306,7 @@ class _Builder:
         if field.kind is FieldKind.DATE:
             return None
         scalar = scalar_of(field)
-        return f"{scalar}ListFilter" if field.many else f"{scalar}Filter"
+        return f"{scalar}ListFilter" if field.listed else f"{scalar}Filter"
 
     def _query(self) -> type:
         one: Arguments = {"id": ("ID", "The identifier: its IRI.")}

@@ -106,7 +106,7 @@ class Naive:
 
     # --- fields ---------------------------------------------------------------------------
 
-    def resolve(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+    def resolve(self, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         name = info.field_name
         if info.parent_type.name == "Query":
             return self.root(name, arguments)
@@ -240,7 +240,7 @@ class Naive:
                     return False
                 continue
             field_ = self.model.fields[iri][name]
-            inner = below["some"] if field_.many else below
+            inner = below["some"] if field_.listed else below
             if field_.kind is FieldKind.ENTITY:
                 found = self.nodes(term, field_)
                 if not field_.many:

@@ -1,0 +1,344 @@
+"""GraphQL as a client meets it, in process: answers, errors and limits on a small dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import GraphQLSchema, get_introspection_query
+
+from graph.access import anonymous
+from graph.model import Model
+from graph.settings import Settings
+from graph.shapes import load_model
+from graph.store.build import build_snapshot
+from graph.store.snapshot import TYPE, Snapshot
+from graph.store.sources import RANK
+from graph.terms import ENTITY, RZ, SKOS, XSD, Quad, write_literal
+from schema.execute import Answer, Engine, Request
+from schema.types import build_schema, print_sdl
+from tests.snapshots import commit_of
+
+ORG = "http://www.w3.org/ns/org#"
+A, B = f"<{ENTITY}source/a>", f"<{ENTITY}source/b>"
+NETWORK = f"<{ENTITY}network/n>"
+FRANCE = "<http://publications.europa.eu/resource/authority/country/FRA>"
+MEMBER = f"<{ENTITY}concept/role--member>"
+
+Ask = Callable[..., Answer]
+
+
+def organisation(number: int) -> str:
+    return f"<{ENTITY}organisation/o{number}>"
+
+
+def small_dataset() -> list[Quad]:
+    """Return five clusters of one network; two sources disagree about the first one's name."""
+    quads: list[Quad] = []
+
+    def say(subject: str, predicate: str, value: str, graph: str = A) -> None:
+        quads.append((subject, f"<{predicate}>", value, graph))
+
+    for source, rank in ((A, "1"), (B, "2")):
+        say(source, TYPE, f"<{RZ}Source>", source)
+        say(source, "http://purl.org/dc/terms/title", write_literal(f"Page {rank}"), source)
+        say(source, f"{RZ}sourceKind", write_literal("webPage"), source)
+        say(source, RANK, write_literal(rank, f"{XSD}integer"), source)
+    say(NETWORK, TYPE, f"<{RZ}Network>")
+    say(NETWORK, f"{SKOS}prefLabel", '"Net"@en')
+    for number in range(5):
+        term, tie = organisation(number), f"<{ENTITY}membership/o{number}--n--member>"
+        say(term, TYPE, f"<{RZ}Cluster>")
+        say(term, f"{SKOS}prefLabel", f'"Cluster {number}"@en')
+        say(tie, TYPE, f"<{RZ}Membership>")
+        say(tie, f"{ORG}member", term)
+        say(tie, f"{ORG}organization", NETWORK)
+        say(tie, f"{ORG}role", MEMBER)
+        say(tie, f"{RZ}status", '"stated"')
+    first = organisation(0)
+    say(first, TYPE, f"<{RZ}Cluster>", B)
+    say(first, f"{SKOS}prefLabel", '"Grappe 0"@fr')
+    say(first, f"{SKOS}prefLabel", '"Cluster zero"@en', B)
+    say(first, f"{RZ}acronym", '"OLD"')
+    say(first, f"{RZ}acronym", '"NEW"', B)
+    say(first, f"{RZ}country", FRANCE)
+    return quads
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load_model()
+
+
+@pytest.fixture(scope="module")
+def schema(model: Model) -> GraphQLSchema:
+    return build_schema(model)
+
+
+@pytest.fixture(scope="module")
+def snapshot(model: Model) -> Snapshot:
+    return build_snapshot(model, [commit_of(small_dataset(), (), None)])
+
+
+@pytest.fixture
+def ask(model: Model, schema: GraphQLSchema, snapshot: Snapshot) -> Ask:
+    def answer(
+        query: str,
+        variables: dict[str, Any] | None = None,
+        languages: tuple[str, ...] = ("en", "fr"),
+        operation: str | None = None,
+        **limits: Any,
+    ) -> Answer:
+        settings = replace(Settings(), **limits)
+        engine = Engine(model, schema, settings)
+        request = Request(query, operation, variables, languages)
+        return engine.answer(request, snapshot, anonymous(settings))
+
+    return answer
+
+
+def data(answer: Answer) -> dict[str, Any]:
+    assert not answer.errors, answer.errors
+    assert answer.data is not None
+    return answer.data
+
+
+def code(answer: Answer) -> str:
+    assert answer.failed or answer.data is None
+    return str(answer.errors[0]["extensions"]["code"])
+
+
+# --- answers ------------------------------------------------------------------------------
+
+
+def test_the_best_ranked_source_answers_and_all_are_in_the_claims(ask: Ask) -> None:
+    found = data(
+        ask(
+            """query($id: ID!) { cluster(id: $id) { acronym claims(fields: ["acronym"])
+               { value answers contested source { title rank } } statedBy { title } } }""",
+            {"id": organisation(0)[1:-1]},
+        )
+    )["cluster"]
+    assert found["acronym"] == "NEW"
+    assert found["claims"] == [
+        {
+            "value": "NEW",
+            "answers": True,
+            "contested": True,
+            "source": {"title": "Page 2", "rank": 2},
+        },
+        {
+            "value": "OLD",
+            "answers": False,
+            "contested": True,
+            "source": {"title": "Page 1", "rank": 1},
+        },
+    ]
+    assert found["statedBy"] == [{"title": "Page 2"}, {"title": "Page 1"}]
+
+
+@pytest.mark.parametrize(
+    ("languages", "argument", "name"),
+    [
+        (("en", "fr"), "", "Cluster zero"),
+        (("fr", "en"), "", "Grappe 0"),
+        (("de", "fr"), "", "Grappe 0"),
+        (("fr-ca", "en"), "", "Cluster zero"),
+        (("en",), '(lang: ["fr"])', "Grappe 0"),
+        (("en",), '(lang: "de")', "Cluster zero"),
+        ((), '(lang: ["pl", "cs"])', "Cluster zero"),
+    ],
+)
+def test_languages_fall_back(
+    ask: Ask, languages: tuple[str, ...], argument: str, name: str
+) -> None:
+    query = f'{{ cluster(id: "{organisation(0)[1:-1]}") {{ name{argument} }} }}'
+    assert data(ask(query, languages=languages))["cluster"]["name"] == name
+
+
+def test_pages_follow_each_other_by_cursor(ask: Ask) -> None:
+    query = """query($after: String) { clusters(first: 2, after: $after) { totalCount
+      edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage endCursor } } }"""
+    seen: list[str] = []
+    after, pages = None, 0
+    while True:
+        page = data(ask(query, {"after": after}))["clusters"]
+        assert page["totalCount"] == 5
+        assert page["pageInfo"]["hasPreviousPage"] == bool(seen)
+        seen += [edge["node"]["id"] for edge in page["edges"]]
+        pages += 1
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert pages == 3
+    assert seen == [organisation(n)[1:-1] for n in range(5)]
+
+
+def test_inverse_interfaces_and_fragments(ask: Ask) -> None:
+    found = data(
+        ask(
+            """{ node(id: "https://w3id.org/rhizome/id/network/n") { __typename id
+              ... on Network { ...m } ... on Cluster { acronym } } }
+            fragment m on Actor { members { nodes { member { __typename label } status } } }"""
+        )
+    )["node"]
+    assert found["__typename"] == "OtherNetwork"
+    assert "acronym" not in found
+    assert [m["member"]["label"] for m in found["members"]["nodes"]] == [
+        "Cluster zero",
+        *(f"Cluster {n}" for n in range(1, 5)),
+    ]
+    assert {m["status"] for m in found["members"]["nodes"]} == {"STATED"}
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ('{name: {eq: "Cluster 3"}}', 1),
+        ('{name: {eq: "Grappe 0"}}', 1),
+        ('{acronym: {eq: "NEW"}}', 1),
+        ('{acronym: {eq: "OLD"}}', 0),  # only the answering value counts
+        ('{country: {notation: {eq: "FR"}}}', 1),
+        ('{country: {id: {eq: "urn:x:nowhere"}}}', 0),
+        ("{memberships: {some: {status: {eq: STATED}}}}", 5),
+        ("{memberships: {some: {status: {eq: DISPUTED}}}}", 0),
+        (
+            '{memberships: {some: {memberOf: {id: {eq: "https://w3id.org/rhizome/id/network/n"}}}}}',
+            5,
+        ),
+        ("{}", 5),
+    ],
+)
+def test_equality_filters(ask: Ask, where: str, count: int) -> None:
+    found = data(ask(f"{{ clusters(where: {where}) {{ totalCount nodes {{ id }} }} }}"))["clusters"]
+    assert found["totalCount"] == len(found["nodes"]) == count
+
+
+def test_where_takes_variables(ask: Ask) -> None:
+    query = """query($w: MembershipWhere, $s: Status) {
+      a: memberships(where: $w) { totalCount }
+      b: memberships(where: {status: {eq: $s}}) { totalCount } }"""
+    found = data(ask(query, {"w": {"status": {"eq": "STATED"}}, "s": "INFERRED"}))
+    assert found == {"a": {"totalCount": 5}, "b": {"totalCount": 0}}
+
+
+def test_skip_and_include_follow_their_variables(ask: Ask) -> None:
+    query = (
+        "query($s: Boolean!) { revision @skip(if: $s) clusters @include(if: $s) { totalCount } }"
+    )
+    assert set(data(ask(query, {"s": True}))) == {"clusters"}
+    assert set(data(ask(query, {"s": False}))) == {"revision"}
+
+
+def test_introspection_is_whole_and_mixes_with_data(ask: Ask, schema: GraphQLSchema) -> None:
+    whole = data(ask(get_introspection_query()))
+    assert len(whole["__schema"]["types"]) == len(schema.type_map)
+    mixed = data(ask('{ revision __type(name: "Cluster") { name } __typename }'))
+    assert mixed == {"revision": 1, "__type": {"name": "Cluster"}, "__typename": "Query"}
+
+
+def test_the_committed_sdl_is_the_schema(schema: GraphQLSchema) -> None:
+    path = Path(__file__).parent.parent / "schema" / "schema.graphql"
+    assert path.read_text() == print_sdl(schema), "run `make docs`"
+
+
+# --- what is wrong with the request -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("{ clusters {", "QUERY_SYNTAX"),
+        ("", "QUERY_SYNTAX"),
+        ("{ nope }", "GRAPHQL_VALIDATION"),
+        ("{ clusters }", "GRAPHQL_VALIDATION"),
+        ("{ clusters(first: 501) { totalCount } }", "QUERY_LIMIT"),
+        ("{ clusters(first: -1) { totalCount } }", "BAD_VALUE"),
+        ('{ clusters(after: "x") { totalCount } }', "BAD_VALUE"),
+        ('{ clusters(after: "MTpub3QgYW4gaXJp") { totalCount } }', "BAD_VALUE"),
+        ("{ clusters(where: {acronym: null}) { totalCount } }", "BAD_VALUE"),
+        ("{ clusters(where: {acronym: {eq: null}}) { totalCount } }", "BAD_VALUE"),
+        ("{ clusters(where: {acronym: {}}) { totalCount } }", "BAD_VALUE"),
+        ("query A { revision } query B { revision }", "BAD_VALUE"),
+        ("mutation { x }", "GRAPHQL_VALIDATION"),
+        ("query($x: Int!) { clusters(first: $x) { totalCount } }", "GRAPHQL_VALIDATION"),
+        ("{ ...f } fragment f on Query { ...f }", "GRAPHQL_VALIDATION"),
+    ],
+)
+def test_wrong_requests_are_refused_with_a_code(ask: Ask, query: str, expected: str) -> None:
+    answer = ask(query)
+    assert answer.failed
+    assert code(answer) == expected
+    assert "data" not in answer.body()
+
+
+def test_a_syntax_error_names_line_and_column(ask: Ask) -> None:
+    assert ask("{\n  clusters(").errors[0]["locations"] == [{"line": 2, "column": 12}]
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    ["", "x", "urn:x:none", "javascript:alert(1)", 'a"> } ; DROP ALL #', "<a>", "\ud83d"],
+)
+def test_unknown_and_hostile_identifiers_are_null(ask: Ask, identifier: str) -> None:
+    query = "query($id: ID!) { node(id: $id) { id } cluster(id: $id) { id } }"
+    assert data(ask(query, {"id": identifier})) == {"node": None, "cluster": None}
+
+
+# --- limits -------------------------------------------------------------------------------
+
+DEEP = "memberOf{members{nodes{member{memberships{nodes{"
+
+
+@pytest.mark.parametrize(
+    ("query", "limit"),
+    [
+        ("{ memberships{nodes{" + DEEP * 3 + "id" + "}" * 20 + "}", "graphql_depth"),
+        ("{" + "a{" * 5000, "graphql_depth"),
+        ("{" + " ".join(f"a{n}: revision" for n in range(31)) + "}", "graphql_aliases"),
+        ("{ revision " + "@skip(if: false) " * 51 + "}", "graphql_directives"),
+        ("{" + " revision" * 21 + "}", "graphql_root_fields"),
+        ("{ " + "revision " * 2100 + "}", "graphql_tokens"),
+        (
+            "{ ...f0 } "
+            + "".join(f"fragment f{n} on Query {{ ...f{n + 1} ...f{n + 1} }} " for n in range(100))
+            + "fragment f100 on Query { "
+            + "revision " * 21
+            + "}",
+            "graphql_root_fields",
+        ),
+    ],
+)
+def test_too_much_text_is_refused_before_validation(ask: Ask, query: str, limit: str) -> None:
+    answer = ask(query)
+    assert code(answer) == "QUERY_LIMIT"
+    assert answer.errors[0]["extensions"]["limit"] == limit
+
+
+def test_the_cost_of_nested_pages_is_estimated_and_the_field_named(ask: Ask) -> None:
+    query = "{ memberships{nodes{" + DEEP + "id" + "}" * 9
+    answer = ask(query, graphql_cost=20)
+    assert code(answer) == "QUERY_LIMIT"
+    assert answer.errors[0]["extensions"]["limit"] == "graphql_cost"
+    assert answer.errors[0]["path"][:1] == ["memberships"]
+    assert not ask(query).errors
+
+
+def test_nodes_that_are_remembered_count_again(ask: Ask) -> None:
+    query = "{ memberships{nodes{" + DEEP + "id" + "}" * 9
+    # 5 memberships; of each the network, its 5, of each its member and that one's membership
+    assert code(ask(query, graphql_nodes=84)) == "QUERY_LIMIT"
+    assert not ask(query, graphql_nodes=85).errors
+
+
+def test_a_plan_is_kept_and_the_oldest_forgotten(
+    model: Model, schema: GraphQLSchema, snapshot: Snapshot
+) -> None:
+    engine = Engine(model, schema, replace(Settings(), graphql_plans=2))
+    viewer = anonymous(engine.settings)
+    for text in ("{ revision }", "{ a: revision }", "{ b: revision }", "{ revision }"):
+        assert not engine.answer(Request(text), snapshot, viewer).errors
+    assert len(engine._plans) == len(engine._operations) == 2
