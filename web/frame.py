@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.errors import BadValueError, RhizomeError
+from web.limits import UNLIMITED_PATHS
 from web.problems import answer_bug, answer_error
 
 if TYPE_CHECKING:
@@ -168,11 +169,14 @@ class _Answer:
     def log(self) -> None:
         """Log the request: each at level debug, those slow or failed at level info."""
         seconds = time.perf_counter() - self.started
-        level = logging.INFO if seconds > SLOW_S or self.status >= 500 else logging.DEBUG
+        path = self.scope["path"]
+        # A service that is not ready says so to whoever asks: no news.
+        failed = self.status >= 500 and path not in UNLIMITED_PATHS
+        level = logging.INFO if seconds > SLOW_S or failed else logging.DEBUG
         if _logger.isEnabledFor(level):
             fields = {
                 "method": self.scope["method"],
-                "path": self.scope["path"],
+                "path": path,
                 "status": self.status,
                 "ms": round(seconds * 1000, 1),
             }

@@ -101,11 +101,9 @@ def problem_headers(error: RhizomeError) -> dict[str, str]:
 
 def answer_error(request: Request, error: RhizomeError) -> Response:
     """Return the answer to a request that ended in an error."""
-    if error.status >= 500:
-        _logger.warning(
-            "answered with an error",
-            extra={"fields": {"code": error.code, "path": request.url.path, "is": str(error)}},
-        )
+    if error.status in (500, 507):  # damage, or no room: not for the client to mend
+        fields = {"code": error.code, "path": request.url.path, "is": str(error)}
+        _logger.error("a store fails", extra={"fields": fields})
     store = request.app.state.service.settings.store
     return _answer(request, describe_error(error, store), problem_headers(error))
 
