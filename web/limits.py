@@ -2,7 +2,7 @@
 
 Floor 5. Rates are kept by the generic cell rate algorithm: one number an address and limit, the
 time at which the address is even again, so that the exact wait is known and a query can be
-charged after it ran (decision 0020). Behind trusted proxies the address is the one they report.
+charged after it ran (decision 0007). Behind trusted proxies the address is the one they report.
 """
 
 from __future__ import annotations
