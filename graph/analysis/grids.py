@@ -157,7 +157,6 @@ def grid_layers(report: Report, wording: Wording) -> Grid:
 
 def grid_affiliations(report: Report, wording: Wording) -> Grid:
     """Return the affiliations, largest first, with known, stated and missing parties."""
-    labels = {layer.key: layer.label for layer in report.layers}
 
     def key(row: AffiliationRow) -> tuple[int, str, str]:
         return -row.known, row.name.casefold(), row.iri
@@ -165,7 +164,7 @@ def grid_affiliations(report: Report, wording: Wording) -> Grid:
     rows = tuple(
         (
             row.name,
-            labels[row.layer],
+            wording.say(f"layer.{row.layer}.short"),
             wording.number(row.known),
             wording.join([wording.number(count) for count in row.stated], "word.or"),
             wording.number(row.missing) if row.missing else "",
@@ -246,7 +245,9 @@ def grid_ties(report: Report, wording: Wording, most: int) -> Grid:
 def grid_bins(report: Report, wording: Wording, bins: list[Bin]) -> Grid:
     """Return how many nodes have how many partners."""
     rows = tuple((write_bin(wording, b), wording.number(b.count)) for b in bins)
-    columns = ((wording.say("col.partners"), True), (_node_head(report, wording), True))
+    two_modes = report.network.organisations < report.network.nodes
+    nodes = wording.say("col.nodes.two" if two_modes else "col.nodes")
+    columns = ((wording.say("col.partners"), True), (nodes, True))
     return Grid(wording.say("note.degree"), columns, rows)
 
 

@@ -29,7 +29,7 @@ def write_method(
 ) -> tuple[Section, ...]:
     """Return what was computed, on which revision, with which parameters, and how."""
     say = wording.say
-    time = say("method.data.time", time=commit_time) if commit_time else ""
+    time = say("method.data.time", time=wording.time(commit_time)) if commit_time else ""
     data = say(
         "method.data.text",
         revision=str(revision),

@@ -8,7 +8,7 @@ that the same values give the same bytes. Each plot carries a title and a descri
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +57,15 @@ class Caption:
     description: str
 
 
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """The names of the axes, and how a number beside them is written."""
+
+    across: str
+    upward: str
+    write: Callable[[float], str]
+
+
 def plot_bars(caption: Caption, items: Sequence[Item]) -> Markup:
     """Return horizontal bars, in the order given; names on the left, values at the end."""
     height = BAR * len(items) + 8
@@ -74,10 +83,10 @@ def plot_bars(caption: Caption, items: Sequence[Item]) -> Markup:
     return _frame(caption, height, parts)
 
 
-def plot_points(caption: Caption, items: Sequence[Item], axes: tuple[str, str]) -> Markup:
+def plot_points(caption: Caption, items: Sequence[Item], axes: Axes) -> Markup:
     """Return a plot of points, `across` to the right and `value` upward; the highest are named.
 
-    Points in one place are drawn once.
+    Points in one place are drawn once. A name that would cover another is left out.
     """
     left, right, top, bottom = MARGINS
     wide, high = WIDTH - left - right, HEIGHT - top - bottom
@@ -91,21 +100,13 @@ def plot_points(caption: Caption, items: Sequence[Item], axes: tuple[str, str]) 
     parts = _draw_axes(axes, x_ticks, y_ticks)
     spots = dict.fromkeys(f'cx="{x:.1f}" cy="{y:.1f}"' for x, y in map(place, items))
     parts += [Markup(f'<circle class="point" {spot} r="4.5"/>') for spot in spots]
-    taken: list[tuple[float, float, float]] = []
     ranked = sorted(items, key=lambda item: (-item.value, -item.across, item.name))
-    for item in ranked[:NAMED]:
-        x, y = place(item)
-        label = _shorten(item.name)
-        span = LETTER * len(label)
-        side, start = ("", x + 8) if x + 8 + span < WIDTH else (" end", x - 8 - span)
-        if all(abs(y - ty) > 14 or start > tx + tw or tx > start + span for tx, ty, tw in taken):
-            taken.append((start, y, span))
-            parts.append(_text(x - 8 if side else x + 8, y + 4, f"name{side}", label))
-    return _frame(caption, HEIGHT, parts)
+    named = [(_shorten(item.name), *place(item)) for item in ranked[:NAMED] if item.value]
+    return _frame(caption, HEIGHT, [*parts, *_place_names(named)])
 
 
 def plot_histogram(
-    caption: Caption, bins: Sequence[Bin], labels: Sequence[str], axes: tuple[str, str]
+    caption: Caption, bins: Sequence[Bin], labels: Sequence[str], axes: Axes
 ) -> Markup:
     """Return vertical bars, one for each bin, with the bins' labels below."""
     left, right, top, bottom = MARGINS
@@ -157,9 +158,26 @@ def find_ticks(most: float, *, whole: bool = False) -> tuple[float, ...]:
     return tuple(round(n * step, 12) for n in range(math.ceil(most / step - 1e-9) + 1))
 
 
-def _draw_axes(
-    axes: tuple[str, str], x_ticks: Sequence[float], y_ticks: Sequence[float]
-) -> list[Markup]:
+def _place_names(named: Sequence[tuple[str, float, float]]) -> list[Markup]:
+    """Return the names beside their points, right or else left, none over another."""
+    parts: list[Markup] = []
+    taken: list[tuple[float, float, float]] = []
+    for label, x, y in named:
+        span = LETTER * len(label)
+        for start, anchor, classes in ((x + 8, x + 8, "name"), (x - 8 - span, x - 8, "name end")):
+            inside = start > MARGINS[0] and start + span < WIDTH
+            free = all(
+                abs(y - other_y) > 14 or start > end or begin > start + span
+                for begin, end, other_y in taken
+            )
+            if inside and free:
+                taken.append((start, start + span, y))
+                parts.append(_text(anchor, y + 4, classes, label))
+                break
+    return parts
+
+
+def _draw_axes(axes: Axes, x_ticks: Sequence[float], y_ticks: Sequence[float]) -> list[Markup]:
     left, right, top, bottom = MARGINS
     wide, high = WIDTH - left - right, HEIGHT - top - bottom
     parts = []
@@ -167,17 +185,17 @@ def _draw_axes(
         y = top + high * (1 - tick / y_ticks[-1])
         parts += [
             Markup(f'<path class="grid" d="M{left} {y:.1f}h{wide}"/>'),
-            _text(left - 8, y + 4, "tick end", f"{tick:g}"),
+            _text(left - 8, y + 4, "tick end", axes.write(tick)),
         ]
     for tick in x_ticks:
         x = left + wide * tick / x_ticks[-1]
-        parts.append(_text(x, top + high + 18, "tick middle", f"{tick:g}"))
+        parts.append(_text(x, top + high + 18, "tick middle", axes.write(tick)))
     parts += [
         Markup(f'<path class="axis" d="M{left} {top}v{high}h{wide}"/>'),
-        _text(left + wide / 2, HEIGHT - 8, "axis-name middle", axes[0]),
+        _text(left + wide / 2, HEIGHT - 8, "axis-name middle", axes.across),
         Markup(
             f'<text class="axis-name middle" transform="translate(16 {top + high / 2:.1f}) '
-            f'rotate(-90)">{escape(axes[1])}</text>'
+            f'rotate(-90)">{escape(axes.upward)}</text>'
         ),
     ]
     return parts

@@ -149,12 +149,12 @@ class Projection:
         columns = (rows, self.weights.indices, self.weights.data, self.lengths.data)
         yield from zip(*(column[upper].tolist() for column in columns), strict=True)
 
-    def to_networkx(self, *, exact: bool = False) -> nx.Graph[str]:
+    def to_networkx(self, *, exact: bool = True) -> nx.Graph[str]:
         """Return the same network as a networkx graph, nodes in the same order.
 
-        Each edge carries `weight` and `distance` (1 / weight). With `exact` the distance is a
-        `Fraction`: then networkx compares path lengths without rounding, and two paths tie exactly
-        when they are as long.
+        Each edge carries `weight` and `distance` (1 / weight). The distance is a `Fraction`:
+        networkx then compares path lengths without rounding, and two paths tie exactly when they
+        are equally long. Without `exact` it is a float, for what cannot write fractions.
         """
         graph: nx.Graph[str] = nx.Graph()
         graph.add_nodes_from(self.nodes)

@@ -16,6 +16,7 @@ from graph.analysis import grids
 from graph.analysis.findings import Report
 from graph.analysis.grids import Grid
 from graph.analysis.plots import (
+    Axes,
     Caption,
     Item,
     bin_values,
@@ -136,19 +137,19 @@ def _show_shape(report: Report, wording: Wording) -> dict[str, object] | None:
         "degree": wording.number(first.values[across], x.digits),
         "value": wording.number(first.values[upward], y.digits),
     }
-    axes = f"{x.label} ({x.unit})", f"{y.label} ({y.unit})"
-    text = wording.say("note.scatter.description", n=len(items), x=axes[0], y=axes[1], **said)
+    axes = Axes(f"{x.label} ({x.unit})", f"{y.label} ({y.unit})", wording.tick)
+    said |= {"x": axes.across, "y": axes.upward}
+    text = wording.say("note.scatter.description", n=len(items), **said)
     points = Caption("plot-points", wording.say("note.scatter"), text)
     bins = bin_values(degrees)
     text = wording.say("note.histogram.description")
     histogram = Caption("plot-histogram", wording.say("note.degree"), text)
     labels = [grids.write_bin(wording, b) for b in bins]
     table = grids.grid_bins(report, wording, bins)
+    (partners, _), (nodes, _) = table.columns
     return {
         "points": plot_points(points, items, axes),
         "points_note": wording.say("note.scatter.table", x=x.label, y=y.label),
-        "histogram": plot_histogram(
-            histogram, bins, labels, (table.columns[0][0], table.columns[1][0])
-        ),
+        "histogram": plot_histogram(histogram, bins, labels, Axes(partners, nodes, wording.tick)),
         "bins": table,
     }

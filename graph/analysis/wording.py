@@ -5,8 +5,10 @@ Floor 3. Reads the two tables beside the templates once; knows nothing of networ
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +19,8 @@ LANGUAGES: Final = ("en", "fr")
 TEMPLATES: Final = Path(__file__).parent / "templates"
 #: Parts of a measure's text.
 MEASURE_PARTS: Final = ("label", "unit", "definition", "formula", "normalisation", "edges")
-_THIN: Final = "\u202f"  # narrow no-break space: thousands and percent signs in French
+_THIN: Final = "\u202f"  # narrow no-break space: in French thousands, percent signs, marks
+_FRENCH_MARKS: Final = re.compile(r" [:;!?»]|« ")
 
 
 class Wording:
@@ -46,27 +49,42 @@ class Wording:
             name: Count(self, value) if isinstance(value, int) else value
             for name, value in values.items()
         }
-        text: str = read_texts("texts")[key][self.language]
-        return text.format(**fields)
+        return self._write(read_texts("texts")[key][self.language]).format(**fields)
 
     def measure(self, key: str, part: str) -> str:
         """Return a part of a measure's text, one of `MEASURE_PARTS`."""
-        text: str = read_texts("measures")[key][self.language][part]
-        return text
+        return self._write(read_texts("measures")[key][self.language][part])
+
+    def _write(self, text: str) -> str:
+        """Return a text of the tables with the spaces that French keeps before its marks."""
+        return _FRENCH_MARKS.sub(_keep_space, text) if self.language == "fr" else text
 
     def number(self, value: float | None, digits: int = 0) -> str:
         """Return a number with grouped thousands, a dash where it is not defined."""
         if value is None:
             return "–"
-        text = f"{value:,.{digits}f}"
+        small = 0 < value < 0.5 * 10**-digits  # not nothing, and not to be shown as such
+        text = f"<{10**-digits:.{digits}f}" if small else f"{value:,.{digits}f}"
         if self.language == "fr":
             text = text.replace(",", _THIN).replace(".", ",")
         return text
+
+    def tick(self, value: float) -> str:
+        """Return a number beside an axis, without digits that it does not need."""
+        text = f"{value:g}"
+        return text.replace(".", ",") if self.language == "fr" else text
 
     def percent(self, share: float) -> str:
         """Return a share as percent, with a decimal where the first digit stands there."""
         text = self.number(100 * share, 1 if 0 < share < 0.095 else 0)
         return f"{text}{_THIN}%" if self.language == "fr" else f"{text}%"
+
+    def time(self, iso: str) -> str:
+        """Return an ISO time in words, to the minute: `22 November 2026, 13:00 UTC`."""
+        moment = datetime.fromisoformat(iso).astimezone(UTC)
+        month = self.say("months").split()[moment.month - 1]
+        day = "1er" if self.language == "fr" and moment.day == 1 else str(moment.day)
+        return f"{day} {month} {moment.year}, {moment:%H:%M} UTC"
 
     def count(self, value: int, one: str, many: str) -> str:
         """Return the word for a number of things."""
@@ -84,6 +102,11 @@ class Wording:
             return self.join(items)
         rest = self.say("note.more", n=len(items) - most)
         return f"{', '.join(items[:most])} {rest}"
+
+
+def _keep_space(match: re.Match[str]) -> str:
+    mark = match.group()
+    return mark.replace(" ", "\u00a0" if {":", "«", "»"} & set(mark) else _THIN)
 
 
 class Count:
