@@ -183,6 +183,17 @@ class Model:
         return result
 
     @cached_property
+    def enum_values(self) -> Mapping[str, tuple[str, ...]]:
+        """Each enum with its literals, by name."""
+        found: dict[str, tuple[str, ...]] = {}
+        for shape in self.classes.values():
+            for f in shape.own_fields:
+                if f.enum_name:
+                    known = found.get(f.enum_name, ())
+                    found[f.enum_name] = tuple(dict.fromkeys((*known, *f.enum_values)))
+        return dict(sorted(found.items()))
+
+    @cached_property
     def predicates(self) -> frozenset[str]:
         """Every predicate that data may use, `rdf:type` apart."""
         return frozenset(

@@ -23,7 +23,7 @@ from schema.plan import (
     Variable,
     children,
 )
-from schema.run import Page, Run, language_order, read_cursor
+from schema.run import LanguageOrder, Page, Run, language_order, read_cursor
 
 _MISSING = object()
 #: What claims or sources of one node are taken to cost.
@@ -123,8 +123,8 @@ class _Binder:
             return None if asked is None else frozenset(tag.lower() for tag in asked)
         return self.run.default_order if asked is None else self._with_default(asked)
 
-    def _with_default(self, asked: Any) -> dict[str, int]:
-        return language_order((*asked, *self.run.default_order))
+    def _with_default(self, asked: tuple[str, ...]) -> LanguageOrder:
+        return language_order((*asked, *self.run.default_order.wanted))
 
     def _claims(self, arguments: Arguments) -> tuple[frozenset[str] | None, bool | None]:
         values = self._resolve(arguments)

@@ -12,7 +12,7 @@ from typing import Any
 from graph.errors import BadValueError
 from graph.model import Field, FieldKind, Model
 from graph.store.columns import EMPTY, Column, OneColumn
-from graph.store.snapshot import TYPE, Snapshot
+from graph.store.snapshot import Snapshot
 from graph.store.term_table import NIL
 from graph.terms import XSD, is_iri, write_literal
 from schema.naming import enum_value_name
@@ -47,13 +47,6 @@ class Filters:
             if found is not None and (best is None or len(found) < len(best)):
                 best = found
         return best
-
-    def is_instance(self, class_iri: str) -> Condition:
-        """Return the condition that a node is of a class or a subclass."""
-        terms = self.snapshot.terms
-        wanted = {terms.find(f"<{iri}>") for iri in self.model.descendants[class_iri]}
-        column = self.snapshot.forward.get(TYPE, EMPTY)
-        return lambda number: any(value in wanted for value, _ in column.pairs(number))
 
     # --- one condition ------------------------------------------------------------------
 

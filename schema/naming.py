@@ -71,17 +71,6 @@ def scalar_of(field: Field) -> str:
     return SCALARS[field.datatype]
 
 
-def enums(model: Model) -> dict[str, tuple[str, ...]]:
-    """Return each enum of the model with its literals."""
-    found: dict[str, tuple[str, ...]] = {}
-    for shape in model.classes.values():
-        for field in shape.own_fields:
-            if field.enum_name:
-                known = found.get(field.enum_name, ())
-                found[field.enum_name] = tuple(dict.fromkeys((*known, *field.enum_values)))
-    return dict(sorted(found.items()))
-
-
 def public_fields(model: Model, iri: str) -> list[Field]:
     """Return the fields of a class that the API shows, inherited ones included."""
     return [field for field in model.fields[iri].values() if field.exposure == "public"]

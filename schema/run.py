@@ -11,6 +11,7 @@ import binascii
 from array import array
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from graph.access import Viewer
@@ -22,7 +23,7 @@ from graph.store.snapshot import SYSTEM, TYPE, Snapshot
 from graph.store.term_table import MASK, NIL, SHIFT
 from graph.terms import is_iri
 from schema.filters import Condition, Filters
-from schema.naming import enum_value_name, enums, object_name
+from schema.naming import enum_value_name, object_name
 
 #: Nodes looked at by conditions, for each node that may be answered.
 _EXAMINED = 20
@@ -84,7 +85,7 @@ class Run:
 
     def enum_names(self, name: str) -> Mapping[str, str]:
         """Return the name of each literal of an enum."""
-        return {literal: enum_value_name(literal) for literal in enums(self.model)[name]}
+        return _enum_names(self.model.enum_values[name])
 
     # --- nodes ----------------------------------------------------------------------------
 
@@ -95,7 +96,7 @@ class Run:
             return NIL
         if class_iri is None:
             return number if self.type_of(number) is not None else NIL
-        return number if self.filters.is_instance(class_iri)(number) else NIL
+        return number if self.snapshot.is_a(number, class_iri) else NIL
 
     def type_of(self, number: int, class_iri: str | None = None) -> str | None:
         """Return the name of a node's object type, seen from a static class."""
@@ -104,11 +105,7 @@ class Run:
                 found = self.snapshot.class_of(number)
                 self._type_names[number] = found and object_name(self.model, found)
             return self._type_names[number]
-        text = self.snapshot.terms.text
-        column = self.snapshot.forward.get(TYPE, EMPTY)
-        descendants = self.model.descendants[class_iri]
-        types = (text(v) for v, _ in column.pairs(number))
-        found = self.model.most_specific(iri for iri in types if iri in descendants)
+        found = self.snapshot.class_of(number, self.model.descendants[class_iri])
         return object_name(self.model, found or class_iri)
 
     def types(self, number: int) -> list[str]:
@@ -127,18 +124,18 @@ class Run:
 
     # --- literals -------------------------------------------------------------------------
 
-    def pick(self, page: Any, start: int, end: int, order: Mapping[str, int]) -> str:
+    def pick(self, page: Any, start: int, end: int, order: LanguageOrder) -> str:
         """Return the text in the best language; of one language, the best source's."""
-
-        def key(at: int) -> tuple[int, str, int, int]:
-            language = self.languages[page.values[at] >> SHIFT]
-            place = order.get(language)
-            if place is None:
-                place = order.get(language.split("-")[0], len(order))
-            return place, language, self.ranks[page.graphs[at]], at
-
-        value: int = page.values[min(range(start, end), key=key)]
-        return self.texts[value >> SHIFT][value & MASK]
+        languages, ranks, values, graphs = self.languages, self.ranks, page.values, page.graphs
+        chosen = values[start]
+        best, best_rank = order[languages[chosen >> SHIFT]], ranks[graphs[start]]
+        for at in range(start + 1, end):
+            value = values[at]
+            place = order[languages[value >> SHIFT]]
+            if place < best or (place == best and ranks[graphs[at]] < best_rank):
+                chosen, best, best_rank = value, place, ranks[graphs[at]]
+        text: str = self.texts[chosen >> SHIFT][chosen & MASK]
+        return text
 
     def list_texts(
         self, column: ManyColumn, number: int, wanted: Sequence[str] | None
@@ -149,7 +146,7 @@ class Run:
             values = [v for v in values if self.languages[v >> SHIFT] in wanted]
         return list(dict.fromkeys(self.texts[v >> SHIFT][v & MASK] for v in values))
 
-    def label(self, number: int, paths: Mapping[str, str], order: Mapping[str, int]) -> str | None:
+    def label(self, number: int, paths: Mapping[str, str], order: LanguageOrder) -> str | None:
         """Return the name of a node for people."""
         path = paths.get(self.snapshot.class_of(number) or "")
         column = None if path is None else self.snapshot.forward.get(path)
@@ -162,6 +159,9 @@ class Run:
         if page is None:
             return None
         start, end = page.offsets[number & MASK], page.offsets[(number & MASK) + 1]
+        if end - start == 1:
+            value = page.values[start]
+            return self.texts[value >> SHIFT][value & MASK]
         return self.pick(page, start, end, order) if end > start else None
 
     def date(self, number: int, columns: Sequence[Column]) -> tuple[str | None, ...] | None:
@@ -200,8 +200,8 @@ class Run:
         """Return the nodes of a class among which a page is cut."""
         if page.candidates is None:
             return self.snapshot.instances(class_iri)
-        fits = self.filters.is_instance(class_iri)
-        found = [number for number in page.candidates if fits(number)]
+        is_a = self.snapshot.is_a
+        found = [number for number in page.candidates if is_a(number, class_iri)]
         return array("I", sorted(found, key=self.snapshot.terms.term))
 
     def cursor(self, number: int) -> str:
@@ -272,9 +272,30 @@ class Run:
         return self.snapshot.terms.find(self.snapshot.graphs_table.terms[graph]) or NIL
 
 
-def language_order(languages: Sequence[str]) -> dict[str, int]:
-    """Return the place of each language, the first preferred."""
-    return {tag.lower(): place for place, tag in enumerate(dict.fromkeys(languages))}
+class LanguageOrder(dict[str, tuple[int, str]]):
+    """The place of each language, the first preferred; `fr-ca` stands where `fr` does."""
+
+    def __init__(self, languages: Sequence[str]) -> None:
+        self.wanted = tuple(dict.fromkeys(tag.lower() for tag in languages))
+        super().__init__({tag: (place, tag) for place, tag in enumerate(self.wanted)})
+
+    def __missing__(self, language: str) -> tuple[int, str]:
+        """Place a language that was not named: with its own family, else last."""
+        family = language.split("-")[0]
+        place = self.wanted.index(family) if family in self.wanted else len(self.wanted)
+        self[language] = place, language
+        return place, language
+
+
+@lru_cache(maxsize=256)
+def language_order(languages: tuple[str, ...]) -> LanguageOrder:
+    """Return the order of languages, the first preferred."""
+    return LanguageOrder(languages)
+
+
+@lru_cache(maxsize=256)
+def _enum_names(literals: tuple[str, ...]) -> Mapping[str, str]:
+    return {literal: enum_value_name(literal) for literal in literals}
 
 
 def read_cursor(cursor: str) -> str:

@@ -23,7 +23,6 @@ from strawberry.types.unset import UNSET
 from graph.model import ClassShape, Field, FieldKind, Model
 from schema.naming import (
     enum_value_name,
-    enums,
     is_interface,
     object_name,
     public_fields,
@@ -170,7 +169,7 @@ class _Builder:
             )
 
     def _enums(self) -> None:
-        for name, literals in enums(self.model).items():
+        for name, literals in self.model.enum_values.items():
             values = {enum_value_name(literal): literal for literal in literals}
             made = enum.Enum(name, values, module=MODULE)  # type: ignore[misc]
             self.names[name] = strawberry.enum(made, name=name)

@@ -13,7 +13,7 @@ from graph.errors import OntologyError
 from graph.model import Model
 from graph.shapes import FOLDER, load_model
 from graph.terms import RDF, RDFS, RZ, SKOS, read_literal
-from schema.naming import enum_value_name, enums
+from schema.naming import enum_value_name
 from schema.reference import classes_page, shapes_page
 from schema.types import build_schema, print_sdl
 
@@ -94,10 +94,10 @@ def test_each_enum_has_its_values_as_concepts(model: Model) -> None:
 def test_names_are_unique_where_they_meet(model: Model) -> None:
     roots = [n for c in model.classes.values() for n in (c.field_name, c.plural)]
     assert len(roots) == len(set(roots))
-    types = [c.name for c in model.classes.values()] + list(enums(model))
+    types = [c.name for c in model.classes.values()] + list(model.enum_values)
     types += [c.concrete_name for c in model.classes.values() if c.concrete_name != c.name]
     assert len(types) == len(set(types))
-    for values in enums(model).values():
+    for values in model.enum_values.values():
         assert len({enum_value_name(v) for v in values}) == len(values)
 
 

@@ -108,12 +108,12 @@ def load_image(path: Path, model: Model) -> Snapshot | None:
     if not path.exists() or path.stat().st_size == 0:
         return None
     with path.open("rb") as file:
-        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    description, body = _read_head(path, data)
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    description, body = _read_head(path, memoryview(mapped))
     if description["model"] != model.digest or description["byteorder"] != sys.byteorder:
         return None
     reader = _Reader(body, description["sections"])
-    return Snapshot(
+    snapshot = Snapshot(
         model=model,
         revision=description["revision"],
         dataset_hash=int(description["hash"], 16),
@@ -125,6 +125,9 @@ def load_image(path: Path, model: Model) -> Snapshot | None:
         inverse={p: _read_many(c, reader) for p, c in description["inverse"].items()},
         classes={iri: reader.array(n) for iri, n in description["classes"].items()},
     )
+    # Only long texts are read from the mapping later: the rest need not stay in memory.
+    mapped.madvise(mmap.MADV_DONTNEED)
+    return snapshot
 
 
 def _read_head(path: Path, data: memoryview) -> tuple[dict[str, Any], memoryview]:

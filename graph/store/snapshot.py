@@ -9,13 +9,14 @@ it beside the data, outside hash, count and export.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from graph.model import ONTOLOGY_GRAPH, Model
 from graph.store.columns import EMPTY, Column, ManyColumn, OneColumn
-from graph.store.term_table import NIL, TermTable
+from graph.store.term_table import MASK, NIL, SHIFT, TermTable
 from graph.terms import RDF, Quad
 
 TYPE: Final = f"{RDF}type"
@@ -178,11 +179,40 @@ class Snapshot:
         """Return the numbers of a class's instances, subclasses included, ordered by IRI."""
         return self.classes.get(class_iri, array("I"))
 
-    def class_of(self, number: int) -> str | None:
-        """Return the class that names a numbered node: the most specific of its types."""
+    def class_of(self, number: int, classes: Container[str] | None = None) -> str | None:
+        """Return the class that names a node: the most specific of its types, of `classes` if any.
+
+        A node without a type, or with none of these, has none.
+        """
+        page = self._types.pages.get(number >> SHIFT)
+        if page is None:
+            return None
+        slot = number & MASK
+        known = self._class_numbers
+        best: tuple[int, str] | None = None
+        for value in page.values[page.offsets[slot] : page.offsets[slot + 1]]:
+            found = known.get(value)
+            if found is None or (classes is not None and found[1] not in classes):
+                continue
+            if best is None or found < best:
+                best = found
+        return None if best is None else best[1]
+
+    def is_a(self, number: int, class_iri: str) -> bool:
+        """Tell whether a numbered node is of a class or of a subclass."""
+        return self.class_of(number, self.model.descendants[class_iri]) is not None
+
+    @cached_property
+    def _types(self) -> ManyColumn:
         column = self.forward.get(TYPE, EMPTY)
-        text = self.terms.text
-        return self.model.most_specific(text(v) for v, _ in column.pairs(number))
+        assert isinstance(column, ManyColumn)  # rdf:type is no field, so no field says single
+        return column
+
+    @cached_property
+    def _class_numbers(self) -> Mapping[int, tuple[int, str]]:
+        """Rank and IRI of the model's classes, by the number of the class's term."""
+        found = {self.terms.find(f"<{iri}>"): (rank, iri) for iri, rank in self.model.order.items()}
+        return {number: rank for number, rank in found.items() if number is not None}
 
     def fanout(self, predicate: str, *, inverse: bool) -> int:
         """Return a bound of the number of values that one node has in a column."""
