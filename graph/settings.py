@@ -6,6 +6,7 @@ page `docs/settings.md` are read from its fields.
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -104,7 +105,9 @@ class Settings:
             if not variable.startswith(PREFIX) or variable.startswith(f"{PREFIX}TEST_"):
                 continue
             if variable not in by_variable:
-                raise SettingError(variable, text, f"a setting; known: {', '.join(by_variable)}")
+                near = difflib.get_close_matches(variable, by_variable, n=3)
+                hint = f"; did you mean {' or '.join(near)}?" if near else ""
+                raise SettingError(variable, text, f"a setting (docs/settings.md){hint}")
             values[by_variable[variable].name] = _read(variable, text, by_variable[variable])
         values.update({name: value for name, value in overrides.items() if value is not None})
         return cls(**values)
