@@ -75,6 +75,7 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "the blank nodes point at each other in too many ways: give them IRIs",
         "les nœuds anonymes se désignent entre eux de trop de façons : leur donner des IRI",
     ),
+    "moreWarnings": ("and {count} warnings more", "et {count} avertissements de plus"),
     # classes and fields
     "noType": (
         "has statements but no class: add its rdf:type",

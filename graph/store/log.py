@@ -31,8 +31,10 @@ class Log:
     """The log in one folder, open for one writer and any number of reading threads.
 
     `revision`, `head` (digest of the last record), `time`, `dataset_hash` and `quad_count`
-    describe the last commit; 0, 64 zeros, "", 0 and 0 before the first. `torn` names the files
-    in which a stopped write left something behind, which the next append cuts away.
+    describe the last commit; 0, 64 zeros, "", 0 and 0 before the first. `writers` gives the
+    activity of the last commit that touched each graph (IRI), `latest` the last revision of each
+    activity. `torn` names the files in which a stopped write left something behind, which the
+    next append cuts away.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +44,8 @@ class Log:
         self.time = ""
         self.dataset_hash = 0
         self.quad_count = 0
+        self.writers: dict[str, str] = {}
+        self.latest: dict[str, int] = {}
         self.torn: tuple[Path, ...] = ()
         self._path = folder / "headers"
         self._payloads = Payloads(folder / "graphs")
@@ -191,6 +195,8 @@ class Log:
         self._starts.append(record.start)
         self._end, self.head, self.time = record.end, record.digest, header.time
         self.dataset_hash, self.quad_count = header.dataset_hash, header.quad_count
+        self.latest[header.activity] = header.revision
+        self.writers.update(dict.fromkeys(header.graphs, header.activity))
         self.revision = header.revision
 
     def _find_torn(self) -> None:
