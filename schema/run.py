@@ -273,10 +273,15 @@ class Run:
 
 
 class LanguageOrder(dict[str, tuple[int, str]]):
-    """The place of each language, the first preferred; `fr-ca` stands where `fr` does."""
+    """The place of each language, the first preferred, by RFC 4647's lookup.
+
+    Who asks for `fr-ca` also takes `fr`; who asks for `fr` also takes `fr-ca`.
+    """
 
     def __init__(self, languages: Sequence[str]) -> None:
-        self.wanted = tuple(dict.fromkeys(tag.lower() for tag in languages))
+        tags = (tag.lower() for tag in languages)
+        families = ((tag, tag.split("-")[0]) for tag in tags)
+        self.wanted = tuple(dict.fromkeys(tag for pair in families for tag in pair))
         super().__init__({tag: (place, tag) for place, tag in enumerate(self.wanted)})
 
     def __missing__(self, language: str) -> tuple[int, str]:

@@ -186,7 +186,8 @@ class Naive:
             texts = [read_literal(value) for value in sorted({q[2] for q in found})]
             wanted = [t for t, _, tag in texts if lang is None or tag in lang]
             return list(dict.fromkeys(wanted))
-        order = list(dict.fromkeys([*(lang or ()), *self.languages]))
+        asked = [tag.lower() for tag in (*(lang or ()), *self.languages)]
+        order = list(dict.fromkeys(t for tag in asked for t in (tag, tag.split("-")[0])))
 
         def key(quad: Quad) -> tuple[object, ...]:
             tag = read_literal(quad[2])[2] or ""

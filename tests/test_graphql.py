@@ -146,7 +146,7 @@ def test_the_best_ranked_source_answers_and_all_are_in_the_claims(ask: Ask) -> N
         (("en", "fr"), "", "Cluster zero"),
         (("fr", "en"), "", "Grappe 0"),
         (("de", "fr"), "", "Grappe 0"),
-        (("fr-ca", "en"), "", "Cluster zero"),
+        (("fr-ca", "en"), "", "Grappe 0"),
         (("en",), '(lang: ["fr"])', "Grappe 0"),
         (("en",), '(lang: "de")', "Cluster zero"),
         ((), '(lang: ["pl", "cs"])', "Cluster zero"),

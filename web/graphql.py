@@ -137,8 +137,9 @@ def _make_request(request: Request, asked: dict[str, Any]) -> execute.Request:
         raise BadValueError("variables", str(variables)[:40], "a JSON object")
     if operation is not None and not isinstance(operation, str):
         raise BadValueError("operationName", str(operation)[:40], "text")
-    if not isinstance(asked.get("extensions") or {}, dict):
-        raise BadValueError("extensions", str(asked["extensions"])[:40], "a JSON object")
+    extensions = asked.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise BadValueError("extensions", str(extensions)[:40], "a JSON object")
     return execute.Request(query, operation, variables, _languages(request))
 
 
