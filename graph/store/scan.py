@@ -84,7 +84,7 @@ def scan_store(database: ox.Store, *, is_deep: bool = False) -> Scan:
             merged.add(hash(triple))
             continue
         stated.add(hash(triple))
-        written = (triple[0], triple[1], _canonical(triple[2]), str(graph))
+        written = (triple[0], triple[1], canonical_text(triple[2]), str(graph))
         if written[3] == SYSTEM_GRAPH:
             system.append(written)
         else:
@@ -111,7 +111,7 @@ def scan_store(database: ox.Store, *, is_deep: bool = False) -> Scan:
 def write_quad(quad: ox.Quad) -> Quad:
     """Return a quad of the engine as canonical N-Triples texts; only for named graphs."""
     subject, predicate, value, graph = quad
-    return str(subject), str(predicate), _canonical(str(value)), str(graph)
+    return str(subject), str(predicate), canonical_text(str(value)), str(graph)
 
 
 def read_term(text: str) -> ox.NamedNode | ox.Literal:
@@ -124,8 +124,8 @@ def read_term(text: str) -> ox.NamedNode | ox.Literal:
     return ox.Literal(value, datatype=ox.NamedNode(datatype))
 
 
-def _canonical(text: str) -> str:
-    """The engine escapes more characters than the canonical form does."""
+def canonical_text(text: str) -> str:
+    """Return a term's text as the log has it: the engine escapes more characters."""
     if "\\" not in text:
         return text
     value, datatype, language = read_literal(text)

@@ -1,0 +1,288 @@
+"""The fleet of query workers: enough processes, all on the newest checkpoint.
+
+Floor 1. Processes stand by, so that the next query need not wait for one to start; a process that
+failed is replaced, a checkpoint that no process serves is let go. Which query runs where is the
+pool's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from graph.errors import RhizomeError, StoreUnavailableError
+from graph.store.directory import Checkpoint
+from graph.store.outcome import explain_engine
+from graph.store.process import START_S, AsyncWorker, WorkerDiedError, start_message
+
+_logger = logging.getLogger(__name__)
+
+#: Processes beyond those that can be busy.
+STANDBY: Final = 2
+# How long the writer must pause before the processes that stand by follow.
+_QUIET_S: Final = 0.5
+_RETRY_S: Final = (0.1, 0.5, 2.0, 5.0)
+
+
+class CheckpointSource(Protocol):
+    """Where checkpoints come from: the dataset."""
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint."""
+        ...
+
+    def on_checkpoint(self, listener: Callable[[Checkpoint], None]) -> None:
+        """Call a function with each new checkpoint, in any thread."""
+        ...
+
+    def prune_checkpoints(self, in_use: frozenset[Path]) -> None:
+        """Delete the checkpoints that are neither in use nor the newest; in any thread."""
+        ...
+
+    def mend_store(self, reason: str) -> None:
+        """Build the store anew, since a worker met damage in it; in any thread."""
+        ...
+
+
+class Fleet:
+    """Worker processes of one pool; used from one event loop, `publish` from any thread."""
+
+    def __init__(self, source: CheckpointSource, busy_max: int, memory_mb: int) -> None:
+        self._source = source
+        self._busy_max = busy_max
+        self._memory_mb = memory_mb
+        self._latest = source.checkpoint
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._idle: deque[AsyncWorker] = deque()
+        self._alive: set[AsyncWorker] = set()
+        self._starting = 0
+        self._failures = 0
+        self._opening: list[Path] = []
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refreshing: asyncio.Task[None] | None = None
+        self._is_pruning = False
+        self._is_closed = False
+        source.on_checkpoint(self.publish)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether at least one process can answer."""
+        return bool(self._alive) and not self._is_closed
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the end has begun."""
+        return self._is_closed
+
+    @property
+    def revision(self) -> int:
+        """Revision of the newest checkpoint; -1 before there is one."""
+        return -1 if self._latest is None else self._latest.revision
+
+    async def start(self) -> None:
+        """Start the processes and return when one can answer.
+
+        Raises
+        ------
+        StoreUnavailableError
+            None can in time, or there is no checkpoint.
+        """
+        self._loop = asyncio.get_running_loop()
+        if self._latest is None:
+            raise StoreUnavailableError("there is no checkpoint to query yet")
+        self._fill()
+        try:
+            async with asyncio.timeout(START_S):
+                while not self._alive:
+                    await self.wait()
+        except TimeoutError:
+            await self.close()
+            raise StoreUnavailableError("no query worker could start; see the log") from None
+
+    async def close(self) -> None:
+        """End all processes, and what they do."""
+        self._is_closed = True
+        self._tell()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        workers, self._alive = list(self._alive), set()
+        self._idle.clear()
+        await asyncio.gather(*(worker.end(0.2) for worker in workers))
+
+    def publish(self, checkpoint: Checkpoint) -> None:
+        """Answer from a newer checkpoint from now on; called in any thread."""
+        self._latest = checkpoint
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._advance)
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[AsyncWorker]:
+        """Lend a worker that serves the newest checkpoint; one that fails is replaced."""
+        worker = await self._take()
+        try:
+            yield worker
+        except BaseException:
+            # It died, or nobody waits for what it does: only a new process is surely idle.
+            self.drop(worker)
+            raise
+        self._give_back(worker)
+
+    def drop(self, worker: AsyncWorker) -> None:
+        """End a worker and start another."""
+        self._alive.discard(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
+        self.do(self._end(worker))
+        self._fill()
+
+    def do(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do something in the background, until the end."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def wait(self) -> None:
+        """Wait until something changes: a worker is free, a checkpoint is there, the end."""
+        await self._changed.wait()
+
+    async def _take(self) -> AsyncWorker:
+        while True:
+            while not self._idle:
+                if self._is_closed:
+                    raise StoreUnavailableError("the service is stopping")
+                await self.wait()
+            latest = self._latest
+            current = (w for w in self._idle if latest is None or w.path == latest.path)
+            worker = next(current, self._idle[0])
+            self._idle.remove(worker)
+            if await self._is_current(worker):
+                return worker
+
+    def _give_back(self, worker: AsyncWorker) -> None:
+        if worker in self._alive and not self._is_closed:
+            self._idle.append(worker)
+            self._tell()
+            self._advance()
+
+    def _fill(self) -> None:
+        """Start processes until there are enough."""
+        while not self._is_closed and len(self._alive) + self._starting < self._busy_max + STANDBY:
+            self._starting += 1
+            self.do(self._start_one())
+
+    async def _start_one(self) -> None:
+        checkpoint = self._latest
+        assert checkpoint is not None
+        self._opening.append(checkpoint.path)
+        try:
+            worker = await self._start_worker(checkpoint)
+        except (WorkerDiedError, RhizomeError, OSError) as error:
+            _logger.error("a query worker could not start: %s", error)
+            self._failures += 1
+            await asyncio.sleep(_RETRY_S[min(self._failures, len(_RETRY_S)) - 1])
+        else:
+            self._failures = 0
+            self._alive.add(worker)
+            self._give_back(worker)
+        finally:
+            self._opening.remove(checkpoint.path)
+            self._starting -= 1
+        self._fill()
+
+    async def _start_worker(self, checkpoint: Checkpoint) -> AsyncWorker:
+        worker = await AsyncWorker.connect()
+        try:
+            message = start_message(self._memory_mb, checkpoint.path)
+            answer, _ = await worker.ask(message, START_S)
+            if "error" in answer:
+                raise explain_engine(answer["detail"])
+        except BaseException:
+            await worker.end()
+            raise
+        if answer["missing"] and not self._alive:
+            _logger.warning("query workers are not fully confined: %s", answer["missing"])
+        worker.path, worker.revision = checkpoint.path, answer["revision"]
+        return worker
+
+    async def _is_current(self, worker: AsyncWorker) -> bool:
+        """Make a worker, which is nobody's, serve the newest checkpoint; tell whether it does."""
+        checkpoint = self._latest
+        if checkpoint is None or worker.path == checkpoint.path:
+            return True
+        self._opening.append(checkpoint.path)
+        try:
+            answer, _ = await worker.ask({"do": "open", "path": str(checkpoint.path)}, START_S)
+            if "error" in answer:
+                raise explain_engine(answer["detail"])
+        except (WorkerDiedError, RhizomeError) as error:
+            _logger.warning("a query worker could not open a checkpoint: %s", error)
+            self.drop(worker)
+            return False
+        except BaseException:
+            self.drop(worker)
+            raise
+        finally:
+            self._opening.remove(checkpoint.path)
+        worker.path, worker.revision = checkpoint.path, answer["revision"]
+        self._prune()
+        return True
+
+    def _advance(self) -> None:
+        """Let idle workers open the newest checkpoint, in the background."""
+        self._tell()
+        if self._stale() is not None and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = self.do(self._refresh())
+
+    async def _refresh(self) -> None:
+        while (worker := self._stale()) is not None:
+            if self._latest is not None:
+                current = sum(w.path == self._latest.path for w in self._alive)
+                if current >= self._busy_max:  # the standby can wait until the writer pauses
+                    revision = self.revision
+                    await asyncio.sleep(_QUIET_S)
+                    if self.revision != revision:
+                        continue
+            if worker not in self._idle:
+                continue
+            self._idle.remove(worker)
+            if await self._is_current(worker):
+                self._idle.append(worker)
+                self._tell()
+
+    def _stale(self) -> AsyncWorker | None:
+        latest = self._latest
+        return next((w for w in self._idle if latest is not None and w.path != latest.path), None)
+
+    async def _end(self, worker: AsyncWorker) -> None:
+        await worker.end()
+        self._prune()
+
+    def _prune(self) -> None:
+        """Have the checkpoints deleted that no worker serves any more."""
+        if not self._is_pruning and not self._is_closed:
+            self._is_pruning = True
+            self.do(self._prune_now())
+
+    async def _prune_now(self) -> None:
+        try:
+            serving = {worker.path for worker in self._alive if worker.path is not None}
+            latest = {self._latest.path} if self._latest is not None else set()
+            in_use = frozenset(serving | latest | set(self._opening))
+            await asyncio.to_thread(self._source.prune_checkpoints, in_use)
+        finally:
+            self._is_pruning = False
+
+    def _tell(self) -> None:
+        """Wake all who wait."""
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,132 @@
+"""What a worker's refusal or death means to the one who asked: errors of our tree.
+
+Floor 1. The engine's messages are long and speak of its grammar; here they become one sentence
+with a place. Nothing here talks to a worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+from typing import Any, Final
+
+from graph.errors import (
+    ForbiddenError,
+    ParseError,
+    PayloadTooLargeError,
+    QueryMemoryError,
+    QuerySyntaxError,
+    QueryTimeoutError,
+    QueryTooLargeError,
+    RhizomeError,
+    StoreCorruptError,
+    StoreUnavailableError,
+)
+from graph.settings import Settings
+from graph.store.process import WorkerDiedError
+
+_logger = logging.getLogger(__name__)
+
+LANGUAGE: Final = "SPARQL"
+#: Statements that the graphs of several FROM may hold together: they are merged for the query.
+MERGED_STATEMENTS: Final = 200_000
+
+_PLACE: Final = re.compile(r"error at (\d+):(\d+): expected (?:one of )?", re.ASCII)
+# Among what the engine expected stand its sentences: some words with spaces between them.
+_SENTENCE: Final = re.compile(r"[A-Z][a-zA-Z]*(?: [a-zA-Z]+){2,}")
+_CORRUPT: Final = re.compile(r"corruption|checksum mismatch|no such file", re.IGNORECASE)
+_EXCERPT: Final = 60
+_ENDED_BY_FAULT: Final = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
+
+
+def explain_query_death(died: WorkerDiedError, deadline_s: float, memory_mb: int) -> RhizomeError:
+    """Return the error for a query whose worker ended."""
+    if died.status == -signal.SIGALRM:
+        return QueryTimeoutError(deadline_s)
+    if "stack" in died.words or -died.status in _ENDED_BY_FAULT:
+        detail = "the engine cannot evaluate this query: it is nested too deeply"
+        return QuerySyntaxError(LANGUAGE, detail)
+    # A failed allocation aborts; the system's own guard against want of memory kills.
+    if died.status in (-signal.SIGABRT, -signal.SIGKILL):
+        return QueryMemoryError(memory_mb)
+    _logger.error("%s", died)
+    return StoreUnavailableError("a query worker ended unexpectedly; try again")
+
+
+def explain_query_refusal(answer: dict[str, Any], text: str, memory_mb: int) -> RhizomeError:
+    """Return the error for a query that a worker refused."""
+    detail = str(answer["detail"])
+    match answer["error"]:
+        case "syntax":
+            return _explain_syntax(detail, text)
+        case "memory":
+            return QueryMemoryError(memory_mb)
+        case "statements":
+            return QueryTooLargeError("statements of FROM graphs", MERGED_STATEMENTS)
+        case "evaluation":
+            return QuerySyntaxError(LANGUAGE, detail[:300])
+    return explain_engine(detail)
+
+
+def explain_engine(detail: str, path: str = "the SPARQL store") -> RhizomeError:
+    """Return the error for what the engine says of its files."""
+    if _CORRUPT.search(detail):
+        return StoreCorruptError(path, detail[:300])
+    if "Permission denied" in detail:
+        return ForbiddenError("to reach the network from a query")
+    return StoreUnavailableError(f"the SPARQL engine failed: {detail[:300]}")
+
+
+def explain_parse_death(died: WorkerDiedError, source: str, settings: Settings) -> RhizomeError:
+    """Return the error for an upload whose worker ended."""
+    if died.status == -signal.SIGALRM:
+        limit = settings.parse_deadline_s
+        return PayloadTooLargeError("parse_deadline_s", limit, place=source)
+    if -died.status in (signal.SIGABRT, signal.SIGKILL, *_ENDED_BY_FAULT):
+        return PayloadTooLargeError("parse_memory_mb", settings.parse_memory_mb, place=source)
+    _logger.error("%s", died)
+    return StoreUnavailableError("the worker that reads files ended unexpectedly; try again")
+
+
+def explain_parse_refusal(
+    answer: dict[str, Any], source: str, format: str, settings: Settings
+) -> RhizomeError:
+    """Return the error for an upload that cannot be read."""
+    line, column = answer.get("line"), answer.get("column")
+    match answer["error"]:
+        case "nesting":
+            place = f"{source}, line {line}, column {column}"
+            return PayloadTooLargeError("nested_nodes", settings.nested_nodes, place=place)
+        case "memory":
+            return PayloadTooLargeError("parse_memory_mb", settings.parse_memory_mb, place=source)
+        case "syntax" | "evaluation":
+            return ParseError(source, format, _shorten(str(answer["detail"])), line, column)
+    return StoreUnavailableError(f"the file cannot be read now: {answer['detail']}")
+
+
+def _explain_syntax(detail: str, text: str) -> QuerySyntaxError:
+    """Return what is wrong where, from the engine's list of all that it had expected."""
+    found = _PLACE.match(detail)
+    if found is None:
+        return QuerySyntaxError(LANGUAGE, detail[:300])
+    line, column = int(found[1]), int(found[2])
+    lines = text.split("\n")
+    excerpt = lines[line - 1] if line <= len(lines) else ""
+    rest = excerpt[column - 1 :].strip()
+    said = _SENTENCE.search(detail, found.end())
+    if said is not None:
+        words = said[0]
+    elif rest or any(later.strip() for later in lines[line:]):
+        words = f"unexpected {rest.split()[0][:20]!r}" if rest else "unexpected end of line"
+    else:
+        words = "the query ends too early"
+    start = max(0, column - 1 - _EXCERPT // 2)
+    return QuerySyntaxError(LANGUAGE, words, line, column, excerpt[start : start + _EXCERPT])
+
+
+def _shorten(detail: str) -> str:
+    """The parser's sentence without the place, which has fields of its own."""
+    if "LoadDocumentCallback" in detail:
+        return "remote JSON-LD contexts are not fetched: write the context into the document"
+    return re.sub(r"^Parser error at line \d+[^:]*: ", "", detail).partition(" (line ")[0][:300]

@@ -1,0 +1,232 @@
+"""A worker: one process that answers queries or parses uploads, without network, killable.
+
+Floor 1. It imports the engine and small modules of this floor only, so that it starts in a tenth
+of a second. The service talks to it over one socket; its end is the end of the service. What goes
+wrong in C code, in time or in memory, ends this process and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
+
+import pyoxigraph as ox
+
+from graph.store import frames, nesting, results, sandbox
+
+Message = dict[str, Any]
+
+_FORMATS: Final = {
+    "turtle": ox.RdfFormat.TURTLE,
+    "trig": ox.RdfFormat.TRIG,
+    "nt": ox.RdfFormat.N_TRIPLES,
+    "nq": ox.RdfFormat.N_QUADS,
+    "jsonld": ox.RdfFormat.JSON_LD,
+    "rdfxml": ox.RdfFormat.RDF_XML,
+}
+_DEFAULT_GRAPH: Final = ox.DefaultGraph()
+_STAMP_PREFIX: Final = "https://w3id.org/rhizome/stamp/"
+_LINES: Final = 5_000
+
+
+class RefusedError(Exception):
+    """Ends a request with a message for the service."""
+
+    def __init__(self, error: str, detail: str = "", **fields: Any) -> None:
+        super().__init__(detail)
+        self.message = {"error": error, "detail": detail, **fields}
+
+
+class Worker:
+    """The state of this process: the store that it serves, and its limits."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.store: ox.Store | None = None
+        self.memory_mb = 0
+        self.base_mb = 0.0
+
+    def run(self) -> None:
+        """Answer messages until the service ends."""
+        while (received := frames.read_message(self.connection)) is not None:
+            message, data = received
+            try:
+                answer = _OPERATIONS[message["do"]](self, message, b"".join(data))
+            except RefusedError as refusal:
+                answer = refusal.message
+            except SyntaxError as error:
+                answer = {"error": "syntax", "detail": error.msg}
+                answer |= {"line": error.lineno, "column": error.offset}
+            except OSError as error:
+                answer = {"error": "engine", "detail": str(error)}
+            except (RuntimeError, ValueError) as error:
+                answer = {"error": "evaluation", "detail": str(error)}
+            except MemoryError:
+                answer = {"error": "memory", "detail": ""}
+            sandbox.set_alarm(0)
+            self.send(frames.pack_message(answer))
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame to the service."""
+        self.connection.sendall(frame)
+
+    def start(self, message: Message, _data: bytes) -> Message:
+        """Open the checkpoint, if there is one, then give up network and memory."""
+        self.memory_mb = message["memory_mb"]
+        opened = self.open(message, b"") if message.get("path") else {}
+        missing = sandbox.deny_system_calls()
+        sandbox.cap_memory(self.memory_mb)
+        return {**opened, "pid": os.getpid(), "missing": missing}
+
+    def open(self, message: Message, _data: bytes) -> Message:
+        """Open a checkpoint in the place of the last one."""
+        sandbox.lift_memory_cap()
+        self.store = None
+        self.store = ox.Store.read_only(message["path"])
+        names = (graph.value for graph in self.store.named_graphs())
+        stamps = [name for name in names if name.startswith(_STAMP_PREFIX)]
+        if len(stamps) != 1:
+            raise RefusedError("engine", f"Corruption: {len(stamps)} stamps in the checkpoint")
+        self.base_mb = sandbox.resident_mb()
+        sandbox.cap_memory(self.memory_mb)
+        return {"revision": int(stamps[0][len(_STAMP_PREFIX) :].partition("/")[0])}
+
+    def query(self, message: Message, data: bytes) -> Message:
+        """Answer one query; its text is the data."""
+        assert self.store is not None
+        sandbox.set_alarm(message["seconds"])
+        text = data.decode()
+        store, dataset = _choose_dataset(self.store, message)
+        answer = store.query(text, **dataset)
+        rows_max, bytes_max = message["rows_max"], message["bytes_max"]
+        format = message["format"]
+        if isinstance(answer, ox.QueryBoolean):
+            body = results.write_boolean(answer, format)
+        elif isinstance(answer, ox.QuerySolutions):
+            body = results.write_table(answer, format, rows_max, bytes_max)
+        else:
+            body = results.write_graph(answer, format, rows_max, bytes_max, message["prefixes"])
+        for piece in frames.pack_data(b"".join(body.pieces)):
+            self.send(piece)
+        del answer, store, body.pieces[:]
+        # Memory that the engine does not give back is given back by ending.
+        grown_mb = sandbox.resident_mb() - self.base_mb
+        return {
+            "rows": body.rows,
+            "is_truncated": body.is_truncated,
+            "is_worn": grown_mb > self.memory_mb / 4,
+        }
+
+    def parse(self, message: Message, data: bytes) -> Message:
+        """Send the quads of an RDF text back as lines of four terms, tabs between them."""
+        sandbox.set_alarm(message["seconds"])
+        format = message["format"]
+        fault = nesting.find_fault(data, format, message["levels_max"])
+        if fault is not None:
+            kind = "nesting" if fault.detail is None else "syntax"
+            raise RefusedError(kind, fault.detail or "", line=fault.line, column=fault.column)
+        count = 0
+        lines: list[str] = []
+        for line in _write_lines(data, format, message["base"]):
+            lines.append(line)
+            if len(lines) == _LINES:
+                count += self._send_lines(lines)
+        return {"quads": count + self._send_lines(lines)}
+
+    def scan(self, message: Message, _data: bytes) -> Message:
+        """Read the whole checkpoint and say what differs from its stamp."""
+        from graph.store.scan import read_stamp, scan_store
+
+        assert self.store is not None
+        os.nice(10)
+        stamp = read_stamp(self.store)
+        assert stamp is not None
+        found = scan_store(self.store, is_deep=message["is_deep"])
+        return {"faults": list(found.faults(stamp)), "revision": stamp.revision}
+
+    def _send_lines(self, lines: list[str]) -> int:
+        count = len(lines)
+        for piece in frames.pack_data("".join(lines).encode()):
+            self.send(piece)
+        lines.clear()
+        return count
+
+
+_OPERATIONS: Final = {
+    "start": Worker.start,
+    "open": Worker.open,
+    "query": Worker.query,
+    "parse": Worker.parse,
+    "scan": Worker.scan,
+}
+
+
+def _write_lines(data: bytes, format: str, base: str | None) -> Iterator[str]:
+    for quad in ox.parse(data, format=_FORMATS[format], base_iri=base):
+        subject, predicate, value, graph = quad
+        if isinstance(value, ox.Triple):
+            raise RefusedError("syntax", "triple terms (RDF 1.2) are not read")
+        if isinstance(value, ox.Literal) and value.direction is not None:
+            raise RefusedError("syntax", "base directions (RDF 1.2) are not read")
+        named = "" if graph == _DEFAULT_GRAPH else str(graph)
+        # The engine escapes tabs and line ends inside literals.
+        yield f"{subject}\t{predicate}\t{value}\t{named}\n"
+
+
+def _choose_dataset(store: ox.Store, message: Message) -> tuple[ox.Store, Message]:
+    """Return the store to ask and the dataset arguments of the query.
+
+    The protocol's graphs win over FROM (SPARQL 1.1 Protocol, 2.1.4). The engine's union of
+    several graphs gives a triple once for each: it is merged here instead (DESIGN 4a, rule 4).
+    """
+    default = [ox.NamedNode(iri) for iri in dict.fromkeys(message["default_graphs"])]
+    named = [ox.NamedNode(iri) for iri in dict.fromkeys(message["named_graphs"])]
+    if not default and not named:
+        default = _resolve(message["prologue"], message["from"])
+        if len(default) < 2:
+            return store, {}
+        named = _resolve(message["prologue"], message["from_named"])
+    if len(default) < 2:
+        return store, {"default_graph": default, "named_graphs": named}
+    merged = ox.Store()
+    statements_max = message["statements_max"]
+    count = 0
+    targets: list[tuple[ox.NamedNode, ox.NamedNode | ox.DefaultGraph]] = [
+        *((graph, _DEFAULT_GRAPH) for graph in default),
+        *((graph, graph) for graph in named),
+    ]
+    for graph, target in targets:
+        quads = []
+        for quad in store.quads_for_pattern(None, None, None, graph):
+            quads.append(ox.Quad(quad.subject, quad.predicate, quad.object, target))
+            count += 1
+            if count > statements_max:
+                raise RefusedError("statements")
+        merged.bulk_extend(quads)
+    return merged, {"default_graph": _DEFAULT_GRAPH, "named_graphs": named}
+
+
+def _resolve(prologue: str, terms: list[str]) -> list[ox.NamedNode]:
+    """Return the graphs that FROM names: Turtle resolves prefixes and bases just as SPARQL."""
+    if not terms:
+        return []
+    text = f"{prologue}\n<urn:x-from> <urn:x-from> {', '.join(terms)} ."
+    quads = ox.parse(text, format=ox.RdfFormat.TURTLE)
+    graphs = dict.fromkeys(quad.object for quad in quads)
+    return [graph for graph in graphs if isinstance(graph, ox.NamedNode)]
+
+
+def main(descriptor: int) -> NoReturn:
+    """Serve on a socket that the service has opened, until it is closed."""
+    sandbox.settle_in()
+    with socket.socket(fileno=descriptor) as connection:
+        worker = Worker(connection)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            worker.run()
+    # Not by way of the interpreter's end: freeing the store's memory takes longer than all else.
+    sys.stderr.flush()
+    os._exit(0)
