@@ -307,6 +307,18 @@ class Dataset:
             self._take_checkpoint(store)
         return faults
 
+    def mend_store(self, reason: str) -> None:
+        """Build the SPARQL store anew from the snapshot, since a worker met damage in it."""
+        if self.store is not None:
+            self.store.fault = reason
+            self._rebuild(self.store)
+            self._take_checkpoint(self.store)
+
+    def prune_checkpoints(self, in_use: frozenset[Path]) -> None:
+        """Delete the checkpoints that are neither in use nor the newest."""
+        if self.store is not None:
+            self.store.prune(in_use)
+
     def check_snapshot(self) -> bool:
         """Tell whether the snapshot's quads have the dataset hash that the log states."""
         snapshot = self.snapshot
