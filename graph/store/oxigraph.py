@@ -41,6 +41,8 @@ _logger = logging.getLogger(__name__)
 # One SPARQL Update is one transaction; its text costs 20 microseconds a quad up to 10,000 and
 # 45 at 300,000, so a larger change goes in by pieces.
 ATOMIC_STATEMENTS: Final = 20_000
+#: What the engine raises when its files fail it: damage comes as either.
+_FAILURES: Final = (OSError, RuntimeError)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_TEXTS: Final = ("No space left", "quota exceeded", "File too large")
 
@@ -171,7 +173,7 @@ class OxigraphStore:
                 self._directory.point_to(directory)
             except BaseException as error:
                 shutil.rmtree(directory, ignore_errors=True)
-                if isinstance(error, OSError):
+                if isinstance(error, _FAILURES):
                     raise self._translate(error) from error
                 raise
             self._database, self._stamp, self.fault = database, stamp, None
@@ -189,7 +191,7 @@ class OxigraphStore:
             try:
                 checkpoint = self._directory.next_checkpoint(self.revision)
                 database.backup(str(checkpoint.path))
-            except (OSError, RuntimeError) as error:
+            except _FAILURES as error:
                 raise self._translate(error) from error
             return checkpoint
 
@@ -216,7 +218,7 @@ class OxigraphStore:
         """
         try:
             return scan_store(self._ready(), is_deep=is_deep)
-        except OSError as error:
+        except _FAILURES as error:
             raise self._translate(error) from error
 
     def reopen(self) -> None:
@@ -241,7 +243,7 @@ class OxigraphStore:
             else:
                 self._directory.sweep(live)
                 self._load(ox.Store(str(live)))
-        except OSError as error:
+        except _FAILURES as error:
             translated = self._translate(error)
             if not isinstance(translated, StoreCorruptError):
                 raise translated from error
@@ -284,7 +286,7 @@ class OxigraphStore:
             else:
                 self._change_by_pieces(database, effect, stamp)
             drop_empty_graphs(database, {quad[3] for quad in removed})
-        except OSError as error:
+        except _FAILURES as error:
             if self._stamp.is_partial:
                 self._database, self.fault = None, "a large change did not end"
             raise self._translate(error) from error
