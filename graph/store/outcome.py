@@ -25,10 +25,10 @@ from graph.errors import (
 )
 from graph.settings import Settings
 from graph.store.process import WorkerDiedError
+from graph.store.tokens import LANGUAGE
 
 _logger = logging.getLogger(__name__)
 
-LANGUAGE: Final = "SPARQL"
 #: Statements that the graphs of several FROM may hold together: they are merged for the query.
 MERGED_STATEMENTS: Final = 200_000
 

@@ -1,0 +1,208 @@
+"""The guard before the SPARQL engine: what a text is, and whether it may be tried at all.
+
+Floor 1. It reads tokens, not grammar: enough to know the form and the graphs that are asked, and
+that the text is not too long, deep or broad and calls nobody on the network. Behind it stands the
+worker's sandbox; the guard saves a worker's life and names the place. It evaluates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from graph.errors import PayloadTooLargeError, QuerySyntaxError, QueryTooLargeError
+from graph.settings import Settings
+from graph.store.breadth import Breadth
+from graph.store.prefixes import declare_prefix
+from graph.store.tokens import LANGUAGE, Token, locate, read_token, syntax_error
+
+#: Graphs that FROM and FROM NAMED, or the protocol, may name together.
+FROM_MAX: Final = 16
+
+
+def _read_words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_FORMS: Final = frozenset({"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"})
+_PROLOGUE: Final = frozenset({"BASE", "PREFIX", "VERSION"})
+_UPDATES: Final = frozenset(
+    {"INSERT", "DELETE", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH", "LOAD"}
+)
+_CLAUSES: Final = _read_words(
+    "A AS ASC BIND BY DESC DISTINCT EXISTS FALSE FILTER FROM GRAPH GROUP HAVING IN LATERAL LIMIT "
+    "MINUS NAMED NOT OFFSET OPTIONAL ORDER REDUCED SEPARATOR TRUE UNDEF UNION VALUES WHERE"
+)
+_FUNCTIONS: Final = _read_words(
+    "ABS ADJUST AVG BNODE BOUND CEIL COALESCE CONCAT CONTAINS COUNT DATATYPE DAY ENCODE_FOR_URI "
+    "FLOOR GROUP_CONCAT HASLANG HASLANGDIR HOURS IF IRI ISBLANK ISIRI ISLITERAL ISNUMERIC "
+    "ISTRIPLE ISURI LANG LANGDIR LANGMATCHES LCASE MAX MD5 MIN MINUTES MONTH NOW OBJECT "
+    "PREDICATE RAND REGEX REPLACE ROUND SAMETERM SAMPLE SECONDS SHA1 SHA256 SHA384 SHA512 STR "
+    "STRAFTER STRBEFORE STRDT STRENDS STRLANG STRLANGDIR STRLEN STRSTARTS STRUUID SUBJECT SUBSTR "
+    "SUM TIMEZONE TRIPLE TZ UCASE URI UUID YEAR"
+)
+_WORDS: Final = _FORMS | _PROLOGUE | _CLAUSES | _FUNCTIONS
+# What gives the engine work, wherever it stands.
+_OPERATOR_WORDS: Final = frozenset(
+    {"BIND", "EXISTS", "FILTER", "GRAPH", "IN", "MINUS", "NOT", "OPTIONAL", "UNION", "VALUES"}
+)
+_OPERATOR_SIGNS: Final = frozenset(
+    {"!", "!=", "&&", "*", "+", "-", "/", "<", "<=", "=", ">", ">=", "?", "^", "|", "||"}
+)
+_FORMS_SAID: Final = "SELECT, ASK, CONSTRUCT or DESCRIBE"
+_BEGINNING: Final = f"a query begins with {_FORMS_SAID}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a text that may be tried is.
+
+    `form` is SELECT, ASK, CONSTRUCT or DESCRIBE. `from_graphs` and `from_named_graphs` are the
+    terms after FROM as the text has them; `prologue` is the text before the form, which declares
+    their prefixes.
+    """
+
+    form: str
+    prologue: str
+    from_graphs: tuple[str, ...]
+    from_named_graphs: tuple[str, ...]
+
+
+def check_query(text: str, settings: Settings) -> Checked:
+    """Return what a query text is, if it may be tried.
+
+    Raises
+    ------
+    QuerySyntaxError
+        It is empty, an update, not closed, uses SERVICE, or a word or prefix that nobody knows.
+    QueryTooLargeError
+        It is too deep or too broad: `sparql_nesting`, `sparql_patterns`, `sparql_operators`,
+        `sparql_values`, more than 16 graphs.
+    PayloadTooLargeError
+        It is too long: `sparql_body_bytes`.
+
+    Cost: about 4 microseconds a token; the last 256 texts are remembered.
+    """
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > settings.sparql_body_bytes:
+        raise PayloadTooLargeError("sparql_body_bytes", settings.sparql_body_bytes, size)
+    limits = (
+        ("sparql_nesting", settings.sparql_nesting),
+        ("sparql_patterns", settings.sparql_patterns),
+        ("sparql_operators", settings.sparql_operators),
+        ("sparql_values", settings.sparql_values),
+    )
+    return _check(text, limits)
+
+
+@lru_cache(maxsize=256)
+def _check(text: str, limits: tuple[tuple[str, int], ...]) -> Checked:
+    return _Guard(text, dict(limits)).check()
+
+
+@dataclass(slots=True)
+class _Guard:
+    """One pass over the tokens of a text."""
+
+    text: str
+    limits: Mapping[str, int]
+    form: str | None = None
+    prologue: str = ""
+    prefixes: set[str] = field(default_factory=set)
+    graphs: list[str] = field(default_factory=list)
+    named_graphs: list[str] = field(default_factory=list)
+    operators: int = 0
+    last: tuple[str, str] = ("", "")
+
+    def check(self) -> Checked:
+        """Read the whole text."""
+        breadth = Breadth(self.text, self.limits)
+        place = 0
+        while True:
+            is_after_operand = breadth.is_after_operand
+            token = read_token(self.text, place, is_after_operand=is_after_operand)
+            if token is None:
+                break
+            place = token.end
+            if self.form is None:
+                self._read_prologue(token)
+            else:
+                self._read(token, is_outside=not breadth.brackets)
+                breadth.take(token)
+            self.last = (self.last[1], token.text.upper())
+        breadth.end()
+        if not self.last[1]:
+            raise QuerySyntaxError(LANGUAGE, "the query is empty")
+        if self.form is None:
+            raise syntax_error(_BEGINNING, self.text, len(self.text))
+        return Checked(self.form, self.prologue, tuple(self.graphs), tuple(self.named_graphs))
+
+    def _read_prologue(self, token: Token) -> None:
+        word = token.text.upper()
+        if token.kind == "name" and self.last[1] == "PREFIX":
+            self.prefixes.add(token.text.partition(":")[0])
+        elif token.kind == "word" and word in _FORMS:
+            self.form, self.prologue = word, self.text[: token.start]
+        elif token.kind == "word" and word not in _PROLOGUE:
+            self._refuse_word(token)
+        elif token.kind not in ("iri", "string", "word"):
+            raise syntax_error(_BEGINNING, self.text, token.start)
+
+    def _read(self, token: Token, *, is_outside: bool) -> None:
+        """Check one token after the form; `is_outside` when it stands in no bracket."""
+        word = token.text.upper()
+        if token.kind == "word":
+            if word not in _WORDS:
+                self._refuse_word(token)
+            if word in _OPERATOR_WORDS:
+                self._count_operator(token)
+        elif token.kind == "sign" and token.text in _OPERATOR_SIGNS:
+            self._count_operator(token)
+        elif token.kind == "name":
+            self._check_prefix(token)
+        if is_outside and token.kind in ("iri", "name"):
+            self._note_graph(token)
+
+    def _check_prefix(self, token: Token) -> None:
+        prefix = token.text.partition(":")[0]
+        if prefix not in self.prefixes:
+            detail = f"the prefix `{prefix}:` is not declared"
+            line = declare_prefix(prefix)
+            if line is not None:
+                detail = f"{detail}; begin with {line}"
+            raise syntax_error(detail, self.text, token.start)
+
+    def _note_graph(self, token: Token) -> None:
+        if self.last[1] == "FROM":
+            self.graphs.append(token.text)
+        elif self.last == ("FROM", "NAMED"):
+            self.named_graphs.append(token.text)
+        count = len(self.graphs) + len(self.named_graphs)
+        if count > FROM_MAX:
+            raise QueryTooLargeError("graphs in FROM", FROM_MAX, place=self._place(token))
+
+    def _count_operator(self, token: Token) -> None:
+        self.operators += 1
+        allowed = self.limits["sparql_operators"]
+        if self.operators > allowed:
+            raise QueryTooLargeError("sparql_operators", allowed, place=self._place(token))
+
+    def _refuse_word(self, token: Token) -> None:
+        word = token.text.upper()
+        if "SERVICE" in word:
+            detail = "SERVICE is refused: a query reaches no other server"
+        elif word == "LOAD":
+            detail = "LOAD is refused: nothing is fetched from elsewhere"
+        elif word in _UPDATES:
+            detail = f"{word} belongs to updates; here are queries only: {_FORMS_SAID}"
+        elif self.form is None:
+            detail = _BEGINNING
+        else:
+            detail = f"unknown word `{token.text[:40]}`"
+        raise syntax_error(detail, self.text, token.start)
+
+    def _place(self, token: Token) -> str:
+        line, column = locate(self.text, token.start)
+        return f"line {line}, column {column}"

@@ -1,0 +1,105 @@
+"""The tokens of a SPARQL text: where strings, IRIs and comments begin and end.
+
+Floor 1. One token at a time, since `<` begins an IRI or compares, as the place decides. Nothing
+here knows what tokens mean; text is never changed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from graph.errors import QuerySyntaxError
+
+#: What a SPARQL text is called in errors.
+LANGUAGE: Final = "SPARQL"
+
+_NAME: Final = r"\w\u00B7\u0300-\u036F\u203F\u2040\u200C\u200D"
+# No part is tried twice (possessive quantifiers), so that time grows with the text and no more.
+_TOKEN: Final = re.compile(
+    rf"""
+      (?P<space>   [ \t\r\n]++ | \#[^\r\n]*+ )
+    | (?P<iri>     <(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*+> )
+    | (?P<string>  \"\"\"(?:[^"\\]|\\.|"(?!""))*+\"\"\" | '''(?:[^'\\]|\\.|'(?!''))*+'''
+                 | "(?:[^"\\\n\r]|\\.)*+" | '(?:[^'\\\n\r]|\\.)*+' )
+    | (?P<variable>[?$][{_NAME}]++ )
+    | (?P<blank>   _:[{_NAME}.-]++ )
+    | (?P<name>    (?:[^\W\d_][{_NAME}.-]*+)?+:
+                   (?:[{_NAME}.:-]|%[0-9A-Fa-f]{{2}}|\\[_~.\-!$&'()*+,;=/?\#@%])*+ )
+    | (?P<language>@[A-Za-z]++(?:-++[A-Za-z0-9]++)*+ )
+    | (?P<number>  (?:\d++(?:\.\d++)?|\.\d++)(?:[eE][+-]?\d++)? | \d++\.[eE][+-]?\d++ )
+    | (?P<word>    [A-Za-z][A-Za-z0-9_]*+ )
+    | (?P<sign>    \^\^ | \|\| | && | != | <= | >= | <<\( | \)>> | << | >> | \{{\| | \|\}}
+                 | [{{}}()\[\].,;|/^*+?!=<>~-] )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMPARISON: Final = re.compile(r"(?P<sign><=|<)")
+
+
+class Token(NamedTuple):
+    """A token: `kind` is the name of its group, `start` and `end` its place in the text."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def read_token(text: str, place: int, *, is_after_operand: bool) -> Token | None:
+    """Return the next token from a place on, spaces and comments left out; None at the end.
+
+    Parameters
+    ----------
+    text : str
+    place : int
+    is_after_operand : bool
+        Inside an expression, after a value: there `<` compares.
+
+    Raises
+    ------
+    QuerySyntaxError
+        No token begins there: a string that is not closed, a character out of place.
+    """
+    while place < len(text):
+        pattern = _COMPARISON if is_after_operand and text[place] == "<" else _TOKEN
+        match = pattern.match(text, place)
+        if match is None:
+            raise _no_token(text, place)
+        kind = match.lastgroup
+        assert kind is not None
+        place = match.end()
+        if kind == "space":
+            continue
+        found = match.group()
+        if kind in ("name", "blank") and found.endswith("."):
+            # A dot at the end belongs to the sentence, unless it is escaped.
+            kept = re.sub(r"(?<!\\)\.+$", "", found)
+            place -= len(found) - len(kept)
+            found = kept
+        return Token(kind, found, match.start(), place)
+    return None
+
+
+def locate(text: str, place: int) -> tuple[int, int]:
+    """Return line and column of a place, both from 1."""
+    line_start = text.rfind("\n", 0, place) + 1
+    return text.count("\n", 0, place) + 1, place - line_start + 1
+
+
+def syntax_error(detail: str, text: str, place: int) -> QuerySyntaxError:
+    """Return the error for a place of a text, with what stands there."""
+    line, column = locate(text, place)
+    whole = text.split("\n", line)[line - 1]
+    start = max(0, column - 31)
+    return QuerySyntaxError(LANGUAGE, detail, line, column, whole[start : start + 60])
+
+
+def _no_token(text: str, place: int) -> QuerySyntaxError:
+    character = text[place]
+    if character in "\"'":
+        return syntax_error("this string is not closed", text, place)
+    if character == "\\":
+        detail = "escapes such as \\u0041 stand in strings and IRIs only"
+        return syntax_error(detail, text, place)
+    return syntax_error(f"unexpected character {character!r}", text, place)
