@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,17 +13,19 @@ import pyoxigraph
 import scipy.sparse as sp
 
 from graph.analysis.affiliations import RELATIONS, Layer
-from graph.analysis.projection import Projection, ProjectionParameters
+from graph.analysis.measures.registry import NODE_MEASURES
+from graph.analysis.projection import Projection, ProjectionParameters, build_projection
 from graph.analysis.succession import CHANGE_EVENT, ORIGINAL, RESULTING
 from graph.model import Model
 from graph.shapes import load_model
 from graph.store.build import build_snapshot
 from graph.store.snapshot import TYPE, Snapshot
 from graph.store.sources import RANK
-from graph.terms import ENTITY, RZ, SKOS, XSD, Quad, write_literal
+from graph.terms import ENTITY, RZ, SKOS, XSD, Quad, local_name, write_literal
 from tests.require import ROOT
 from tests.snapshots import commit_of
 
+BY_KEY = {measure.key: measure for measure in NODE_MEASURES}
 SOURCE = f"<{ENTITY}source/test>"
 OTHER_SOURCE = f"<{ENTITY}source/other>"
 
@@ -144,3 +147,27 @@ def seed_snapshot() -> Snapshot:
                 (str(quad.subject), str(quad.predicate), str(quad.object), str(quad.graph_name))
             )
     return snapshot_of(quads)
+
+
+def take(joined: Joined, **changes: Any) -> Projection:
+    """Return the network taken from affiliations, with parameters other than the default ones."""
+    return build_projection(snapshot_joining(joined), replace(ProjectionParameters(), **changes))
+
+
+def take_random(nodes: int, seed: int = 7) -> Projection:
+    """Return a network of as many random projects as organisations, two to seven in each."""
+    rng = np.random.default_rng(seed)
+    return take(
+        {
+            (Layer.PROJECT, f"p{number}"): [
+                f"o{party}" for party in rng.choice(nodes, rng.integers(2, 8), replace=False)
+            ]
+            for number in range(nodes)
+        }
+    )
+
+
+def compute(key: str, projection: Projection) -> dict[str, float]:
+    """Return a measure's values by the last part of the nodes' IRIs."""
+    values = BY_KEY[key].compute(projection)
+    return {local_name(iri): v for iri, v in zip(projection.nodes, values, strict=True)}

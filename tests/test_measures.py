@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import lru_cache
 
 import networkx as nx
 import numpy as np
@@ -22,7 +22,6 @@ from graph.analysis.measures.registry import (
     measure_table,
     write_measures_page,
 )
-from graph.analysis.measures.shortest_paths import sum_paths, walk_shortest_paths
 from graph.analysis.projection import (
     NAMED_PROJECTIONS,
     Mode,
@@ -32,149 +31,18 @@ from graph.analysis.projection import (
     Weighting,
     build_projection,
 )
-from graph.terms import local_name
 from tests.networks import (
+    BY_KEY,
     Joined,
-    organisation,
+    compute,
     pair_projects,
-    project_graph,
     seed_snapshot,
-    snapshot_joining,
     snapshot_of,
+    take,
+    take_random,
 )
 
-BY_KEY = {measure.key: measure for measure in NODE_MEASURES}
 SCALARS = ("degree", "strength", "betweenness", "closeness", "harmonic", "coreNumber")
-
-
-def take(joined: Joined, **changes: Any) -> Projection:
-    return build_projection(snapshot_joining(joined), replace(ProjectionParameters(), **changes))
-
-
-def take_graph(graph: nx.Graph[Any]) -> Projection:
-    """Take the graph through the whole chain: quads, snapshot, affiliations, projection."""
-    return take(pair_projects(graph))
-
-
-def compute(key: str, projection: Projection) -> dict[str, float]:
-    values = BY_KEY[key].compute(projection)
-    return {local_name(iri): v for iri, v in zip(projection.nodes, values, strict=True)}
-
-
-# --- known answers, before any data of ours ----------------------------------------------------
-
-
-@pytest.mark.parametrize("n", [2, 3, 7])
-def test_complete_graph(n: int) -> None:
-    projection = take_graph(nx.complete_graph(n))
-    expected = {
-        "degree": n - 1,
-        "strength": n - 1,
-        "betweenness": 0,
-        "closeness": 1,
-        "harmonic": n - 1,
-        "eigenvector": 1 / math.sqrt(n),
-        "pageRank": 1 / n,
-        "coreNumber": n - 1,
-    }
-    for key, value in expected.items():
-        assert list(compute(key, projection).values()) == pytest.approx([value] * n), key
-    assert cohesion.density(projection) == 1
-    assert cohesion.find_cuts(projection).articulation_points == ()
-
-
-@pytest.mark.parametrize("n", [3, 4, 9])
-def test_path(n: int) -> None:
-    projection = take_graph(nx.path_graph(n))
-    order = range(n)
-    total = {i: sum(abs(i - j) for j in order) for i in order}
-    expected: dict[str, list[float]] = {
-        "degree": [1 if i in (0, n - 1) else 2 for i in order],
-        "betweenness": [2 * i * (n - 1 - i) / ((n - 1) * (n - 2)) for i in order],
-        "closeness": [(n - 1) / total[i] for i in order],
-        "harmonic": [sum(1 / abs(i - j) for j in order if i != j) for i in order],
-        "eigenvector": [
-            math.sqrt(2 / (n + 1)) * math.sin(math.pi * (i + 1) / (n + 1)) for i in order
-        ],
-        "coreNumber": [1] * n,
-    }
-    for key, values in expected.items():
-        assert list(compute(key, projection).values()) == pytest.approx(values), key
-    cuts = cohesion.find_cuts(projection)
-    assert cuts.articulation_points == tuple(range(1, n - 1))
-    assert cuts.bridges == tuple((i, i + 1) for i in range(n - 1))
-    assert cuts.bridge_sides == tuple(min(i + 1, n - 1 - i) for i in range(n - 1))
-    assert cuts.sizes == tuple(tuple(sorted((i, n - 1 - i), reverse=True)) for i in range(1, n - 1))
-
-
-@pytest.mark.parametrize("n", [4, 9])
-def test_star(n: int) -> None:
-    projection = take_graph(nx.star_graph(n - 1))
-    hub_and_leaf: dict[str, tuple[float, float]] = {
-        "degree": (n - 1, 1),
-        "betweenness": (1, 0),
-        "closeness": (1, (n - 1) / (2 * n - 3)),
-        "harmonic": (n - 1, 1 + (n - 2) / 2),
-        "eigenvector": (1 / math.sqrt(2), 1 / math.sqrt(2 * (n - 1))),
-        "coreNumber": (1, 1),
-    }
-    for key, (hub, leaf) in hub_and_leaf.items():
-        expected = [hub, *[leaf] * (n - 1)]
-        assert list(compute(key, projection).values()) == pytest.approx(expected), key
-    cuts = cohesion.find_cuts(projection)
-    assert cuts.articulation_points == (0,)
-    assert cuts.sizes == ((1,) * (n - 1),)
-    assert [part.tolist() for part in cuts.parts_of(0)] == [[leaf] for leaf in range(1, n)]
-
-
-def test_krackhardt_kite() -> None:
-    # D. Krackhardt (1990): each measure has another winner. Nodes as networkx numbers them:
-    # 3 Diane, 5 Fernando, 6 Garth, 7 Heather, 8 Ike.
-    projection = take_graph(nx.krackhardt_kite_graph())
-    degree, between = compute("degree", projection), compute("betweenness", projection)
-    close = compute("closeness", projection)
-    assert degree["3"] == 6 == max(degree.values())
-    assert between["7"] == pytest.approx(14 / 36) == max(between.values())
-    assert between["5"] == between["6"] == pytest.approx(8.3333333333 / 36)
-    assert between["8"] == pytest.approx(8 / 36)
-    assert close["5"] == close["6"] == pytest.approx(9 / 14) == max(close.values())
-    assert compute("coreNumber", projection)["3"] == 3
-    cuts = cohesion.find_cuts(projection)
-    assert cuts.articulation_points == (7, 8)
-    assert cuts.bridges == ((7, 8), (8, 9))
-
-
-def test_florentine_families() -> None:
-    # Padgett and Ansell (1993), marriages: 15 families with ties.
-    projection = take_graph(nx.florentine_families_graph())
-    between = compute("betweenness", projection)
-    assert projection.node_count == 15
-    assert projection.tie_count == 20
-    assert between["Medici"] == pytest.approx(47.5 / 91)
-    assert between["Guadagni"] == pytest.approx(0.2545787546)
-    assert between["Albizzi"] == pytest.approx(0.2124542125)
-    assert compute("degree", projection)["Medici"] == 6
-    assert compute("closeness", projection)["Medici"] == pytest.approx(0.56)
-    assert compute("eigenvector", projection)["Medici"] == pytest.approx(0.4303, abs=1e-4)
-    points = {
-        local_name(projection.nodes[n]) for n in cohesion.find_cuts(projection).articulation_points
-    }
-    assert points == {"Albizzi", "Guadagni", "Medici", "Salviati"}
-
-
-def test_weights_make_distances() -> None:
-    # a and b share two projects (weight 2, distance 1/2): the way from a to c through b is as
-    # long as no other, and 1.5 in all.
-    joined: Joined = {
-        (Layer.PROJECT, "p"): ["a", "b"],
-        (Layer.PROJECT, "q"): ["a", "b"],
-        (Layer.PROJECT, "r"): ["b", "c"],
-    }
-    projection = take(joined)
-    assert compute("strength", projection) == {"a": 2, "b": 3, "c": 1}
-    assert compute("harmonic", projection)["a"] == pytest.approx(2 + 1 / 1.5)
-    assert compute("closeness", projection)["a"] == pytest.approx(2 / (0.5 + 1.5))
-    assert compute("betweenness", projection) == {"a": 0, "b": 1, "c": 0}
 
 
 # --- edges of the definitions ------------------------------------------------------------------
@@ -223,6 +91,11 @@ def test_density_in_two_modes() -> None:
 # --- the same as networkx ----------------------------------------------------------------------
 
 
+@lru_cache(maxsize=32)
+def take_seeds(parameters: ProjectionParameters) -> Projection:
+    return build_projection(seed_snapshot(), parameters)
+
+
 def compare(measure: Measure, projection: Projection, tolerance: float = 1e-9) -> None:
     reference = measure.reference(projection.to_networkx())
     for iri, value in zip(projection.nodes, measure.compute(projection), strict=True):
@@ -240,13 +113,13 @@ def test_every_number_on_the_seeds_is_that_of_networkx(
     name: str, weighting: Weighting, mode: Mode, measure: Measure
 ) -> None:
     parameters = replace(NAMED_PROJECTIONS[name], weighting=weighting, mode=mode)
-    compare(measure, build_projection(seed_snapshot(), parameters))
+    compare(measure, take_seeds(parameters))
 
 
 @pytest.mark.parametrize("measure", NODE_MEASURES, ids=lambda m: m.key)
 def test_every_number_on_the_seeds_with_predecessors_kept(measure: Measure) -> None:
     parameters = ProjectionParameters(succession=Succession.KEEP)
-    compare(measure, build_projection(seed_snapshot(), parameters))
+    compare(measure, take_seeds(parameters))
 
 
 affiliations = st.lists(
@@ -322,108 +195,14 @@ def test_components_cuts_and_density_are_those_of_networkx(
         assert cohesion.density(projection) == nx.bipartite.density(graph, actors)
 
 
-def random_network(nodes: int, seed: int = 7) -> Projection:
-    rng = np.random.default_rng(seed)
-    joined = {
-        (Layer.PROJECT, f"p{number}"): [
-            f"o{party}" for party in rng.choice(nodes, rng.integers(2, 8), replace=False)
-        ]
-        for number in range(nodes)
-    }
-    return take(joined)
-
-
 @pytest.mark.parametrize("measure", NODE_MEASURES, ids=lambda m: m.key)
 def test_a_network_beyond_the_dense_solver_and_one_batch(
     measure: Measure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("graph.analysis.measures.shortest_paths.BATCH_VISITS", 20_000)
-    projection = random_network(150)
+    projection = take_random(150)
     assert projection.weights.nnz * projection.node_count > 20_000
     compare(measure, projection)
-
-
-def test_a_long_path_is_walked_layer_by_layer() -> None:
-    projection = project_graph(nx.path_graph(400))
-    between = paths.betweenness(projection)
-    reference = nx.betweenness_centrality(nx.path_graph(400))
-    assert sorted(between) == pytest.approx(sorted(reference.values()), abs=1e-12)
-
-
-# --- ties of length ----------------------------------------------------------------------------
-
-#: Two ways from o1 to o2 of length 1: their own tie (1/3 + 1/3 + 1/3), and two of weight 2.
-EQUAL_WAYS: Joined = {
-    (Layer.PROJECT, "p0"): ["o0", "o1", "o2", "o3"],
-    (Layer.PROJECT, "p1"): ["o0", "o2"],
-    (Layer.PROJECT, "p2"): ["o0", "o1", "o2", "o3"],
-    (Layer.PROJECT, "p3"): ["o0", "o1"],
-    (Layer.PROJECT, "p4"): ["o0", "o1", "o2", "o3"],
-}
-
-
-def test_equally_long_paths_tie_though_their_sums_are_rounded() -> None:
-    projection = take(EQUAL_WAYS)
-    found = compute("betweenness", projection)
-    rounded = nx.betweenness_centrality(projection.to_networkx(exact=False), weight="distance")
-    assert found == pytest.approx({"o0": 1 / 6, "o1": 0, "o2": 0, "o3": 0})
-    assert rounded[organisation("o0")] != pytest.approx(found["o0"]), "floats tie: change the case"
-
-
-# --- sampling ----------------------------------------------------------------------------------
-
-
-def test_large_components_are_sampled_with_a_stated_error() -> None:
-    projection = random_network(400)
-    exact = walk_shortest_paths(projection)
-    sampled = sum_paths(projection, exact_visits=projection.weights.nnz * 120)
-    assert exact.exact
-    assert not sampled.exact
-    assert sampled.sources == 120
-    assert sampled.sources_wanted == exact.sources
-    assert not exact.through_error.any()
-    top = np.argsort(-exact.through)[:50]
-    off = np.abs(sampled.through - exact.through)[top] / sampled.through_error[top]
-    assert (off < 2).mean() > 0.8
-    assert 0.3 < np.median(off) < 1.2  # 0.67 for a normal error: too large is wrong as well
-    assert np.corrcoef(exact.through[top], sampled.through[top])[0, 1] > 0.8
-    assert sampled.distance == pytest.approx(exact.distance, rel=0.1)
-    assert sampled.inverse == pytest.approx(exact.inverse, rel=0.15)
-    assert np.array_equal(sampled.reached, exact.reached)
-
-
-def test_a_sample_is_that_of_networkx_from_the_same_sources() -> None:
-    projection = random_network(100)
-    sampled = sum_paths(projection, exact_visits=projection.weights.nnz * 70)
-    drawn = np.sort(np.random.default_rng(20_201_201).choice(100, sampled.sources, replace=False))
-    graph = projection.to_networkx()
-    sums = dict.fromkeys(projection.nodes, 0.0)
-    for source in drawn.tolist():
-        part = nx.betweenness_centrality_subset(
-            graph, [projection.nodes[source]], projection.nodes, weight="distance"
-        )
-        for iri, value in part.items():
-            sums[iri] += 2 * float(value)
-    others = np.array([sampled.sources - (n in drawn) for n in range(100)])
-    expected = np.array(list(sums.values())) * 99 / others
-    assert sampled.through == pytest.approx(expected, abs=1e-9)
-
-
-def test_small_components_stay_exact_beside_a_sampled_one() -> None:
-    graph = nx.path_graph(90)
-    nx.add_path(graph, ["x1", "x2", "x3"])
-    projection = project_graph(graph)
-    exact, sampled = sum_paths(projection, 10**9), sum_paths(projection, 1_000)
-    assert sampled.sources == 64 + 3
-    place = projection.index[organisation("x2")]
-    assert sampled.through[place] == exact.through[place] == 2
-    assert sampled.through_error[place] == 0
-
-
-def test_the_same_network_has_the_same_sample() -> None:
-    projection = random_network(100)
-    first, second = (sum_paths(projection, 60_000) for _ in range(2))
-    assert first.through.tobytes() == second.through.tobytes()
 
 
 # --- ranks, arrays, registry -------------------------------------------------------------------
@@ -461,7 +240,7 @@ def test_arcs_are_gathered_in_order() -> None:
 
 
 def test_answers_are_not_shared_between_callers() -> None:
-    projection = take_graph(nx.path_graph(4))
+    projection = take(pair_projects(nx.path_graph(4)))
     first = paths.harmonic(projection)
     first[:] = -1
     assert (paths.harmonic(projection) > 0).all()

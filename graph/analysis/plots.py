@@ -27,6 +27,8 @@ HEIGHT: Final = 380
 BINS: Final = 24
 #: Points that carry their name.
 NAMED: Final = 6
+#: A highest value below this is drawn as 0.
+TINY: Final = 1e-100
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +151,14 @@ def find_ticks(most: float, *, whole: bool = False) -> tuple[float, ...]:
     >>> find_ticks(0.35)
     (0.0, 0.1, 0.2, 0.3, 0.4)
     """
-    if most <= 0:
+    if most < TINY:
         return (0.0, 1.0)
     power = 10.0 ** math.floor(math.log10(most))
     step = next(s * power for s in (0.2, 0.5, 1.0, 2.0) if most <= 6 * s * power)
     if whole:
         step = max(1.0, math.ceil(step))
-    return tuple(round(n * step, 12) for n in range(math.ceil(most / step - 1e-9) + 1))
+    steps = max(1, math.ceil(most / step - 1e-9))
+    return tuple(float(f"{n * step:.10g}") for n in range(steps + 1))
 
 
 def _place_names(named: Sequence[tuple[str, float, float]]) -> list[Markup]:
