@@ -8,7 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-pytest_plugins = ["pytester", "tests.require"]
+pytest_plugins = ["pytester", "tests.require", "tests.seeded"]
 
 # No deadline a case: the machines that run this are shared. The nightly run tries many more.
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)

@@ -23,7 +23,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "site.skip": ("Skip to the content", "Aller au contenu"),
     "site.languages": ("Language", "Langue"),
     "site.menu": ("Main menu", "Menu principal"),
-    "menu.home": ("Home", "Accueil"),
     "menu.report": ("Report", "Rapport"),
     "menu.graphql": ("GraphQL", "GraphQL"),
     "menu.sparql": ("SPARQL", "SPARQL"),
@@ -85,7 +84,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "home.export": ("Data export", "Export des données"),
     "home.ontology": ("Ontology and schema", "Ontologie et schéma"),
     "home.sdl": ("GraphQL schema", "Schéma GraphQL"),
-    "home.as": ("{name} as {format}", "{name} au format {format}"),
     "home.open": ("Open", "Ouvrir"),
     "home.reading": ("How to read it", "Comment le lire"),
     "home.reading.status": (
@@ -137,7 +135,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "error.title": ("This did not work", "Cela n’a pas fonctionné"),
     "error.code": ("Error {status}: {reason}", "Erreur {status} : {reason}"),
-    "error.details": ("Details", "Détails"),
     "error.home": ("Go to the home page", "Aller à la page d’accueil"),
 }
 

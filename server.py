@@ -1,0 +1,376 @@
+"""Rhizome's command line and composition root: `python server.py serve`.
+
+Floor 6. Here settings, model, dataset, gate and workers are put together, and errors become exit
+codes. Each command runs in this process, or, where a server already runs on the store, in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from graph.settings import Settings
+    from web.control import Command, Piece
+
+ROOT: Final = Path(__file__).resolve().parent
+#: Packages of this checkout whose names others use, too: PyPI has a `schema`.
+OURS: Final = ("graph", "schema", "web")
+EXIT_CONFIGURATION: Final = 6
+EXIT_INTERRUPTED: Final = 130
+#: Violations that are written out; of more, the number.
+VIOLATIONS_SHOWN: Final = 100
+
+EXPORT_FORMATS: Final = ("trig", "nq", "turtle", "nt", "jsonld")
+REPORT_FORMATS: Final = ("html", "md", "json", "csv")
+LANGUAGES: Final = ("en", "fr")
+
+_EXIT_CODES = """\
+exit codes:
+  0 done   2 request not understood   3 not allowed   4 data refused, nothing changed
+  5 store cannot be used now   6 configuration   1 a fault of the program (please report it)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit code."""
+    if message := find_foreign_package():
+        print(f"error: {message}", file=sys.stderr)
+        return EXIT_CONFIGURATION
+    from graph.errors import RhizomeError
+    from graph.settings import Settings
+    from web.control import RemoteFailure
+    from web.problems import describe_error
+
+    options = make_parser().parse_args(arguments)
+    try:
+        settings = Settings.from_environment(
+            store=options.store,
+            host=getattr(options, "host", None),
+            port=getattr(options, "port", None),
+        )
+        if options.command == "serve":
+            return serve(settings, seeds=options.seeds)
+        return run(options, settings)
+    except RhizomeError as error:
+        return _fail(describe_error(error), error.exit_code)
+    except RemoteFailure as failure:
+        return _fail(failure.problem, failure.exit_code)
+    except BrokenPipeError:  # the reader of a pipe has enough: `export | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def find_foreign_package() -> str | None:
+    """Return what to say when a package of ours would come from elsewhere, else None."""
+    for name in OURS:
+        found = importlib.util.find_spec(name)
+        origin = Path(found.origin).resolve() if found and found.origin else None
+        if origin is None or not origin.is_relative_to(ROOT):
+            return (
+                f"the package `{name}` would be loaded from {origin or 'nowhere'}, not from this "
+                "checkout: use its own environment (`make venv`, then `.venv/bin/python server.py`)"
+            )
+    return None
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = _Parser(
+        prog="server.py",
+        description="Rhizome: a knowledge graph of the plant innovation ecosystem.",
+        epilog=dedent("""\
+            first steps:
+              python server.py serve                     start on the seeds; prints its address
+              python server.py report --out report.html  who connects the network
+              python server.py load mine.trig --dry-run  would my data be accepted?
+
+            Every setting is also a variable, RHIZOME_PORT=9000 for example: see docs/settings.md.
+
+            """)
+        + _EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_serve(commands)
+    _add_load(commands)
+    _add_export(commands)
+    _add_report(commands)
+    _add_check(commands)
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that tells a mistake in one sentence, without the whole usage before it."""
+
+    def error(self, message: str) -> Any:
+        self.exit(2, f"error: {message}; see `python {self.prog} --help`\n")
+
+
+def _add_command(commands: Any, name: str, summary: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=dedent(text) + "\n" + _EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--store",
+        type=Path,
+        metavar="DIR",
+        help="folder of the log and all that is derived from it (default: var/store)",
+    )
+    return parser
+
+
+def _add_serve(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "serve",
+        "start the service and print its address",
+        """\
+        On its first start an empty store is given the seeds; later, newer seeds replace older
+        ones, and what you loaded yourself stays. It listens at once: GET /health answers, and
+        GET /ready says when data can be asked for. Ctrl+C or SIGTERM ends it in order.
+
+        examples:
+          python server.py serve
+          python server.py serve --port 9000 --store /srv/rhizome
+          python server.py serve --no-seeds --store var/empty
+        """,
+    )
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on; 0 takes a free one (8000)")
+    parser.add_argument(
+        "--no-seeds", dest="seeds", action="store_false", help="leave the seeds as they are"
+    )
+
+
+def _add_load(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "load",
+        "add RDF files to the dataset, all of them or none",
+        """\
+        Files are Turtle, TriG, N-Triples, N-Quads, JSON-LD or RDF/XML, by their suffix (.gz too).
+        They are checked against the shapes together and become one commit; when anything is
+        wrong, nothing changes and every violation is listed. Each named graph must describe
+        itself as a source. Where a server runs on the store, it does the work.
+
+        examples:
+          python server.py load mine.trig --dry-run
+          python server.py load mine.trig
+          python server.py load a.ttl b.ttl --graph https://w3id.org/rhizome/id/source/my-survey
+        """,
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", type=Path, help="an RDF file")
+    parser.add_argument("--graph", metavar="IRI", help="source of the triples outside named graphs")
+    parser.add_argument("--dry-run", action="store_true", help="check everything, change nothing")
+
+
+def _add_export(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "export",
+        "write the whole dataset",
+        """\
+        TriG, N-Quads and JSON-LD keep a named graph for each source; Turtle and N-Triples hold
+        the triples of all sources merged. An export loaded into an empty store gives the same
+        dataset. An empty store is given the seeds first.
+
+        examples:
+          python server.py export --out rhizome.trig
+          python server.py export --format nq | gzip > rhizome.nq.gz
+        """,
+    )
+    parser.add_argument(
+        "--format", choices=EXPORT_FORMATS, help="default: by the name of FILE, else trig"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+
+
+def _add_report(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "report",
+        "write the centrality report: who connects the network",
+        """\
+        The report says what was computed, on which revision, how sure it is, and what is not
+        known. Projections: default (all ties), memberships, agreements, projects. An empty
+        store is given the seeds first.
+
+        examples:
+          python server.py report --out report.html
+          python server.py report --projection agreements --format md
+          python server.py report --format csv --out centralities.csv --lang fr
+        """,
+    )
+    parser.add_argument(
+        "--projection", default="default", metavar="NAME", help="which network (default: default)"
+    )
+    parser.add_argument(
+        "--format", choices=REPORT_FORMATS, help="default: by the name of FILE, else html"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language (default: en)")
+
+
+def _add_check(commands: Any) -> None:
+    _add_command(
+        commands,
+        "check",
+        "verify the store: log, derived data, shapes",
+        """\
+        Verifies every record and payload of the log and their chain, compares the dataset hash
+        of the log, the snapshot and the SPARQL store by reading all of them, and checks the
+        whole dataset against the shapes. Changes nothing. Exit code 0 says that all is well.
+
+        examples:
+          python server.py check
+          python server.py check --store /srv/rhizome && echo all well
+        """,
+    )
+
+
+def serve(settings: Settings, *, seeds: bool) -> int:
+    """Serve until a signal comes; return the exit code."""
+    from graph.shapes import load_model
+    from graph.store.lock import StoreLock
+    from web.app import create_app
+    from web.log import configure_logging
+    from web.opening import open_parts, verify_parts
+    from web.service import Service
+    from web.serving import address_of, bind, make_server
+
+    configure_logging(settings.log_level)
+    with StoreLock(settings.store, "serve") as lock:
+        service = Service(settings, load_model())
+        listener = bind(settings)
+        address = address_of(listener)
+        lock.describe(address)
+        opener = partial(open_parts, service, address, seeds=seeds)
+        app = create_app(service, opener, verify_parts)
+        server = make_server(
+            app,
+            settings,
+            on_listening=lambda: print(f"Rhizome listens on {address} (Ctrl+C stops)", flush=True),
+        )
+        service.on_failure = server.stop
+        server.run([listener])
+        if service.failure is not None:
+            raise service.failure
+        if service.is_busy:  # a signal came first: nobody waits for a thread that reads on
+            logging.shutdown()
+            os._exit(0)
+    return 0
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Run a command other than `serve`, in the running server if there is one."""
+    from web.commands import ask_or_run
+
+    write_pieces(ask_or_run(read_command(options), settings), getattr(options, "out", None))
+    return 0
+
+
+def read_command(options: argparse.Namespace) -> Command:
+    """Return the command that the options describe."""
+    from web.control import Command
+
+    if options.command == "load":
+        arguments: dict[str, Any] = {
+            "files": [str(path.resolve()) for path in options.files],
+            "graph": options.graph,
+            "dry_run": options.dry_run,
+        }
+    elif options.command == "export":
+        arguments = {"format": options.format or _by_name(options.out, EXPORT_FORMATS, "trig")}
+    elif options.command == "report":
+        arguments = {
+            "projection": options.projection,
+            "format": options.format or _by_name(options.out, REPORT_FORMATS, "html"),
+            "language": options.lang,
+        }
+    else:
+        arguments = {}
+    return Command(options.command, arguments)
+
+
+def write_pieces(pieces: Iterator[Piece], out: Path | None) -> None:
+    """Write output to a file or standard output, and sentences to standard error.
+
+    A file appears whole or not at all: it is written beside its place and then moved there.
+    """
+    from web.control import Kind
+
+    with _open_output(out) as output:
+        for piece in pieces:
+            if piece.kind is Kind.SAY:
+                print(piece.content.decode(), file=sys.stderr)
+            else:
+                output.write(piece.content)
+        output.flush()
+
+
+@contextlib.contextmanager
+def _open_output(out: Path | None) -> Iterator[Any]:
+    from graph.errors import BadValueError
+
+    if out is None:
+        yield sys.stdout.buffer
+        return
+    try:
+        descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
+    except OSError as error:
+        raise BadValueError("--out", str(out), f"a file to write ({error.strerror})") from error
+    try:
+        with os.fdopen(descriptor, "wb") as output:
+            yield output
+        Path(name).chmod(0o644)
+        Path(name).replace(out)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _by_name(out: Path | None, formats: Sequence[str], default: str) -> str:
+    """The format that the suffix of a file name means."""
+    suffix = out.suffix.lower()[1:] if out is not None else ""
+    suffix = {"ttl": "turtle", "htm": "html", "markdown": "md"}.get(suffix, suffix)
+    return suffix if suffix in formats else default
+
+
+def _fail(problem: dict[str, Any], exit_code: int) -> int:
+    """Say on standard error what went wrong, each violation on a line of its own."""
+    print(f"error: {problem['detail']}", file=sys.stderr)
+    violations = [_fields(violation) for violation in problem.get("violations", ())]
+    for violation in violations[:VIOLATIONS_SHOWN]:
+        parts = (violation["focus_node"], violation["path"], violation["value"])
+        where = " ".join(part for part in parts if part)
+        print(f"  {where}: {violation['message']} ({violation['constraint']})", file=sys.stderr)
+    if len(violations) > VIOLATIONS_SHOWN:
+        print(f"  and {len(violations) - VIOLATIONS_SHOWN} more", file=sys.stderr)
+    return exit_code
+
+
+def _fields(violation: Any) -> Any:
+    """A violation as a mapping: it is one already when it came through the control socket."""
+    return violation if isinstance(violation, dict) else asdict(violation)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

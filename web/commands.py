@@ -1,0 +1,236 @@
+"""What the commands do, on a store that is open: in this process or in the running server.
+
+Floor 5. A command yields pieces of output and sentences, and raises what went wrong; who prints
+them, and where, is the caller's part.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from graph.analysis.projection import find_projection
+from graph.curation.check import Finding, check_log, check_shapes, check_snapshot, check_store
+from graph.curation.export import export
+from graph.curation.formats import format_named
+from graph.curation.gate import Gate
+from graph.curation.seeding import seed
+from graph.curation.validate import Validator
+from graph.errors import BadValueError, ShapeViolationError, Violation
+from graph.model import Model
+from graph.settings import Settings
+from graph.shapes import load_model
+from graph.store.dataset import Dataset
+from graph.store.lock import StoreLock, read_holder
+from graph.store.oxigraph import OxigraphStore
+from web.control import Command, Piece, ask_server
+from web.report import make_report
+
+SEEDS: Final = Path(__file__).parent.parent / "seeds"
+#: How long a command waits for a server that opens its store, in seconds.
+START_WAIT_S: Final = 60.0
+_POLL_S: Final = 0.1
+#: Warnings that are written out; the rest is counted.
+_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open store: what a command works on. `holder` names the server that has it open."""
+
+    settings: Settings
+    dataset: Dataset
+    gate: Gate
+    holder: str = ""
+
+
+def run_command(command: Command, opened: Opened) -> Iterator[Piece]:
+    """Yield the answer of a command.
+
+    Raises
+    ------
+    BadValueError
+        There is no such command.
+    RhizomeError
+        What the command met.
+    """
+    run = _COMMANDS.get(command.name)
+    if run is None:
+        raise BadValueError("command", command.name[:40], f"one of {', '.join(_COMMANDS)}")
+    return run(opened, command.arguments)
+
+
+def ask_or_run(command: Command, settings: Settings) -> Iterator[Piece]:
+    """Yield the answer of a command, from the server that runs on the store, or made here.
+
+    A server that is still opening its store is waited for.
+
+    Raises
+    ------
+    StoreUnavailableError
+        Another process has the store and does not answer.
+    RemoteFailure
+        The command failed in the server.
+    """
+    answer = ask_server(settings.store, command)
+    if answer is None and _is_starting(settings.store):
+        yield Piece.say("a server is opening this store: waiting for it")
+        deadline = time.monotonic() + START_WAIT_S
+        while answer is None and time.monotonic() < deadline and _is_starting(settings.store):
+            time.sleep(_POLL_S)
+            answer = ask_server(settings.store, command)
+    yield from run_locally(command, settings) if answer is None else answer
+
+
+def run_locally(command: Command, settings: Settings) -> Iterator[Piece]:
+    """Yield the answer of a command, on a store that this process opens for it.
+
+    Raises
+    ------
+    StoreUnavailableError
+        Another process has the store.
+    """
+    if command.name == "check":
+        yield from _check_alone(settings)
+        return
+    with open_store(settings, command.name) as opened:
+        if command.name in ("export", "report") and opened.dataset.log.revision == 0:
+            yield Piece.say(f"the store {settings.store} is empty: loading the seeds first")
+            seed(opened.gate, SEEDS)
+        yield from run_command(command, opened)
+
+
+@contextmanager
+def open_store(settings: Settings, command: str) -> Iterator[Opened]:
+    """Hold a store's lock and its dataset, without the SPARQL store, for one command."""
+    with StoreLock(settings.store, command):
+        model = load_model()
+        dataset = Dataset.open(settings, model, with_store=False)
+        try:
+            yield Opened(settings, dataset, Gate(dataset, model, settings))
+        finally:
+            dataset.close()
+
+
+def _is_starting(store: Path) -> bool:
+    """Whether a server has the store; asked where its control socket did not answer."""
+    holder = read_holder(store)
+    return holder is not None and holder.command == "serve"
+
+
+def _load(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
+    """Load files as one commit."""
+    paths = [Path(name) for name in arguments["files"]]
+    receipt = opened.gate.load(
+        paths, graph=arguments.get("graph"), dry_run=bool(arguments.get("dry_run"))
+    )
+    yield from _say_warnings(receipt.warnings)
+    change = f"{receipt.added} statements added, {receipt.removed} removed"
+    if arguments.get("dry_run"):
+        yield Piece.say(f"would be accepted: {change}; nothing was changed")
+    elif receipt.added or receipt.removed:
+        yield Piece.say(f"revision {receipt.revision}: {change}")
+    else:
+        yield Piece.say(f"nothing new: all is there already, at revision {receipt.revision}")
+
+
+def _export(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
+    """Write the dataset out."""
+    snapshot = opened.dataset.snapshot
+    for content in export(snapshot, format_named(arguments["format"])):
+        yield Piece.out(content)
+    yield Piece.say(f"revision {snapshot.revision}: {snapshot.quad_count} statements")
+
+
+def _report(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
+    """Write the centrality report."""
+    snapshot = opened.dataset.snapshot
+    parameters = find_projection(arguments["projection"])
+    changed = opened.dataset.log.time
+    content = make_report(snapshot, parameters, arguments["language"], arguments["format"], changed)
+    yield Piece.out(content)
+
+
+def _check(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
+    """Verify the store of a running server, beside its work."""
+    yield Piece.say(
+        f"the store is open in {opened.holder}: all parts are read as they are now; "
+        "the files of the SPARQL store are verified anew at each start"
+    )
+    dataset = opened.dataset
+    findings = [check_log(dataset.log.folder), check_snapshot(dataset)]
+    if dataset.store is not None:
+        findings.append(check_store(dataset.store))
+    yield from _tell(findings, dataset, dataset.model)
+
+
+def _check_alone(settings: Settings) -> Iterator[Piece]:
+    """Verify a store that no other process has open."""
+    if not (settings.store / "log").is_dir():
+        raise BadValueError("--store", str(settings.store), "a folder that holds a store")
+    with StoreLock(settings.store, "check"):
+        log = check_log(settings.store / "log")
+        yield _line(log)
+        if log.error is not None:
+            raise log.error
+        model = load_model()
+        dataset = Dataset.open(settings, model, with_store=False)
+        try:
+            findings = [check_snapshot(dataset)]
+            folder = settings.store / "oxigraph"
+            if folder.is_dir():
+                store = OxigraphStore.open(folder, model.system_quads)
+                try:
+                    findings.append(check_store(store))
+                finally:
+                    store.close()
+            else:
+                findings.append(Finding("store", "not built yet; the next start does"))
+            yield from _tell(findings, dataset, model)
+        finally:
+            dataset.close()
+
+
+def _tell(findings: list[Finding], dataset: Dataset, model: Model) -> Iterator[Piece]:
+    """Yield a line for each part and for the shapes; raise the first thing that is wrong."""
+    for finding in findings:
+        yield _line(finding)
+    results = list(check_shapes(dataset.snapshot, Validator(model)))
+    violations = tuple(v for v in results if v.severity == "Violation")
+    warnings = [v for v in results if v.severity != "Violation"]
+    text = f"{len(violations)} violations, {len(warnings)} warnings"
+    error = ShapeViolationError(violations) if violations else None
+    yield _line(Finding("shapes", text, error))
+    for finding in findings:
+        if finding.error is not None:
+            raise finding.error
+    if error is not None:
+        raise error
+
+
+def _line(finding: Finding) -> Piece:
+    mark = "ok " if finding.error is None else "BAD"
+    text = f"{mark}  {finding.part:9} {finding.text}"
+    if finding.error is not None and not isinstance(finding.error, ShapeViolationError):
+        text = f"{text}: {finding.error.message}"
+    return Piece.out(text.encode() + b"\n")
+
+
+def _say_warnings(warnings: tuple[Violation, ...]) -> Iterator[Piece]:
+    for warning in warnings[:_SHOWN]:
+        path = f" {warning.path}" if warning.path else ""
+        yield Piece.say(f"warning: {warning.focus_node}{path}: {warning.message}")
+    if len(warnings) > _SHOWN:
+        yield Piece.say(f"warning: and {len(warnings) - _SHOWN} more of this kind")
+
+
+_COMMANDS: Final[dict[str, Callable[[Opened, Mapping[str, Any]], Iterator[Piece]]]] = {
+    "load": _load,
+    "export": _export,
+    "report": _report,
+    "check": _check,
+}

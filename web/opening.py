@@ -1,0 +1,105 @@
+"""Opens what the service needs: dataset, seeds, GraphQL engine, workers, control socket.
+
+Floor 5. It runs in a thread while the server already listens, and says at each step what it is
+doing. What it opened it closes again, in the other order, at the end or when a later step fails.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+from graph.curation.check import check_snapshot, check_store
+from graph.curation.gate import Gate
+from graph.curation.seeding import seed
+from graph.errors import StoreUnavailableError
+from graph.store.dataset import Dataset
+from graph.store.workers import QueryPool
+from schema.execute import Engine
+from schema.types import build_schema
+from web.commands import SEEDS, Opened, run_command
+from web.control import ControlServer
+from web.service import Parts
+
+if TYPE_CHECKING:
+    from web.service import Service
+
+#: How long the SPARQL store may take to hold what the start has just loaded, in seconds.
+_STORE_WAIT_S: Final = 60.0
+#: Pause of the background check after each millisecond of work, in seconds.
+_PAUSE_S: Final = 0.002
+
+_logger = logging.getLogger("rhizome.start")
+
+
+def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
+    """Return the parts of a service, open; the pool's processes are not started yet.
+
+    Parameters
+    ----------
+    service : Service
+        Its `stage` follows what is being done.
+    address : str
+        Where the server listens, for those who ask who has the store.
+    seeds : bool
+        Whether an empty store is given the seeds, and older seeds are replaced.
+
+    Raises
+    ------
+    RhizomeError
+        What a part met; nothing stays open then.
+    """
+    settings, model = service.settings, service.model
+    started = time.monotonic()
+    with ExitStack() as stack:
+        dataset = Dataset.open(settings, model)
+        stack.callback(dataset.close)
+        gate = Gate(dataset, model, settings)
+        if seeds:
+            service.stage = "loading the seeds"
+            seed(gate, SEEDS)
+        service.stage = "building the schema"
+        engine = Engine(model, build_schema(model), settings)
+        service.stage = "waiting for the SPARQL store"
+        if not dataset.wait_for_store(dataset.snapshot.revision, _STORE_WAIT_S):
+            raise StoreUnavailableError("the SPARQL store does not follow the log; see the log")
+        pool = QueryPool(settings, dataset)
+        opened = Opened(settings, dataset, gate, f"the server at {address}")
+        control = ControlServer(settings.store, lambda command: run_command(command, opened))
+        stack.callback(control.close, settings.stop_s)
+        closing = stack.pop_all()
+    _logger.info(
+        "opened",
+        extra={
+            "fields": {
+                "revision": dataset.snapshot.revision,
+                "quads": dataset.snapshot.quad_count,
+                "seconds": round(time.monotonic() - started, 2),
+            }
+        },
+    )
+    return Parts(dataset, gate, pool, engine, closing.close)
+
+
+def verify_parts(parts: Parts) -> None:
+    """Read all derived data once, in the background, after a start that trusted its stamps.
+
+    A SPARQL store that is wrong is built anew. A snapshot that is wrong cannot be served.
+
+    Raises
+    ------
+    StoreCorruptError
+        The snapshot is not what the log states; its image is removed, so that the next start
+        builds it from the log.
+    """
+    dataset = parts.dataset
+    finding = check_snapshot(dataset, lambda: time.sleep(_PAUSE_S))
+    if finding.error is not None:
+        (dataset.folder / "image").unlink(missing_ok=True)
+        raise finding.error
+    if dataset.store is not None and (finding := check_store(dataset.store)).error is not None:
+        _logger.error("the SPARQL store is wrong: %s", finding.error)
+        dataset.check_store()
+    _logger.info("all derived data is as the log states")
