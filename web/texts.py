@@ -133,6 +133,31 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Tools send POST requests with JSON to this address. The schema:",
         "Les outils envoient des requêtes POST en JSON à cette adresse. Le schéma :",
     ),
+    "sparql.lead": (
+        "Ask all statements and their sources in the query language of the semantic web.",
+        "Interrogez tous les énoncés et leurs sources dans le langage du web sémantique.",
+    ),
+    "sparql.query": ("Query", "Requête"),
+    "sparql.run": ("Run", "Exécuter"),
+    "sparql.try": ("Ask this", "Poser cette question"),
+    "sparql.answer": ("Answer", "Réponse"),
+    "sparql.yes": ("Yes", "Oui"),
+    "sparql.no": ("No", "Non"),
+    "sparql.empty": ("No row: nothing in the graph fits.", "Aucune ligne : rien ne correspond."),
+    "sparql.rows": ("{rows} rows.", "{rows} lignes."),
+    "sparql.truncated": (
+        "There are more: this page shows the first ones, the files below hold up to 10,000.",
+        "Il y en a d’autres : cette page montre les premières, les fichiers ci-dessous en "
+        "contiennent jusqu’à 10 000.",
+    ),
+    "sparql.questions": ("Worked questions", "Questions toutes prêtes"),
+    "sparql.prefixes": ("Prefixes to copy", "Préfixes à copier"),
+    "sparql.graphs": (
+        "Without FROM, a statement counts once, however many sources make it. Each source is a "
+        "named graph: GRAPH ?source { … } asks who states what.",
+        "Sans FROM, un énoncé compte une fois, quel que soit le nombre de ses sources. Chaque "
+        "source est un graphe nommé : GRAPH ?source { … } demande qui affirme quoi.",
+    ),
     "error.title": ("This did not work", "Cela n’a pas fonctionné"),
     "error.code": ("Error {status}: {reason}", "Erreur {status} : {reason}"),
     "error.home": ("Go to the home page", "Aller à la page d’accueil"),

@@ -1,0 +1,314 @@
+"""SPARQL over HTTP: the query operation of SPARQL 1.1 Protocol, and a form for people.
+
+Floor 5. Reads the three ways to send a query, checks the text, negotiates the format and answers
+what a worker returns. An answer begins only when the worker is done, so that a query that fails
+never looks like one that succeeded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+import anyio.to_thread
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from graph.access import anonymous
+from graph.errors import (
+    BadValueError,
+    QuerySyntaxError,
+    QueryTooLargeError,
+    RhizomeError,
+    UnsupportedMediaTypeError,
+)
+from graph.store.guard import FROM_MAX, check_query
+from graph.store.prefixes import PREFIXES
+from graph.store.query import Answer, Query
+from graph.terms import is_iri
+from schema.questions import worked_questions
+from web.frame import MIN_REVISION, REVISION, read_revision
+from web.negotiation import choose_media_type, request_language
+from web.templating import render_page
+from web.texts import LANGUAGES
+
+if TYPE_CHECKING:
+    from web.service import Service
+
+TRUNCATED: Final = "Rhizome-Truncated"
+FORM: Final = "application/x-www-form-urlencoded"
+QUERY: Final = "application/sparql-query"
+HTML: Final = "text/html"
+#: Media type by format, the default first; the others are names that clients also use.
+TABLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "json": ("application/sparql-results+json", "application/json"),
+    "xml": ("application/sparql-results+xml", "application/xml", "text/xml"),
+    "csv": ("text/csv",),
+    "tsv": ("text/tab-separated-values",),
+}
+GRAPHS: Final[Mapping[str, tuple[str, ...]]] = {
+    "turtle": ("text/turtle", "application/x-turtle"),
+    "nt": ("application/n-triples",),
+}
+#: Rows on a page; the formats for programs have them all.
+PAGE_ROWS: Final = 500
+_FIELDS_MAX: Final = 100
+# A longer text is checked in a thread: 64 KiB of tokens take 80 ms.
+_INLINE_CHARACTERS: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks: the query's text, and the graphs that the protocol names."""
+
+    text: str
+    default_graphs: tuple[str, ...]
+    named_graphs: tuple[str, ...]
+
+
+def routes() -> list[Route]:
+    """Return the routes of this module."""
+    return [Route("/sparql", answer_sparql, methods=["GET", "POST"])]
+
+
+async def answer_sparql(request: Request) -> Response:
+    """Answer a SPARQL query; to a browser, show the form and the answer as a table."""
+    asked = await _read(request)
+    is_page = _wants_page(request)
+    if asked is None:
+        if is_page:
+            return _show(request, "")
+        raise BadValueError("query", "", "a SPARQL query; send one as `query`")
+    if is_page:
+        return await _answer_page(request, asked)
+    answer, media_type = await _answer(request, asked)
+    headers = {"Vary": "Accept", "Cache-Control": "no-cache", **_describe(answer)}
+    return Response(answer.body, headers=headers, media_type=media_type)
+
+
+async def _answer(request: Request, asked: Asked, *, is_page: bool = False) -> tuple[Answer, str]:
+    """Return the workers' answer and its media type."""
+    service: Service = request.app.state.service
+    settings = service.settings
+    if len(asked.text) > _INLINE_CHARACTERS:
+        checked = await anyio.to_thread.run_sync(check_query, asked.text, settings)
+    else:
+        checked = check_query(asked.text, settings)
+    formats = TABLES if checked.form in ("SELECT", "ASK") else GRAPHS
+    format, media_type = next(iter(formats)), HTML
+    if not is_page:
+        format, media_type = _choose_format(request, formats)
+    viewer = anonymous(settings)
+    query = Query(
+        text=asked.text,
+        format=format,
+        deadline_s=viewer.query_deadline_s,
+        default_graphs=asked.default_graphs,
+        named_graphs=asked.named_graphs,
+        prologue=checked.prologue,
+        from_graphs=checked.from_graphs,
+        from_named_graphs=checked.from_named_graphs,
+        rows_max=min(settings.sparql_rows, PAGE_ROWS) if is_page else settings.sparql_rows,
+        prefixes=PREFIXES,
+    )
+    min_revision = read_revision(request.headers.get(MIN_REVISION, "0"))
+    async with service.limiter.query(request) as use:
+        answer = await _while_connected(request, service.pool.query(query, min_revision))
+        use.seconds = answer.seconds
+    return answer, media_type
+
+
+async def _while_connected(request: Request, work: Awaitable[Answer]) -> Answer:
+    """Return what the work returns; when the client leaves, the work is cancelled."""
+    working = asyncio.ensure_future(work)
+    listening = asyncio.ensure_future(_wait_for_disconnect(request))
+    try:
+        await asyncio.wait({working, listening}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        for task in (working, listening):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, RhizomeError):
+            await working
+
+
+async def _wait_for_disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _describe(answer: Answer) -> dict[str, str]:
+    headers = {REVISION: str(answer.revision)}
+    if answer.is_truncated:
+        headers[TRUNCATED] = "true"
+    return headers
+
+
+# --- what is asked ----------------------------------------------------------------------------
+
+
+async def _read(request: Request) -> Asked | None:
+    """Return what is asked, in whichever of the protocol's three ways; None for nothing.
+
+    Raises
+    ------
+    BadValueError
+        It is no UTF-8, asks twice, or names a graph that is no IRI.
+    UnsupportedMediaTypeError
+        The body is neither a form nor a query.
+    """
+    in_url = _read_fields(request.scope["query_string"], "URL")
+    if request.method != "POST":
+        return _gather(in_url)
+    given = request.headers.get("content-type", "")
+    media_type, _, parameters = given.partition(";")
+    charset = parameters.lower().replace(" ", "").replace('"', "").removeprefix("charset=")
+    if media_type.strip().lower() not in (FORM, QUERY) or charset not in ("", "utf-8", "utf8"):
+        raise UnsupportedMediaTypeError(given[:200], (QUERY, FORM))
+    body = await request.body()
+    if media_type.strip().lower() == FORM:
+        asked = _gather(_read_fields(body, "form"))
+        if asked is None:
+            raise BadValueError("query", "", "a SPARQL query; send one as `query`")
+        return asked
+    if any(name == "query" for name, _ in in_url):
+        raise BadValueError("query", "two", "one query, in the body or in the URL")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise BadValueError("query", repr(body[error.start :][:8]), "UTF-8") from None
+    return _gather([*in_url, ("query", text)])
+
+
+def _read_fields(data: bytes, place: str) -> list[tuple[str, str]]:
+    try:
+        text = data.decode("ascii")
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_MAX)
+    except UnicodeError:
+        raise BadValueError(place, repr(data[:40]), "percent-encoded UTF-8") from None
+    except ValueError:
+        raise QueryTooLargeError("parameters", _FIELDS_MAX) from None
+
+
+def _gather(fields: list[tuple[str, str]]) -> Asked | None:
+    if any(name == "update" for name, _ in fields):
+        detail = "updates are not taken here; send a query: SELECT, ASK, CONSTRUCT or DESCRIBE"
+        raise QuerySyntaxError("SPARQL", detail)
+    texts = [text for name, text in fields if name == "query"]
+    if len(texts) > 1:
+        raise BadValueError("query", f"{len(texts)} queries", "one query")
+    graphs: dict[str, list[str]] = {"default-graph-uri": [], "named-graph-uri": []}
+    for name, iri in fields:
+        if name in graphs:
+            if not is_iri(iri):
+                raise BadValueError(name, iri[:200], "an absolute IRI")
+            graphs[name].append(iri)
+    count = sum(map(len, graphs.values()))
+    if count > FROM_MAX:
+        raise QueryTooLargeError("graphs in FROM", FROM_MAX, count)
+    if not texts:
+        return None
+    return Asked(texts[0], tuple(graphs["default-graph-uri"]), tuple(graphs["named-graph-uri"]))
+
+
+def _wants_page(request: Request) -> bool:
+    """Tell whether a person asks: HTML liked best, and no format named in the address."""
+    if "format" in request.query_params:
+        return False
+    offered = (*_media_types(TABLES), *_media_types(GRAPHS), HTML)
+    with contextlib.suppress(RhizomeError):  # whether anything is left to offer, the form tells
+        return choose_media_type(request.headers.get("accept"), offered) == HTML
+    return False
+
+
+def _choose_format(request: Request, formats: Mapping[str, tuple[str, ...]]) -> tuple[str, str]:
+    """Return the format of the answer and its media type: `?format=` if given, else by Accept."""
+    asked = request.query_params.get("format")
+    if asked is not None:
+        if asked.lower() not in formats:
+            raise BadValueError("format", asked[:40], f"one of {', '.join(formats)} here")
+        return asked.lower(), formats[asked.lower()][0]
+    chosen = choose_media_type(request.headers.get("accept"), _media_types(formats))
+    return next((name, chosen) for name, types in formats.items() if chosen in types)
+
+
+def _media_types(formats: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """All media types; of each format the standard one comes before what others call it."""
+    standard = tuple(types[0] for types in formats.values())
+    return standard + tuple(other for types in formats.values() for other in types[1:])
+
+
+# --- for people -------------------------------------------------------------------------------
+
+
+async def _answer_page(request: Request, asked: Asked) -> Response:
+    """Show the form with the answer below it, or with what is wrong."""
+    try:
+        answer, _ = await _answer(request, asked, is_page=True)
+    except RhizomeError as error:
+        return _show(request, asked.text, error=error)
+    return _show(request, asked.text, answer=answer)
+
+
+def _show(
+    request: Request,
+    text: str,
+    *,
+    answer: Answer | None = None,
+    error: RhizomeError | None = None,
+) -> Response:
+    language = request_language(request, LANGUAGES)
+    context: dict[str, Any] = {
+        "query": text,
+        "error": error,
+        "answer": answer,
+        "table": None,
+        "graph": None,
+        "questions": worked_questions(language),
+        "prefixes": PREFIXES,
+    }
+    if answer is not None and answer.body.startswith(b"{"):
+        context["table"] = _read_table(answer.body)
+    elif answer is not None:
+        context["graph"] = answer.body.decode()
+    headers = {} if answer is None else _describe(answer)
+    status = 200 if error is None else error.status
+    return render_page(request, "sparql.html", context, status=status, headers=headers)
+
+
+def _read_table(body: bytes) -> dict[str, Any]:
+    """Return columns and rows of cells for the page; of ASK the one answer."""
+    result = orjson.loads(body)
+    if "boolean" in result:
+        return {"boolean": result["boolean"]}
+    names = result["head"]["vars"]
+    rows = [
+        [_read_cell(row[name]) if name in row else None for name in names]
+        for row in result["results"]["bindings"]
+    ]
+    return {"columns": names, "rows": rows}
+
+
+def _read_cell(term: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return text, link and language of a term; only web addresses become links."""
+    value = term["value"]
+    if term["type"] != "uri":
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        return {"text": text, "link": None, "language": term.get("xml:lang")}
+    link = value if value.startswith(("https://", "http://")) else None
+    return {"text": _shorten(value), "link": link, "language": None}
+
+
+def _shorten(iri: str) -> str:
+    for prefix, namespace in PREFIXES.items():
+        if iri.startswith(namespace):
+            return f"{prefix}:{iri.removeprefix(namespace)}"
+    return iri
