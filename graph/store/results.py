@@ -39,6 +39,7 @@ _XML_ESCAPES: Final = {
     ord(">"): "&gt;",
     ord('"'): "&quot;",
 }
+_KIND: Final = re.compile(r"https://w3id\.org/rhizome/id/([a-z]+(?:-[a-z]+)*)/")
 _CSV_SPECIAL: Final = re.compile('[",\r\n]')
 
 
@@ -149,6 +150,7 @@ def write_graph(
 
 
 def _used_prefixes(triples: Iterable[ox.Triple], prefixes: Mapping[str, str]) -> dict[str, str]:
+    """The prefixes of namespaces that are there, and one for each kind of entity."""
     namespaces: set[str] = set()
     for triple in triples:
         for term in triple:
@@ -157,11 +159,10 @@ def _used_prefixes(triples: Iterable[ox.Triple], prefixes: Mapping[str, str]) ->
                 iri = term.datatype.value
             if iri is not None:
                 namespaces.add(iri[: max(iri.rfind("#"), iri.rfind("/")) + 1])
-    return {
-        prefix: namespace
-        for prefix, namespace in prefixes.items()
-        if any(used.startswith(namespace) for used in namespaces)
-    }
+    used = {prefix: iri for prefix, iri in prefixes.items() if iri in namespaces}
+    for kind in sorted(filter(None, map(_KIND.fullmatch, namespaces)), key=str):
+        used.setdefault(kind[1], kind[0])
+    return used
 
 
 def _json_term(term: Term) -> str:
