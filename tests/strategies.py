@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -15,6 +17,9 @@ texts: SearchStrategy[str] = st.text(
     ),
     max_size=40,
 )
+
+#: Texts in the form in which they are kept.
+kept_texts: SearchStrategy[str] = texts.map(lambda text: unicodedata.normalize("NFC", text))
 
 iris: SearchStrategy[str] = st.builds(
     lambda kind, slug: write_iri(f"https://w3id.org/rhizome/id/{kind}/{slug}"),
@@ -33,8 +38,8 @@ predicates: SearchStrategy[str] = st.sampled_from(
 languages: SearchStrategy[str] = st.sampled_from(["en", "fr", "de-at", "zh-hant-tw"])
 
 literals: SearchStrategy[str] = st.one_of(
-    st.builds(write_literal, texts),
-    st.builds(lambda text, tag: write_literal(text, language=tag), texts, languages),
+    st.builds(write_literal, kept_texts),
+    st.builds(lambda text, tag: write_literal(text, language=tag), kept_texts, languages),
     st.integers().map(lambda n: write_literal(str(n), f"{XSD}integer")),
     st.dates().map(lambda d: write_literal(d.isoformat(), f"{XSD}date")),
     st.booleans().map(lambda b: write_literal(str(b).lower(), f"{XSD}boolean")),

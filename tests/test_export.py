@@ -23,10 +23,11 @@ from graph.curation.formats import (
     TURTLE,
     Format,
     Upload,
-    read_rdf,
+    read_own,
 )
 from graph.curation.gate import Gate
 from graph.curation.normalise import normalise
+from graph.curation.seeding import seed
 from graph.errors import UnknownTermError
 from graph.settings import Settings
 from graph.store.dataset import Dataset
@@ -46,9 +47,7 @@ def _written(quads: Sequence[Quad], format: Format) -> bytes:
 
 
 def _read(data: bytes, format: Format) -> set[Quad]:
-    return set(
-        normalise(read_rdf(Upload("x", format, data), SETTINGS), SETTINGS, "a:default").quads
-    )
+    return set(normalise(read_own(Upload("x", format, data)), SETTINGS, "a:default").quads)
 
 
 def _merge(quads: Iterable[Quad]) -> set[Quad]:
@@ -217,7 +216,7 @@ def test_an_export_loaded_into_an_empty_store_is_the_same_dataset(
         own = Settings(store=tmp_path / name)
         gates.append(Gate(Dataset.open(own, model(), with_store=False), model(), own))
     first, second = gates
-    first.load(sorted((ROOT / "seeds").glob("*.trig")))
+    seed(first, ROOT / "seeds")
     path = tmp_path / f"export{format.suffixes[0]}.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
         file.writelines(export(first.dataset.snapshot, format))

@@ -16,7 +16,7 @@ from graph.curation.skolem import GENID
 from graph.errors import BadValueError
 from graph.settings import Settings
 from graph.terms import XSD, Quad, write_literal
-from tests.strategies import datasets, iris, literals
+from tests.strategies import datasets, iris, literals, texts
 
 SETTINGS = Settings()
 S, P, G = "<https://e.org/s>", "<https://e.org/p>", "<https://e.org/g>"
@@ -149,6 +149,12 @@ def test_written_terms_are_read_by_oxigraph_as_they_are(term: str) -> None:
     kept = _kept(term)
     (quad,) = pyoxigraph.parse(f"{S} {P} {kept} {G} .", format=pyoxigraph.RdfFormat.N_QUADS)
     assert str(quad.object) == kept
+    assert _kept(kept) == kept
+
+
+@given(texts)
+def test_any_text_is_kept_in_a_form_that_stays(text: str) -> None:
+    kept = _kept(write_literal(text))
     assert _kept(kept) == kept
 
 

@@ -10,7 +10,7 @@ import pytest
 import rdflib
 from rdflib.namespace import RDF, SH
 
-from graph.curation.formats import open_file, read_rdf
+from graph.curation.formats import open_file, read_own
 from graph.curation.normalise import normalise
 from graph.curation.validate import Validator
 from graph.curation.view import View
@@ -219,7 +219,7 @@ def _damaged(random_: random.Random, quads: Iterable[Quad], changes: int) -> lis
 def _seeds() -> tuple[Quad, ...]:
     quads: dict[Quad, None] = {}
     for path in sorted((ROOT / "seeds").glob("*.trig")):
-        result = normalise(read_rdf(open_file(path), samples.SETTINGS), samples.SETTINGS)
+        result = normalise(read_own(open_file(path)), samples.SETTINGS)
         assert result.violations == (), path.name
         quads.update(dict.fromkeys(result.quads))
     return tuple(quads)

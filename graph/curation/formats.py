@@ -22,6 +22,7 @@ from graph.errors import (
     UnsupportedMediaTypeError,
 )
 from graph.settings import Settings
+from graph.store.workers import parse_rdf
 from graph.terms import Quad
 
 _GZIP: Final = 31
@@ -160,17 +161,39 @@ def open_file(path: Path, format: Format | None = None) -> Upload:
 
 
 def read_rdf(upload: Upload, settings: Settings, base: str | None = None) -> Iterator[Quad]:
-    """Yield the quads of an upload as N-Triples texts, the default graph as an empty text.
+    """Yield the quads of an upload, parsed in a process of its own without network.
 
-    Blank nodes still are `_:label`; nothing is normalised yet.
+    N-Triples texts, the default graph as an empty text; blank nodes still are `_:label`, and
+    nothing is normalised yet. An error may come after some quads.
 
     Raises
     ------
     ParseError
         The bytes are not well formed; with line and column where the parser knows them.
+    PayloadTooLargeError
+        They are nested too deeply, or take too long or too much memory to read.
+    StoreUnavailableError
+        The process could not be started.
+
+    Cost: 0.1 s for the process, then about 6 microseconds a quad.
     """
     try:
-        for quad in pyoxigraph.parse(upload.data, format=_ENGINE[upload.format.key], base_iri=base):
+        yield from parse_rdf(upload.data, upload.format.key, base, settings, upload.name)
+    except ParseError as error:
+        error.format = upload.format.label
+        raise
+
+
+def read_own(upload: Upload) -> Iterator[Quad]:
+    """Yield the quads of a file that comes with this program, parsed here and now.
+
+    Raises
+    ------
+    ParseError
+        The file is not well formed.
+    """
+    try:
+        for quad in pyoxigraph.parse(upload.data, format=_ENGINE[upload.format.key]):
             graph = quad.graph_name
             named = "" if isinstance(graph, pyoxigraph.DefaultGraph) else str(graph)
             yield str(quad.subject), str(quad.predicate), str(quad.object), named
@@ -181,12 +204,12 @@ def read_rdf(upload: Upload, settings: Settings, base: str | None = None) -> Ite
 
 
 _ENGINE: Final = {
-    "turtle": pyoxigraph.RdfFormat.TURTLE,
-    "trig": pyoxigraph.RdfFormat.TRIG,
-    "nt": pyoxigraph.RdfFormat.N_TRIPLES,
-    "nq": pyoxigraph.RdfFormat.N_QUADS,
-    "jsonld": pyoxigraph.RdfFormat.JSON_LD,
-    "rdfxml": pyoxigraph.RdfFormat.RDF_XML,
+    TURTLE.key: pyoxigraph.RdfFormat.TURTLE,
+    TRIG.key: pyoxigraph.RdfFormat.TRIG,
+    N_TRIPLES.key: pyoxigraph.RdfFormat.N_TRIPLES,
+    N_QUADS.key: pyoxigraph.RdfFormat.N_QUADS,
+    JSON_LD.key: pyoxigraph.RdfFormat.JSON_LD,
+    RDF_XML.key: pyoxigraph.RdfFormat.RDF_XML,
 }
 
 

@@ -135,6 +135,8 @@ class Gate:
         ------
         ParseError
             A file cannot be read; with line and column where they are known.
+        PayloadTooLargeError
+            A file is nested too deeply, or takes too long to read.
         BadValueError
             `graph` is not an IRI.
         RhizomeError
@@ -145,25 +147,27 @@ class Gate:
         uploads = [f if isinstance(f, Upload) else open_file(f) for f in files]
         names = ", ".join(Path(upload.name).name for upload in uploads)
         change = Change((), (), agent, "load", message or f"load {names}", graph)
-        quads = self.read(uploads, graph, language)
+        parsed = (read_rdf(upload, self.settings) for upload in uploads)
+        quads = self.read(parsed, graph, language)
         return self.settle(change, lambda _: (quads, ()), dry_run=dry_run, language=language)
 
     def read(
-        self, uploads: Iterable[Upload], graph: str | None = None, language: str = DEFAULT_LANGUAGE
+        self,
+        files: Iterable[Iterable[Quad]],
+        graph: str | None = None,
+        language: str = DEFAULT_LANGUAGE,
     ) -> list[Quad]:
-        """Return the normalised quads of files; blank nodes of two files never meet.
+        """Return the normalised quads of parsed files; blank nodes of two files never meet.
 
         Raises
         ------
-        ParseError
-            A file is not well formed.
         ShapeViolationError
             Terms that cannot be kept, of all files.
         """
         quads: dict[Quad, None] = {}
         violations: list[Violation] = []
-        for upload in uploads:
-            result = normalise(read_rdf(upload, self.settings), self.settings, graph, language)
+        for parsed in files:
+            result = normalise(parsed, self.settings, graph, language)
             quads.update(dict.fromkeys(result.quads))
             violations += result.violations
         if violations:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from graph.curation.formats import open_file
+from graph.curation.formats import open_file, read_own
 from graph.curation.gate import SEEDS, Gate, Receipt
 from graph.errors import DataError
 from graph.store.commit import Change
@@ -54,13 +54,14 @@ def seed(gate: Gate, folder: Path) -> Receipt | None:
         return None
     change = Change((), (), "server", SEEDS, f"seeds sha256:{digest}")
     try:
-        wanted = gate.read(open_file(path) for path in files)
-        return gate.settle(change, lambda snapshot: _difference(snapshot, wanted, log))
+        wanted = gate.read(read_own(open_file(path)) for path in files)
+        receipt = gate.settle(change, lambda snapshot: _difference(snapshot, wanted, log))
     except DataError as error:
         if log.revision == 0:
             raise
         _log.error("the newer seeds are not loaded: %s", error)
         return None
+    return receipt if receipt.added or receipt.removed else None
 
 
 def digest_files(files: Sequence[Path]) -> str:

@@ -1,0 +1,597 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from graph.curation.formats import (
+    FORMATS,
+    JSON_LD,
+    N_QUADS,
+    RDF_XML,
+    TRIG,
+    TURTLE,
+    Format,
+    Upload,
+)
+from graph.curation.gate import SEEDS, Gate, Receipt
+from graph.curation.seeding import digest_files, last_digest, seed
+from graph.errors import (
+    BadValueError,
+    DataError,
+    ParseError,
+    PayloadTooLargeError,
+    ProvenanceMissingError,
+    RevisionConflictError,
+    RhizomeError,
+    ShapeViolationError,
+    StoreFullError,
+    Violation,
+)
+from graph.settings import Settings
+from graph.store.dataset import Dataset
+from graph.store.log import Log
+from graph.terms import RDF_TYPE, Quad, hash_dataset, write_literal
+from tests.require import ROOT
+from tests.samples import BASE, PREFIXES, base, iri, model, read_trig, rz
+
+ONE, TWO, MINE = iri("source/one"), iri("source/two"), iri("source/mine")
+LABEL = "<http://www.w3.org/2004/02/skos/core#prefLabel>"
+ALIAS = "<http://www.w3.org/2004/02/skos/core#altLabel>"
+SOURCE = (
+    'source:mine { source:mine a rz:Source ; dct:title "Mine" ; rz:sourceKind "webPage" ; '
+    'dct:dateAccepted "2026-03-01"^^xsd:date . }'
+)
+
+
+def open_gate(folder: Path) -> Gate:
+    own = Settings(store=folder)
+    return Gate(Dataset.open(own, model(), with_store=False), model(), own)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    opened = open_gate(tmp_path / "store")
+    yield opened
+    opened.dataset.close()
+
+
+@pytest.fixture
+def filled(gate: Gate) -> Gate:
+    submit(gate, base())
+    return gate
+
+
+def submit(gate: Gate, added: object = (), removed: object = (), **options: object) -> Receipt:
+    given: dict[str, object] = {"agent": "tests", "activity": "edit", "message": "why"}
+    return gate.submit(added, removed, **{**given, **options})  # type: ignore[arg-type]
+
+
+def upload(text: str, format: Format = TRIG) -> Upload:
+    return Upload("sent", format, text.encode())
+
+
+def refusal(
+    gate: Gate, error: type[RhizomeError], *arguments: object, **options: object
+) -> RhizomeError:
+    """What a change is refused with; it must leave nothing behind."""
+    before = state(gate)
+    with pytest.raises(error) as caught:
+        submit(gate, *arguments, **options)
+    assert state(gate) == before
+    return caught.value
+
+
+def load_refusal(
+    gate: Gate, error: type[RhizomeError], sent: Upload, **options: str
+) -> RhizomeError:
+    before = state(gate)
+    with pytest.raises(error) as caught:
+        gate.load([sent], **options)  # type: ignore[arg-type]
+    assert state(gate) == before
+    return caught.value
+
+
+def state(gate: Gate) -> tuple[object, ...]:
+    log, snapshot = gate.dataset.log, gate.dataset.snapshot
+    sizes = {p.name: p.stat().st_size for p in log.folder.rglob("*") if p.is_file()}
+    return (log.head, snapshot.revision, snapshot.dataset_hash, frozenset(snapshot.quads()), sizes)
+
+
+def violations(error: RhizomeError) -> tuple[Violation, ...]:
+    assert isinstance(error, ShapeViolationError)
+    return error.violations
+
+
+# --- what is accepted ---------------------------------------------------------------------------
+
+
+def test_a_valid_change_is_recorded_with_its_warnings(gate: Gate) -> None:
+    receipt = submit(gate, base(), source="https://w3id.org/rhizome/id/source/one")
+    assert (receipt.revision, receipt.added, receipt.removed) == (1, len(base()), 0)
+    assert len(receipt.warnings) == 5
+    (commit,) = gate.dataset.log.commits()
+    assert set(commit.added) == set(base())
+    assert commit.warnings == receipt.warnings
+    assert (commit.agent, commit.activity, commit.message) == ("tests", "edit", "why")
+    assert commit.ontology == model().version
+    assert gate.dataset.snapshot.dataset_hash == hash_dataset(base())
+
+
+def test_what_is_there_already_makes_no_revision(filled: Gate) -> None:
+    receipt = submit(filled, base(), [(iri("organisation/x"), LABEL, '"X"@en', ONE)])
+    assert receipt == Receipt(1, 0, 0, ())
+    assert filled.dataset.log.revision == 1
+
+
+def test_only_the_effective_change_is_recorded(filled: Gate) -> None:
+    extra = (iri("organisation/a"), ALIAS, '"Alias"@en', ONE)
+    receipt = submit(filled, [*base(), extra], [extra, base()[0], (*extra[:3], TWO)])
+    assert (receipt.added, receipt.removed) == (1, 0)
+    assert next(filled.dataset.log.commits(1)).added == (extra,)
+
+
+def test_terms_are_normalised_on_both_sides(filled: Gate) -> None:
+    added = (iri("organisation/a"), ALIAS, '"e\u0301"@EN', ONE)
+    submit(filled, [added])
+    kept = (*added[:2], '"é"@en', ONE)
+    assert filled.dataset.snapshot.contains(kept)
+    assert submit(filled, [], [added]).removed == 1
+
+
+def test_a_dry_run_answers_and_changes_nothing(filled: Gate) -> None:
+    before = state(filled)
+    extra = (iri("organisation/a"), ALIAS, '"Alias"@en', ONE)
+    receipt = submit(filled, [extra], dry_run=True)
+    assert (receipt.revision, receipt.added) == (1, 1)
+    assert state(filled) == before
+    with pytest.raises(ShapeViolationError):
+        submit(filled, [(*extra[:2], '"no language"', ONE)], dry_run=True)
+    assert state(filled) == before
+
+
+def test_a_change_may_demand_the_revision_that_was_seen(filled: Gate) -> None:
+    extra = (iri("organisation/a"), ALIAS, '"Alias"@en', ONE)
+    with pytest.raises(RevisionConflictError, match="revision 1, not 0"):
+        submit(filled, [extra], expect=0)
+    assert submit(filled, [extra], expect=1).revision == 2
+
+
+def test_many_warnings_are_counted_in_the_record_and_told_whole(gate: Gate) -> None:
+    many = [
+        (iri(f"organisation/o{n}"), p, o, ONE)
+        for n in range(1_200)
+        for p, o in ((RDF_TYPE, rz("Company")), (LABEL, f'"O {n}"@en'))
+    ]
+    receipt = submit(gate, [*base(), *many])
+    assert len(receipt.warnings) == 1_205
+    (commit,) = gate.dataset.log.commits()
+    assert len(commit.warnings) == 1_001
+    assert commit.warnings[-1].message == "and 205 warnings more"
+
+
+# --- rules of the data (DESIGN 4a) --------------------------------------------------------------
+
+
+def test_rule_1_cardinality_holds_per_named_graph(filled: Gate) -> None:
+    three = f'"{3}"^^<http://www.w3.org/2001/XMLSchema#integer>'
+    ten = three.replace('"3"', '"10"')
+    stated = (iri("memorandum/m"), rz("statedPartyCount"), ten)
+    (found,) = violations(refusal(filled, ShapeViolationError, [(*stated, ONE)]))
+    assert (found.constraint, found.graph) == ("maxCount", ONE[1:-1])
+    assert submit(filled, [(*stated, TWO)]).added == 1
+    assert filled.dataset.snapshot.values(stated[0], stated[1][1:-1]) == sorted([three, ten])
+
+
+def test_rule_1_presence_holds_on_the_union(filled: Gate) -> None:
+    gone = [q for q in base() if q[0] == iri("signature/m--b") and q[1] == rz("status")]
+    (found,) = violations(refusal(filled, ShapeViolationError, [], gone))
+    assert (found.focus_node, found.constraint) == (iri("signature/m--b"), "minCount")
+    assert submit(filled, [(*gone[0][:3], TWO)], gone).revision == 2
+
+
+def test_rule_5_seed_graphs_are_read_only(gate: Gate, tmp_path: Path) -> None:
+    seed(gate, write_seeds(tmp_path, BASE))
+    extra = (iri("organisation/a"), ALIAS, '"Alias"@en', ONE)
+    (found,) = violations(refusal(gate, ShapeViolationError, [extra]))
+    assert (found.constraint, found.graph) == ("graph", ONE[1:-1])
+    assert "source of your own" in found.message
+    refusal(gate, ShapeViolationError, [], [base()[0]])
+    assert submit(gate, [*read_trig(SOURCE), (*extra[:3], MINE)]).revision == 2
+    with pytest.raises(ValueError, match="seeding"):
+        submit(gate, [extra], activity=SEEDS)
+
+
+def test_rule_5_a_node_that_others_refer_to_keeps_a_type(filled: Gate) -> None:
+    gone = [q for q in base() if q[0] == iri("network/n")]
+    found = violations(refusal(filled, ShapeViolationError, [], gone))
+    assert {v.constraint for v in found} == {"class"}
+    elsewhere = [(*q[:3], TWO) for q in gone]
+    assert submit(filled, elsewhere, gone).removed == len(gone)
+
+
+def test_rule_8_blank_nodes_become_iris_of_graph_and_content(filled: Gate) -> None:
+    text = PREFIXES + SOURCE.replace(
+        "}",
+        "membership:b--n a rz:Membership ; org:member organisation:b ; "
+        'org:organization network:n ; org:role role:member ; rz:status "stated" ; '
+        "rz:evidence [ a rz:Evidence ; prov:hadPrimarySource source:mine ; "
+        'rz:quote "B too." ] . }',
+    )
+    first = filled.load([upload(text)])
+    snapshot = filled.dataset.snapshot
+    (node,) = snapshot.values(iri("membership/b--n"), rz("evidence")[1:-1])
+    assert node.startswith("<https://w3id.org/rhizome/id/genid/")
+    assert filled.load([upload(text)]) == Receipt(2, 0, 0, ())
+    again = filled.load([upload(text.replace("B too.", "B also."))])
+    assert (first.revision, again.revision, again.added) == (2, 3, 4)
+
+
+# --- whose statements they are ------------------------------------------------------------------
+
+
+def test_a_graph_must_be_described_as_a_source(filled: Gate) -> None:
+    extra = (iri("organisation/a"), ALIAS, '"Alias"@en', MINE)
+    error = refusal(filled, ProvenanceMissingError, [extra])
+    assert isinstance(error, ProvenanceMissingError)
+    assert error.source == MINE[1:-1]
+    assert "--graph" in error.message
+    elsewhere = [(*q[:3], ONE) for q in read_trig(SOURCE)]
+    refusal(filled, ProvenanceMissingError, [extra, *elsewhere])
+    assert submit(filled, [extra, *read_trig(SOURCE)]).revision == 2
+
+
+def test_a_source_is_described_as_long_as_it_says_something(filled: Gate) -> None:
+    described = [q for q in base() if q[0] == q[3] == TWO]
+    refusal(filled, ProvenanceMissingError, [], described)
+    assert submit(filled, [], [q for q in base() if q[3] == TWO]).revision == 2
+
+
+def test_statements_outside_any_graph_need_a_source(filled: Gate) -> None:
+    text = PREFIXES + 'organisation:a skos:altLabel "Alias"@en .'
+    (found,) = violations(load_refusal(filled, ShapeViolationError, upload(text, TURTLE)))
+    assert (found.constraint, found.graph) == ("graph", None)
+    assert "--graph IRI" in found.message
+    receipt = filled.load([upload(text, TURTLE)], ONE[1:-1])
+    assert (receipt.revision, receipt.added) == (2, 1)
+    assert next(filled.dataset.log.commits(1)).source == ONE[1:-1]
+
+
+def test_the_source_must_be_an_iri(filled: Gate) -> None:
+    for wrong in ("my-survey", "", "https://e.org/a b"):
+        with pytest.raises(BadValueError, match="--graph"):
+            filled.load([upload("", TURTLE)], wrong)
+
+
+def test_the_ontology_cannot_be_written(filled: Gate) -> None:
+    graph = "<https://w3id.org/rhizome/ontology>"
+    quad = (iri("concept/sector--seeds"), ALIAS, '"x"@en', graph)
+    (found,) = violations(refusal(filled, ShapeViolationError, [quad]))
+    assert "belongs to the ontology" in found.message
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def test_several_files_are_one_commit(gate: Gate, tmp_path: Path) -> None:
+    head, _, tail = BASE.partition("source:two {")
+    (tmp_path / "one.trig").write_text(PREFIXES + head)
+    (tmp_path / "two.trig").write_text(PREFIXES + "source:two {" + tail)
+    receipt = gate.load([tmp_path / "one.trig", tmp_path / "two.trig"])
+    assert (receipt.revision, receipt.added) == (1, len(base()))
+    assert next(gate.dataset.log.commits()).message == "load one.trig, two.trig"
+
+
+def test_a_bad_file_among_good_ones_stops_all(gate: Gate) -> None:
+    before = state(gate)
+    with pytest.raises(ParseError) as error:
+        gate.load([upload(PREFIXES + BASE), Upload("bad.ttl", TURTLE, b"<a:s> <a:p>\n <a:o>")])
+    assert (error.value.source, error.value.format) == ("bad.ttl", "Turtle")
+    assert error.value.line == 2
+    assert state(gate) == before
+
+
+def test_blank_nodes_of_two_files_never_meet(filled: Gate) -> None:
+    text = SOURCE.replace(
+        "}", '_:b a rz:Evidence ; prov:hadPrimarySource source:mine ; rz:quote "%s" . }'
+    )
+    filled.load([upload(PREFIXES + text % "x"), upload(PREFIXES + text % "y")])
+    nodes = filled.dataset.snapshot.subjects("http://www.w3.org/ns/prov#hadPrimarySource", MINE)
+    assert len(nodes) == 2
+
+
+# --- bad input ----------------------------------------------------------------------------------
+
+
+def _claim(value: str) -> str:
+    """A Turtle text with one statement about a known node."""
+    return f"{PREFIXES} organisation:a skos:altLabel {value} ."
+
+
+@pytest.mark.parametrize(
+    ("text", "constraint", "words"),
+    [
+        (_claim('"x"'), "datatype", "rdf:langString"),
+        (_claim('"1e1000000000"^^xsd:decimal'), "datatype", "xsd:decimal"),
+        (_claim('"2020-02-30"^^xsd:date'), "datatype", "xsd:date"),
+        (_claim('"x"^^<https://e.org/own>'), "datatype", "use one of"),
+        (_claim(write_literal("x" * 65_537, language="en")), "maxLength", "65536"),
+        (_claim('"a\\u0000b"@en'), "pattern", "U+0000"),
+        (_claim("<javascript:alert(1)>"), "nodeKind", "javascript:"),
+        (f"{PREFIXES} organisation:a rz:acronim 'A' .", "closed", "rz:acronym"),
+        (f"{PREFIXES} organisation:z a rz:Clusters .", "closed", "rz:Cluster"),
+        (f"{PREFIXES} organisation:a rz:acronym 'PÔLE', 'POLE' .", "maxCount", "at most 1"),
+        (
+            f"{PREFIXES} membership:b a rz:Membership ; org:member organisation:b ; "
+            'org:organization network:n ; org:role role:member ; rz:status "stated" .',
+            "minCount",
+            "At least one evidence",
+        ),
+    ],
+)
+def test_bad_data_is_refused_with_its_place(
+    filled: Gate, text: str, constraint: str, words: str
+) -> None:
+    found = violations(
+        load_refusal(filled, ShapeViolationError, upload(text, TURTLE), graph=ONE[1:-1])
+    )
+    matching = [v for v in found if v.constraint == constraint]
+    assert matching, found
+    assert words in matching[0].message
+    assert matching[0].focus_node.startswith("<")
+    assert all(len(v.value or "") < 300 for v in found)
+
+
+def _nested(depth: int) -> dict[str, str]:
+    """20,000 blank nodes, one in the other."""
+    turtle = "<a:s> <a:p> " + "[ <a:p> " * depth + "<a:o>" + " ]" * depth + " ."
+    lists = "<a:s> <a:p> " + "( " * depth + ") " * depth + " ."
+    objects = '{"@id": "a:s", "a:p": ' + '{"a:p": ' * depth + '"x"' + "}" * depth + "}"
+    arrays = '{"@id": "a:s", "a:p": ' + '{"@list": [' * depth + "]}" * depth + "}"
+    xml = (
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:a="a:">'
+        + "<rdf:Description><a:p>" * depth
+        + "</a:p></rdf:Description>" * depth
+        + "</rdf:RDF>"
+    )
+    return {"turtle": turtle, "lists": lists, "jsonld": objects, "arrays": arrays, "rdfxml": xml}
+
+
+@pytest.mark.parametrize("name", ["turtle", "lists", "jsonld", "arrays", "rdfxml"])
+def test_deep_nesting_is_refused_soon(filled: Gate, name: str) -> None:
+    format = {"jsonld": JSON_LD, "arrays": JSON_LD, "rdfxml": RDF_XML}.get(name, TURTLE)
+    sent = upload(_nested(20_000)[name], format)
+    load_refusal(filled, PayloadTooLargeError, sent, graph=ONE[1:-1])
+
+
+ENTITIES = "".join(
+    f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' if n else '<!ENTITY e0 "ha">' for n in range(12)
+)
+BOMB = (
+    f"<!DOCTYPE rdf:RDF [{ENTITIES}]>"
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:a="a:">'
+    '<rdf:Description rdf:about="a:s"><a:p>&e11;</a:p></rdf:Description></rdf:RDF>'
+)
+
+
+def test_an_entity_bomb_is_refused(filled: Gate) -> None:
+    load_refusal(filled, DataError, upload(BOMB, RDF_XML), graph=ONE[1:-1])
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        "http://127.0.0.1:9/context.jsonld",
+        "file:///etc/hostname",
+        {"@import": "http://127.0.0.1:9/context.jsonld"},
+        ["http://127.0.0.1:9/context.jsonld"],
+    ],
+)
+def test_remote_contexts_are_refused(filled: Gate, context: object) -> None:
+    text = json.dumps({"@context": context, "@id": "a:s", "a:p": "x"})
+    error = load_refusal(filled, ParseError, upload(text, JSON_LD), graph=ONE[1:-1])
+    assert "sent (JSON-LD)" in error.message
+
+
+@pytest.mark.parametrize("format", FORMATS, ids=lambda f: f.key)
+@pytest.mark.parametrize(
+    "data", [b"\xff\xfe", b"\xed\xa0\x80", b'<a:s> <a:p> "\xc3\x28" .\n', b"\x00" * 100]
+)
+def test_bytes_that_are_no_utf8_are_refused(filled: Gate, format: Format, data: bytes) -> None:
+    load_refusal(filled, DataError, Upload("sent", format, data), graph=ONE[1:-1])
+
+
+@pytest.mark.parametrize(
+    ("text", "format"),
+    [
+        (_claim('"\\uD800"@en'), TURTLE),
+        ('{"@id": "https://e.org/s", "https://e.org/p": "\\ud800"}', JSON_LD),
+        ('<https://e.org/s> <https://e.org/p> "\\uDFFF" <https://e.org/g> .\n', N_QUADS),
+    ],
+)
+def test_half_surrogates_are_refused(filled: Gate, text: str, format: Format) -> None:
+    load_refusal(filled, DataError, upload(text, format), graph=ONE[1:-1])
+
+
+# --- a failing disk, many writers ---------------------------------------------------------------
+
+
+def test_a_full_disk_leaves_nothing_behind(filled: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = (iri("organisation/a"), ALIAS, '"Alias"@en', ONE)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    before = state(filled)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", full)
+        with pytest.raises(StoreFullError, match="nothing was written"):
+            submit(filled, [extra])
+    assert state(filled) == before
+    assert submit(filled, [extra]).revision == 2
+
+
+def test_writers_side_by_side_lose_nothing(filled: Gate, tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def write(name: int) -> None:
+        try:
+            for n in range(8):
+                submit(filled, [(iri("organisation/a"), ALIAS, f'"{name}-{n}"@en', ONE)])
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    log = Log.open(tmp_path / "store" / "log")
+    assert log.revision == 49
+    added = [quad for commit in log.commits(1) for quad in commit.added]
+    assert len(added) == len(set(added)) == 48
+    assert log.dataset_hash == hash_dataset(filled.dataset.snapshot.quads())
+
+
+def test_two_writers_cannot_break_together_what_each_may(filled: Gate) -> None:
+    """Each removes one of the two names of a node; one of them must be refused."""
+    names = [
+        (iri("organisation/b"), rz("acronym"), '"B"', ONE),
+        (iri("organisation/b"), LABEL, '"Company B"@en', ONE),
+    ]
+    submit(filled, [names[1]])
+    outcomes: list[object] = []
+
+    def remove(quad: Quad) -> None:
+        try:
+            outcomes.append(submit(filled, [], [quad]).removed)
+        except ShapeViolationError as error:
+            outcomes.append(error.violations[0].constraint)
+
+    threads = [threading.Thread(target=remove, args=(quad,)) for quad in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, outcomes)) == ["1", "sparql"]
+
+
+# --- seeds --------------------------------------------------------------------------------------
+
+
+def write_seeds(folder: Path, *texts: str) -> Path:
+    seeds = folder / "seeds"
+    seeds.mkdir(exist_ok=True)
+    for old in seeds.iterdir():
+        old.unlink()
+    for number, text in enumerate(texts):
+        (seeds / f"{number}.trig").write_text(PREFIXES + text)
+    return seeds
+
+
+def test_an_empty_store_is_given_the_seeds_as_one_commit(gate: Gate, tmp_path: Path) -> None:
+    seeds = write_seeds(tmp_path, BASE, SOURCE)
+    receipt = seed(gate, seeds)
+    assert receipt is not None
+    assert (receipt.revision, receipt.added) == (1, len(base()) + 4)
+    (header,) = gate.dataset.log.headers()
+    assert header.activity == SEEDS
+    assert last_digest(gate.dataset.log) == digest_files(sorted(seeds.glob("*.trig")))
+    assert seed(gate, seeds) is None
+    assert gate.dataset.log.revision == 1
+
+
+def test_newer_seeds_replace_only_seed_graphs_as_one_commit(gate: Gate, tmp_path: Path) -> None:
+    seed(gate, write_seeds(tmp_path, BASE, SOURCE))
+    own = [
+        (s.replace("source/mine", "source/own"), p, o, g.replace("source/mine", "source/own"))
+        for s, p, o, g in read_trig(SOURCE)
+    ]
+    mine = [*own, (iri("organisation/a"), ALIAS, '"Ours"@en', iri("source/own"))]
+    submit(gate, mine)
+    newer = BASE.replace("Pole Alpha", "Pole Omega")
+    receipt = seed(gate, write_seeds(tmp_path, newer))
+    assert receipt is not None
+    assert (receipt.revision, receipt.added, receipt.removed) == (3, 1, 5)
+    snapshot = gate.dataset.snapshot
+    assert set(snapshot.quads()) == {*read_trig(newer), *mine}
+    assert snapshot.graphs() == sorted([ONE, TWO, iri("source/own")])
+    assert not gate.is_seed(MINE[1:-1])  # its graph is empty: anyone may take the name
+    assert submit(gate, read_trig(SOURCE)).revision == 4
+    assert seed(gate, write_seeds(tmp_path, newer, "")) is None
+    assert gate.dataset.snapshot.graph_count(MINE) == 4
+
+
+def test_a_graph_of_a_user_stays_when_seeds_bring_its_name(gate: Gate, tmp_path: Path) -> None:
+    seed(gate, write_seeds(tmp_path, BASE))
+    submit(gate, read_trig(SOURCE))
+    theirs = SOURCE.replace('"Mine"', '"Theirs"')
+    seed(gate, write_seeds(tmp_path, BASE.replace("Pole Alpha", "Pole Omega"), theirs))
+    snapshot = gate.dataset.snapshot
+    assert snapshot.revision == 3
+    assert snapshot.value(MINE, "http://purl.org/dc/terms/title") == '"Mine"'
+    assert snapshot.contains((iri("organisation/a"), LABEL, '"Pole Omega"@en', TWO))
+    assert not gate.is_seed(MINE[1:-1])
+
+
+def test_newer_seeds_that_break_users_data_are_left_out(
+    gate: Gate, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    seed(gate, write_seeds(tmp_path, BASE))
+    role = read_trig(
+        SOURCE.replace(
+            "}",
+            "project-role:p--b a rz:ProjectRole ; eurio:isInvolvedIn project:p ; "
+            'eurio:isRoleOf organisation:b ; eurio:roleLabel "partner" ; rz:status "stated" ; '
+            "rz:evidence evidence:mine-1 . evidence:mine-1 a rz:Evidence ; "
+            'prov:hadPrimarySource source:mine ; rz:locator "p. 1" . }',
+        )
+    )
+    submit(gate, role)
+    before = state(gate)
+    without = BASE.partition("source:two {")[0]
+    assert seed(gate, write_seeds(tmp_path, without)) is None
+    assert state(gate) == before
+    assert "newer seeds are not loaded" in caplog.text
+
+
+def test_a_store_begun_without_seeds_is_left_alone(gate: Gate, tmp_path: Path) -> None:
+    submit(gate, read_trig(SOURCE))
+    assert seed(gate, write_seeds(tmp_path, BASE)) is None
+    assert gate.dataset.log.revision == 1
+
+
+def test_seeds_that_are_wrong_stop_a_first_start(gate: Gate, tmp_path: Path) -> None:
+    with pytest.raises(ShapeViolationError):
+        seed(gate, write_seeds(tmp_path, BASE.replace('"webPage"', '"rumour"')))
+    assert gate.dataset.log.revision == 0
+    with pytest.raises(ParseError, match=r"0\.trig"):
+        seed(gate, write_seeds(tmp_path, BASE + "}"))
+
+
+def test_what_is_seed_is_known_after_a_restart(tmp_path: Path) -> None:
+    seeds = write_seeds(tmp_path, BASE)
+    first = open_gate(tmp_path / "store")
+    seed(first, seeds)
+    submit(first, read_trig(SOURCE))
+    first.dataset.close()
+    second = open_gate(tmp_path / "store")
+    assert second.is_seed(ONE[1:-1])
+    assert not second.is_seed(MINE[1:-1])
+    assert seed(second, seeds) is None
+    second.dataset.close()
+
+
+def test_our_seeds_load_in_reasonable_time_without_violation(gate: Gate) -> None:
+    receipt = seed(gate, ROOT / "seeds")
+    assert receipt is not None
+    assert receipt.added > 5_000
+    assert {v.severity for v in receipt.warnings} <= {"Warning"}
+    assert replace(receipt, warnings=()) == Receipt(1, receipt.added, 0)
