@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import GraphQLResolveInfo, GraphQLSchema, build_schema, execute_sync, parse
+from graphql import (
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    build_schema,
+    execute_sync,
+    parse,
+    print_schema,
+)
 
 from graph.model import ONTOLOGY_GRAPH, Field, FieldKind, Model
 from graph.store.build import system_quads
@@ -20,7 +27,6 @@ from graph.store.snapshot import TYPE
 from graph.store.sources import RANK, RETRIEVED
 from graph.terms import Quad, is_literal, read_literal
 from schema.naming import enum_value_name, object_name
-from schema.types import print_sdl
 
 SYSTEM = f"<{ONTOLOGY_GRAPH}>"
 
@@ -48,7 +54,7 @@ class Naive:
 
     def __post_init__(self) -> None:
         """Index the quads, those of the system included; forget the schema's own resolvers."""
-        self.schema = build_schema(print_sdl(self.schema))
+        self.schema = build_schema(print_schema(self.schema))
         for quad in [*self.quads, *system_quads(self.model)]:
             self.by_subject[quad[0]].append(quad)
             self.by_object[quad[2]].append(quad)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from graph.store.snapshot import TYPE, Snapshot
 from graph.store.sources import RANK
 from graph.terms import ENTITY, RZ, SKOS, XSD, Quad, write_literal
 from schema.execute import Answer, Engine, Request
-from schema.types import build_schema, print_sdl
+from schema.types import build_schema
 from tests.snapshots import commit_of
 
 ORG = "http://www.w3.org/ns/org#"
@@ -238,11 +237,6 @@ def test_introspection_is_whole_and_mixes_with_data(ask: Ask, schema: GraphQLSch
     assert len(whole["__schema"]["types"]) == len(schema.type_map)
     mixed = data(ask('{ revision __type(name: "Cluster") { name } __typename }'))
     assert mixed == {"revision": 1, "__type": {"name": "Cluster"}, "__typename": "Query"}
-
-
-def test_the_committed_sdl_is_the_schema(schema: GraphQLSchema) -> None:
-    path = Path(__file__).parent.parent / "schema" / "schema.graphql"
-    assert path.read_text() == print_sdl(schema), "run `make docs`"
 
 
 # --- what is wrong with the request -----------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from graphql import print_schema
 from pyshacl import validate
 from rdflib import Graph
 
@@ -15,7 +16,7 @@ from graph.shapes import FOLDER, load_model
 from graph.terms import RDF, RDFS, RZ, SKOS, read_literal
 from schema.naming import enum_value_name
 from schema.reference import classes_page, shapes_page
-from schema.types import build_schema, print_sdl
+from schema.types import build_schema, load_schema, print_sdl
 
 ROOT = Path(__file__).parent.parent
 LABEL = f"<{RDFS}label>"
@@ -105,9 +106,17 @@ def test_names_are_unique_where_they_meet(model: Model) -> None:
 def test_generated_files_are_current(
     model: Model, assert_current: Callable[[Path, str], None]
 ) -> None:
-    assert_current(ROOT / "schema" / "schema.graphql", print_sdl(build_schema(model)))
+    assert_current(ROOT / "schema" / "schema.graphql", print_sdl(model, build_schema(model)))
     assert_current(ROOT / "docs" / "classes.md", classes_page(model))
     assert_current(ROOT / "docs" / "shapes.md", shapes_page(model))
+
+
+def test_reads_use_the_committed_schema_or_one_made_anew(model: Model, tmp_path: Path) -> None:
+    made = build_schema(model)
+    assert print_schema(load_schema(model)) == print_schema(made)
+    assert print_schema(load_schema(model, tmp_path / "none")) == print_schema(made)
+    (tmp_path / "old").write_text("# of another model\n\ntype Query { old: Int }\n")
+    assert print_schema(load_schema(model, tmp_path / "old")) == print_schema(made)
 
 
 # --- a broken ontology stops the start -----------------------------------------------------------

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import anyio.to_thread
@@ -22,6 +21,7 @@ from graph.errors import BadValueError, QueryTooLargeError, UnsupportedMediaType
 from schema import execute
 from schema.execute import Answer
 from schema.questions import worked_questions
+from schema.types import SDL
 from web.conditional import answer_if_changed
 from web.negotiation import choose_media_type, read_qualities, request_language
 from web.templating import render_page
@@ -30,7 +30,6 @@ from web.texts import LANGUAGES
 GRAPHQL: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 HTML: Final = "text/html"
-SDL: Final = Path(__file__).parent.parent / "schema" / "schema.graphql"
 _UTF8: Final = "; charset=utf-8"
 
 
