@@ -1,0 +1,147 @@
+"""A question of a user: one GraphQL document, and tables with the same rows by SPARQL.
+
+Floor 4. Holds what was read and turns answers into rows; reading is in `schema/questions.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graph.errors import BadValueError
+from graph.terms import XSD, write_iri, write_literal
+from schema.naming import enum_value_name
+from schema.rows import Cell, Path, Row, cell_of, flatten, sort_rows
+
+Texts = Mapping[str, str]
+Variables = Mapping[str, str | int | bool]
+
+_PLACEHOLDER: Final = re.compile(r"\{\{(\w*):(\w*)\}\}")
+_WRITERS: Final[Mapping[str, Callable[[str], str]]] = {
+    "iri": write_iri,
+    "string": write_literal,
+    "integer": lambda value: write_literal(str(int(value)), f"{XSD}integer"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of an answer: where its cells stand in the GraphQL data, and the same in SPARQL."""
+
+    title: Texts
+    sparql: str
+    columns: tuple[str, ...]
+    paths: tuple[Path, ...]
+    distinct: bool = False
+    ordered: bool = False
+    minus: tuple[Path, ...] = ()
+    known: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    enums: tuple[str, ...] = ()
+
+    def answer_rows(self, data: Mapping[str, Any]) -> list[Row]:
+        """Return the rows of a GraphQL answer; sorted unless the order counts.
+
+        Raises
+        ------
+        BadValueError
+            A path does not fit the data.
+        """
+        rows = flatten(data, self.paths)
+        left_out = {row[0] for path in self.minus for row in flatten(data, [path])}
+        wanted = [(self.columns.index(name), True) for name in self.unknown]
+        wanted += [(self.columns.index(name), False) for name in self.known]
+        rows = [
+            row
+            for row in rows
+            if row[0] not in left_out
+            and all((row[place] is None) == is_null for place, is_null in wanted)
+        ]
+        return self._arrange(list(dict.fromkeys(rows)) if self.distinct else rows)
+
+    def solution_rows(
+        self, variables: Sequence[str], solutions: Sequence[Sequence[str | None]]
+    ) -> list[Row]:
+        """Return the rows of SPARQL solutions, given as terms in N-Triples text.
+
+        Raises
+        ------
+        BadValueError
+            The variables are not the columns.
+        """
+        if tuple(variables) != self.columns:
+            expected = f"the columns {' '.join(self.columns)}"
+            raise BadValueError("SELECT", " ".join(variables), expected)
+        enums = [self.columns.index(name) for name in self.enums]
+        rows = [[cell_of(term) for term in solution] for solution in solutions]
+        for row in rows:
+            for place in enums:
+                row[place] = _enum_name(row[place])
+        return self._arrange([tuple(row) for row in rows])
+
+    def _arrange(self, rows: list[Row]) -> list[Row]:
+        return rows if self.ordered else sort_rows(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question of a user, with its number in the list of competency questions."""
+
+    number: int
+    slug: str
+    title: Texts
+    text: Texts
+    graphql: str
+    variables: Variables
+    tables: tuple[Table, ...]
+    pages: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the question's files, without suffix."""
+        return f"{self.number:02}-{self.slug}"
+
+    def sparql(self, table: Table, variables: Variables | None = None) -> str:
+        """Return the SELECT of a table with its placeholders filled, by default with defaults."""
+        return fill(table.sparql, {**self.variables, **(variables or {})})
+
+    def ask(self, answer: Callable[[str, Variables], Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the data of the GraphQL document, with all pages of `pages` in one.
+
+        `answer` asks a document with variables and returns the data.
+        """
+        variables = dict(self.variables)
+        data = dict(answer(self.graphql, variables))
+        while self.pages is not None and data[self.pages]["pageInfo"]["hasNextPage"]:
+            variables["after"] = data[self.pages]["pageInfo"]["endCursor"]
+            page = answer(self.graphql, variables)[self.pages]
+            data[self.pages] = {**page, "nodes": [*data[self.pages]["nodes"], *page["nodes"]]}
+        return data
+
+
+def fill(sparql: str, variables: Variables) -> str:
+    """Return a SPARQL text with its placeholders filled.
+
+    Raises
+    ------
+    BadValueError
+        A placeholder names no variable or kind, or a value is not of the kind.
+    """
+
+    def write(match: re.Match[str]) -> str:
+        name, kind = match.groups()
+        if name not in variables or kind not in _WRITERS:
+            kinds = " or ".join(_WRITERS)
+            raise BadValueError("placeholder", match[0], f"{{{{variable:kind}}}} with {kinds}")
+        try:
+            return _WRITERS[kind](str(variables[name]))
+        except ValueError:
+            raise BadValueError(name, str(variables[name]), f"of kind {kind}") from None
+
+    return _PLACEHOLDER.sub(write, sparql)
+
+
+def _enum_name(cell: Cell) -> Cell:
+    return enum_value_name(cell) if isinstance(cell, str) else cell

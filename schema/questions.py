@@ -1,0 +1,211 @@
+"""The question library: questions of users, each as one GraphQL document and as SPARQL.
+
+Floor 4. Reads `seeds/questions/NN-slug.toml` and checks what can be seen without data. Tests ask
+every question in both languages; the forms, the README and `docs/questions.md` show them.
+
+Keys of a file: `number`, `slug` (as in its name), `title` and `text` (`en` and `fr`), `graphql`
+(one operation), `variables` (their defaults), `pages` (a root connection to be followed to its
+end by `$after`, where one page is not enough), and tables. A `[[table]]` has `title`, `columns`
+(name and path into the data of the GraphQL answer, see `schema/rows.py`) and `sparql`: a SELECT of
+the same columns in the same order. What GraphQL cannot say yet is done to its rows by
+
+`distinct`  each row once;
+`minus`     paths: rows whose first cell is a value of one of them are left out;
+`known`     columns: only rows in which these are not null are kept;
+`unknown`   columns: only rows in which these are null are kept.
+
+`enums` names columns that hold an enum: `STATED` in GraphQL, "stated" in the data. `ordered` says
+that the order counts. In SPARQL a placeholder `{{name:kind}}` stands where a term stands, for the
+variable `name` as `iri`, `string` or `integer`; only `write_iri` and `write_literal` fill it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path as File
+from typing import Any, Final
+
+from graph.errors import BadValueError, OntologyError
+from schema.answer_paths import check_paths, read_operation
+from schema.question import Question, Table, Texts, Variables
+from schema.rows import Row, flatten, read_path, spine
+
+__all__ = [
+    "Question",
+    "Table",
+    "flatten",
+    "load_questions",
+    "read_expected",
+    "worked_questions",
+    "write_expected",
+]
+
+QUESTIONS: Final = File(__file__).parent.parent / "seeds" / "questions"
+LANGUAGES: Final = ("en", "fr")
+#: The questions that the forms for people offer.
+WORKED: Final = (2, 10, 45)
+
+_NAME: Final = re.compile(r"^\d\d-[a-z0-9]+(?:-[a-z0-9]+)*$")
+_SELECT: Final = re.compile(r"^(?:\s|#[^\n]*\n|(?:PREFIX|BASE)\s[^>]*>)*SELECT\s", re.IGNORECASE)
+
+
+@cache
+def load_questions(folder: File = QUESTIONS) -> tuple[Question, ...]:
+    """Return the questions of a folder, in the order of their numbers.
+
+    Raises
+    ------
+    OntologyError
+        A file cannot be read, lacks something, has a key that nobody reads, or a column has a
+        path that its document does not ask for.
+    """
+    questions = [_read_file(file) for file in folder.glob("*.toml")]
+    return tuple(sorted(questions, key=lambda question: question.number))
+
+
+def worked_questions(language: str) -> list[dict[str, Any]]:
+    """Return the questions for the forms; in English where there is no text in the language."""
+    tag = language if language in LANGUAGES else LANGUAGES[0]
+    return [
+        {
+            "number": question.number,
+            "title": question.title[tag],
+            "text": question.text[tag],
+            "graphql": question.graphql,
+            "variables_json": json.dumps(dict(question.variables), indent=2),
+            "sparql": question.sparql(question.tables[0]),
+        }
+        for question in load_questions()
+        if question.number in WORKED
+    ]
+
+
+def read_expected(question: Question, folder: File = QUESTIONS) -> list[list[Row]]:
+    """Return the rows that the seeds answer, table by table, from the file beside the question."""
+    tables = json.loads((folder / f"{question.name}.expected.json").read_text(encoding="utf-8"))
+    return [[tuple(row) for row in table["rows"]] for table in tables]
+
+
+def write_expected(question: Question, rows: Sequence[Sequence[Row]]) -> str:
+    """Return the text of that file: one row a line, so that a change can be read."""
+    tables = []
+    for table, found in zip(question.tables, rows, strict=True):
+        lines = [json.dumps(row, ensure_ascii=False) for row in found]
+        body = "\n    " + ",\n    ".join(lines) + "\n  " if lines else ""
+        tables.append(f'{{"columns": {json.dumps(table.columns)}, "rows": [{body}]}}')
+    return "[\n  " + ",\n  ".join(tables) + "\n]\n"
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+class _Entry:
+    """One table of a TOML file; `take` removes a key, `close` complains of what is left."""
+
+    def __init__(self, values: Mapping[str, Any], place: str) -> None:
+        self.values = dict(values)
+        self.place = place
+
+    def take(self, key: str, kind: type, default: Any = None) -> Any:
+        value = self.values.pop(key, default)
+        if value is None:
+            raise BadValueError(f"{self.place}{key}", "nothing", "there: it is missing")
+        if type(value) is not kind:
+            raise BadValueError(f"{self.place}{key}", str(value)[:60], f"of type {kind.__name__}")
+        return value
+
+    def take_texts(self, key: str) -> Texts:
+        texts = _Entry(self.take(key, dict), f"{self.place}{key}.")
+        found = {language: texts.take(language, str).strip() for language in LANGUAGES}
+        texts.close()
+        return found
+
+    def take_names(self, key: str, known: Sequence[str] | None = None) -> tuple[str, ...]:
+        names = tuple(map(str, self.take(key, list, [])))
+        for name in names:
+            if known is not None and name not in known:
+                raise BadValueError(f"{self.place}{key}", name, "a column")
+        return names
+
+    def close(self) -> None:
+        for key in self.values:
+            raise BadValueError("key", f"{self.place}{key}", "a key of a question")
+
+
+def _read_file(file: File) -> Question:
+    """Return the question of a file."""
+    try:
+        with file.open("rb") as opened:
+            return _read_question(tomllib.load(opened), file.stem)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OntologyError(f"seeds/questions/{file.name}", f"TOML: {error}") from error
+    except BadValueError as error:
+        raise OntologyError(f"seeds/questions/{file.name}", error.message) from error
+
+
+def _read_question(values: Mapping[str, Any], stem: str) -> Question:
+    entry = _Entry(values, "")
+    pages = entry.take("pages", str, "") or None
+    question = Question(
+        number=entry.take("number", int),
+        slug=entry.take("slug", str),
+        title=entry.take_texts("title"),
+        text=entry.take_texts("text"),
+        graphql=entry.take("graphql", str).strip() + "\n",
+        variables=_read_variables(entry.take("variables", dict, {})),
+        tables=tuple(
+            _read_table(_Entry(table, f"table[{at}]."))
+            for at, table in enumerate(entry.take("table", list))
+        ),
+        pages=pages,
+    )
+    entry.close()
+    if not _NAME.match(stem) or question.name != stem:
+        raise BadValueError("file name", stem, f"number and slug: {question.name}")
+    names = {*question.variables, *(["after"] if pages else [])}
+    document = read_operation(question.graphql, names)
+    for table in question.tables:
+        check_paths(document, (*table.paths, *table.minus))
+        question.sparql(table)
+    if pages is not None:
+        check_paths(
+            document, [read_path(f"{pages}.pageInfo.{n}") for n in ("hasNextPage", "endCursor")]
+        )
+    return question
+
+
+def _read_variables(values: Mapping[str, Any]) -> Variables:
+    for name, value in values.items():
+        if type(value) not in (str, int, bool):
+            raise BadValueError(f"variables.{name}", str(value)[:60], "text, a number or a boolean")
+    return dict(values)
+
+
+def _read_table(entry: _Entry) -> Table:
+    columns = entry.take("columns", dict)
+    names = tuple(columns)
+    table = Table(
+        title=entry.take_texts("title"),
+        sparql=entry.take("sparql", str).strip() + "\n",
+        columns=names,
+        paths=tuple(read_path(str(path)) for path in columns.values()),
+        distinct=entry.take("distinct", bool, default=False),
+        ordered=entry.take("ordered", bool, default=False),
+        minus=tuple(map(read_path, entry.take_names("minus"))),
+        known=entry.take_names("known", names),
+        unknown=entry.take_names("unknown", names),
+        enums=entry.take_names("enums", names),
+    )
+    entry.close()
+    if not names:
+        raise BadValueError(f"{entry.place}columns", "{}", "at least one column")
+    if not _SELECT.match(table.sparql):
+        raise BadValueError(f"{entry.place}sparql", table.sparql[:60], "a SELECT")
+    if table.ordered and "ORDER BY" not in table.sparql:
+        raise BadValueError(f"{entry.place}ordered", "true", "possible without ORDER BY")
+    spine(table.paths)
+    return table
