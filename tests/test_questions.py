@@ -1,0 +1,442 @@
+"""Every question of the library has the same answer in GraphQL and in SPARQL, the expected one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyoxigraph
+import pytest
+
+from graph.access import anonymous
+from graph.curation.normalise import normalise
+from graph.errors import BadValueError, OntologyError
+from graph.model import Model
+from graph.settings import Settings
+from graph.shapes import load_model
+from graph.store.build import build_snapshot
+from graph.store.guard import check_query
+from graph.terms import ENTITY, Quad
+from schema.execute import Engine, Request
+from schema.question import Question, fill
+from schema.questions import (
+    QUESTIONS,
+    load_questions,
+    read_expected,
+    worked_questions,
+    write_expected,
+)
+from schema.questions_page import write_questions_page
+from schema.rows import Row
+from schema.types import build_schema
+from tests.require import ROOT
+from tests.snapshots import commit_of
+
+BY_NUMBER = {question.number: question for question in load_questions()}
+COMMON = f"{ENTITY}memorandum/plant-intercluster-common"
+ORGANISATION = f"{ENTITY}organisation/"
+#: The ten that CTA's page names, and nobody else.
+SIGNATORIES = [
+    "agri-sud-ouest-innovation",
+    "agrocluster-ribatejo",
+    "biovegen",
+    "clust-er-agrifood",
+    "cta",
+    "femac",
+    "greenport-west-holland",
+    "ind-agro-pol",
+    "innov-alliance",
+    "vegepolys-valley",
+]
+
+
+class Asker:
+    """Asks the seeds in both languages: a snapshot for GraphQL, a dataset for SPARQL."""
+
+    def __init__(self, model: Model, quads: tuple[Quad, ...]) -> None:
+        settings = Settings()
+        self.engine = Engine(model, build_schema(model), settings)
+        self.viewer = anonymous(settings)
+        self.snapshot = build_snapshot(model, [commit_of(quads, (), None)])
+        # As the service's store has it: named graphs, and all statements merged, the system's too.
+        self.store = pyoxigraph.Store()
+        stated = [*quads, *model.system_quads]
+        self._load(pyoxigraph.RdfFormat.N_QUADS, (" ".join(quad) for quad in stated))
+        self._load(pyoxigraph.RdfFormat.N_TRIPLES, {" ".join(quad[:3]) for quad in stated})
+
+    def _load(self, format: pyoxigraph.RdfFormat, statements: Any) -> None:
+        text = "".join(f"{statement} .\n" for statement in statements)
+        self.store.load(text.encode(), format=format)
+
+    def ask_graphql(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        request = Request(document, None, variables, ("en", "fr"))
+        answer = self.engine.answer(request, self.snapshot, self.viewer)
+        assert answer.errors == ()
+        assert answer.data is not None
+        return answer.data
+
+    def graphql_rows(self, question: Question) -> list[list[Row]]:
+        data = question.ask(self.ask_graphql)
+        return [table.answer_rows(data) for table in question.tables]
+
+    def sparql_rows(self, question: Question) -> list[list[Row]]:
+        found = []
+        for table in question.tables:
+            solutions = self.store.query(question.sparql(table))
+            assert isinstance(solutions, pyoxigraph.QuerySolutions)
+            names = [variable.value for variable in solutions.variables]
+            terms = [[None if t is None else str(t) for t in row] for row in solutions]
+            found.append(table.solution_rows(names, terms))
+        return found
+
+    def identifiers(self, class_name: str) -> list[str]:
+        """IRIs of all nodes of a class of the ontology, subclasses included."""
+        (shape,) = (s for s in self.engine.model.classes.values() if s.name == class_name)
+        numbers = self.snapshot.instances(shape.iri)
+        return [self.snapshot.terms.text(number) for number in numbers]
+
+
+@pytest.fixture(scope="module")
+def asker() -> Asker:
+    quads = [
+        (str(q.subject), str(q.predicate), str(q.object), str(q.graph_name))
+        for path in sorted((ROOT / "seeds").glob("*.trig"))
+        for q in pyoxigraph.parse(path=str(path), format=pyoxigraph.RdfFormat.TRIG)
+    ]
+    kept = normalise(quads, Settings())
+    assert kept.violations == ()
+    return Asker(load_model(), kept.quads)
+
+
+# --- the library ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("question", BY_NUMBER.values(), ids=lambda question: question.name)
+@pytest.mark.generated
+def test_both_languages_give_the_expected_answer(
+    question: Question, asker: Asker, assert_current: Callable[[Path, str], None]
+) -> None:
+    rows = asker.graphql_rows(question)
+    assert asker.sparql_rows(question) == rows
+    assert_current(QUESTIONS / f"{question.name}.expected.json", write_expected(question, rows))
+
+
+@pytest.mark.parametrize("question", BY_NUMBER.values(), ids=lambda question: question.name)
+def test_expected_answers_are_read_as_they_were_written(question: Question) -> None:
+    rows = read_expected(question)
+    text = (QUESTIONS / f"{question.name}.expected.json").read_text(encoding="utf-8")
+    assert write_expected(question, rows) == text
+
+
+def test_the_library_holds_the_first_questions() -> None:
+    assert list(BY_NUMBER) == [1, 2, 3, 4, 6, 9, 10, 11, 14, 15, 38, 39, 45, 49]
+
+
+@pytest.mark.parametrize("question", BY_NUMBER.values(), ids=lambda question: question.name)
+def test_the_service_admits_each_select(question: Question) -> None:
+    for table in question.tables:
+        assert check_query(question.sparql(table), Settings()).form == "SELECT"
+
+
+@pytest.mark.parametrize("question", BY_NUMBER.values(), ids=lambda question: question.name)
+def test_a_french_reader_gets_a_text_of_his_own(question: Question) -> None:
+    for texts in (question.title, question.text, *(table.title for table in question.tables)):
+        assert set(texts) == {"en", "fr"}
+        assert all(texts.values())
+    assert question.title["fr"] != question.title["en"]
+    assert question.text["fr"] != question.text["en"]
+
+
+@pytest.mark.generated
+def test_the_page_is_current(assert_current: Callable[[Path, str], None]) -> None:
+    assert_current(ROOT / "docs" / "questions.md", write_questions_page())
+
+
+def variants(asker: Asker) -> Iterator[tuple[int, dict[str, str]]]:
+    """Number of a question and other values of its variables."""
+    for cluster in asker.identifiers("Cluster"):
+        yield 6, {"cluster": cluster}
+        yield 45, {"id": cluster}
+    for organisation in asker.identifiers("Organisation"):
+        yield 3, {"cluster": organisation}
+        yield 15, {"cluster": organisation}
+    for memorandum in asker.identifiers("Memorandum"):
+        yield 2, {"memorandum": memorandum}
+    for network in asker.identifiers("Network"):
+        yield 6, {"network": network}
+        yield 11, {"network": network}
+    for concept in asker.identifiers("Concept"):
+        if "/sector--" in concept:
+            yield 4, {"sector": concept}
+        if "/objective--" in concept:
+            yield 9, {"objective": concept}
+    for name in ("Terralia", "Nutravita", 'no "such" name', "' } #"):
+        yield 14, {"name": name, "acronym": name}
+
+
+def test_both_languages_agree_whatever_is_asked_for(asker: Asker) -> None:
+    asked = 0
+    for number, values in variants(asker):
+        question = BY_NUMBER[number]
+        variant = dataclasses.replace(question, variables={**question.variables, **values})
+        assert asker.graphql_rows(variant) == asker.sparql_rows(variant), (number, values)
+        asked += 1
+    assert asked > 400
+
+
+# --- answers checked by hand against the sources ------------------------------------------------
+
+
+def test_twelve_and_ten_are_stated_and_ten_are_known(asker: Asker) -> None:
+    signatures, evidence, counts, known = asker.sparql_rows(BY_NUMBER[2])
+    assert [row[0] for row in signatures] == [ORGANISATION + name for name in SIGNATORIES]
+    assert {row[2:] for row in signatures} == {("2020-12", "2020-12-01", "2020-12-31", "STATED")}
+    assert {row[0] for row in evidence} == {row[0] for row in signatures}
+    assert all(row[3] or row[4] for row in evidence)  # a quote or a place in the page
+    assert {(row[0], str(row[1]).removeprefix(f"{ENTITY}source/")) for row in counts} == {
+        ("12", "vegepolys-valley-networks"),
+        ("10", "eccp-plant-intercluster"),
+        ("10", "cta-joins-plant-intercluster"),
+        ("10", "greenport-review-2020-on-the-map"),
+    }
+    assert known == [(10,)]
+
+
+def test_unimos_and_the_danes_are_inferred_members_without_signature(asker: Asker) -> None:
+    _, _, statuses, _ = asker.graphql_rows(BY_NUMBER[1])
+    for name in ("unimos", "food-bio-cluster-denmark"):
+        membership = f"{ENTITY}membership/{name}--plant-intercluster--member"
+        assert {row[1] for row in statuses if row[0] == membership} == {"inferred"}
+        assert name not in SIGNATORIES
+
+
+def test_no_end_of_a_memorandum_is_made_up(asker: Asker) -> None:
+    own, inherited, unnamed = asker.graphql_rows(BY_NUMBER[3])
+    assert {row[0] for row in own} == {COMMON}
+    assert {row[1] for row in inherited} == {
+        f"{ENTITY}memorandum/vegepolys-greenport-west-holland-2019"
+    }
+    assert {row[-1] for row in (*own, *inherited, *unnamed)} == {None}
+    assert unnamed
+
+
+def test_shared_projects_of_predecessors_count(asker: Asker) -> None:
+    (members,) = asker.graphql_rows(BY_NUMBER[6])
+    # FEMAC and AgroCluster Ribatejo shared NATUREEF with VEGEPOLYS, before the merger.
+    assert [str(row[0]).removeprefix(ORGANISATION) for row in members] == [
+        "agri-sud-ouest-innovation",
+        "biovegen",
+        "food-bio-cluster-denmark",
+        "ind-agro-pol",
+        "innov-alliance",
+        "qualitropic",
+    ]
+
+
+def test_meetings_of_unknown_year_have_no_edition(asker: Asker) -> None:
+    meetings = asker.graphql_rows(BY_NUMBER[10])[0]
+    editions = {str(row[0]).rpartition("meeting-")[2]: row[2] for row in meetings}
+    assert editions.pop("marseille") is editions.pop("argentina") is None
+    assert {int(key): value for key, value in editions.items()} == {
+        number: number for number in (1, 2, 5, 6, 7, 8, 9, 10, 11)
+    }
+
+
+def test_an_old_short_name_leads_to_its_successors(asker: Asker) -> None:
+    by_acronym = asker.graphql_rows(BY_NUMBER[14])[2]
+    assert by_acronym == [
+        (f"{ORGANISATION}peifl", f"{ORGANISATION}terralia", f"{ORGANISATION}innov-alliance")
+    ]
+
+
+def test_no_membership_lacks_evidence(asker: Asker) -> None:
+    without_start, without_evidence = asker.sparql_rows(BY_NUMBER[15])
+    assert len(without_start) >= 10
+    assert without_evidence == []
+
+
+def test_the_disputed_count_is_among_the_disputed_statements(asker: Asker) -> None:
+    rows = asker.sparql_rows(BY_NUMBER[38])[1]
+    values = [row[2] for row in rows if row[0] == COMMON and str(row[1]).endswith("PartyCount")]
+    assert sorted(map(str, values)) == ["10", "10", "10", "12"]
+
+
+def test_every_concept_has_both_labels_and_every_value_a_notation(asker: Asker) -> None:
+    concepts = asker.graphql_rows(BY_NUMBER[49])[1]
+    assert all(row[3] and row[4] for row in concepts)
+    own = [row for row in concepts if "/concept-scheme/" in str(row[0])]
+    assert all(row[2] for row in own)
+    assert len(own) > 300
+
+
+# --- for the forms ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Who signed"), ("fr", "Qui a signé")])
+def test_the_forms_get_three_questions_ready_to_ask(
+    asker: Asker, language: str, title: str
+) -> None:
+    worked = worked_questions(language)
+    assert [question["number"] for question in worked] == [2, 10, 45]
+    assert worked[0]["title"].startswith(title)
+    for question in worked:
+        assert asker.ask_graphql(question["graphql"], json.loads(question["variables_json"]))
+        assert "{{" not in question["sparql"]
+        assert asker.store.query(question["sparql"]) is not None
+
+
+def test_a_language_without_texts_gets_english_ones() -> None:
+    assert worked_questions("nl") == worked_questions("en")
+
+
+# --- bad files ----------------------------------------------------------------------------------
+
+GOOD = '''
+number = 7
+slug = "a-question"
+title.en = "A question?"
+title.fr = "Une question ?"
+text.en = "What it answers."
+text.fr = "Ce à quoi elle répond."
+graphql = """
+query Q($id: ID!) {
+  network(id: $id) { id members { nodes { id ...M } } memoranda { nodes { id } } }
+}
+fragment M on Membership { role { notation } }
+"""
+[variables]
+id = "https://example.org/x"
+[[table]]
+title.en = "Table"
+title.fr = "Tableau"
+sparql = "SELECT ?member WHERE { ?member ?p {{id:iri}} } ORDER BY ?member"
+[table.columns]
+member = "network.members.nodes[].id"
+'''
+
+
+def write(folder: Path, text: str, name: str = "07-a-question") -> None:
+    (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    (question,) = load_questions(tmp_path)
+    assert question.name == "07-a-question"
+    assert question.sparql(question.tables[0]).startswith("SELECT ?member WHERE { ?member ?p <http")
+    other = question.sparql(question.tables[0], {"id": "https://example.org/y"})
+    assert "<https://example.org/y>" in other
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("number = 7", "number = = 7", "TOML: Invalid value (at line 2"),
+        ("number = 7", "number = 8", "'07-a-question' is not number and slug: 08-a-question"),
+        ("number = 7", 'number = "7"', "number: '7' is not of type int"),
+        ("number = 7", "number = true", "number: 'True' is not of type int"),
+        ("number = 7", "number = 7\nnote = 1", "key: 'note' is not a key of a question"),
+        ('title.fr = "Une question ?"', "", "title.fr: 'nothing' is not there: it is missing"),
+        ('text.en = "What it answers."', "", "text.en: 'nothing' is not there"),
+        ('title.fr = "Tableau"', "", "table[0].title.fr: 'nothing' is not there"),
+        ('title.fr = "Tableau"', 'title.fr = "T"\nnote = 1', "key: 'table[0].note' is not a key"),
+        ('text.fr = "Ce', 'text.de = "?"\ntext.fr = "Ce', "key: 'text.de' is not a key"),
+        ("query Q", "query Q query R", "graphql: "),
+        ("fragment M", "query R { revision } fragment M", "'2 operations' is not one operation"),
+        ("[variables]\nid", "[variables]\nother", "variables: 'other' is not what the document"),
+        ('id = "https://example.org/x"', "id = 1.5", "variables.id: '1.5' is not text, a number"),
+        ('id = "https://example.org/x"', 'id = "x y"', "IRI: 'x y' is not an absolute IRI"),
+        ("nodes[].id", "nodes[].name", "'network.members.nodes.name' is not asked for: name"),
+        ("nodes[].id", "nodes[]", "'network.members.nodes' is not a value"),
+        ("nodes[].id", "nodes[0].id", "is not field names with [] or [?]"),
+        ("nodes[].id", "nodes[].id.text", "is not asked for: text is not there"),
+        ('member = "network.members.nodes[].id"', "", "table[0].columns: '{}' is not at least one"),
+        ("[].id", '[].id"\nm = "network.memoranda.nodes[].id', "they stand side by side"),
+        ("SELECT ?member", "ASK ?member", "sparql: 'ASK ?member"),
+        ("{{id:iri}}", "{{other:iri}}", "'{{other:iri}}' is not {{variable:kind}}"),
+        ("{{id:iri}}", "{{id:date}}", "'{{id:date}}' is not {{variable:kind}}"),
+        ("{{id:iri}}", "{{id:integer}}", "id: 'https://example.org/x' is not of kind integer"),
+        ("[table.columns]", 'enums = ["role"]\n[table.columns]', "enums: 'role' is not a column"),
+        ("[table.columns]", 'unknown = ["x"]\n[table.columns]', "unknown: 'x' is not a column"),
+        ("[table.columns]", 'minus = ["network.x"]\n[table.columns]', "not asked for: x"),
+        ("[table.columns]", "ordered = 1\n[table.columns]", "ordered: '1' is not of type bool"),
+        (
+            '} ORDER BY ?member"\n[table.columns]',
+            '}"\nordered = true\n[table.columns]',
+            "ordered: 'true' is not possible without ORDER BY",
+        ),
+        ("number = 7", 'number = 7\npages = "network"', "variables: 'after id' is not what the"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_name_and_place(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in GOOD
+    write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(OntologyError) as caught:
+        load_questions(tmp_path)
+    assert caught.value.message.startswith("seeds/questions/07-a-question.toml: ")
+    assert message in caught.value.message
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "07-a-question.toml").write_bytes(b"number = 7 # \xff")
+    with pytest.raises(OntologyError, match="TOML"):
+        load_questions(tmp_path)
+
+
+def test_pages_of_what_is_no_connection_are_refused(tmp_path: Path) -> None:
+    text = GOOD.replace("$id: ID!", "$id: ID!, $after: String").replace(
+        "= 7", '= 7\npages = "network"'
+    )
+    write(tmp_path, text)
+    with pytest.raises(OntologyError, match="pageInfo is not there"):
+        load_questions(tmp_path)
+
+
+def test_a_fragment_that_spreads_itself_ends_the_reading(tmp_path: Path) -> None:
+    write(tmp_path, GOOD.replace("{ role", "{ ...M role"))
+    assert len(load_questions(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "written"),
+    [
+        ("https://example.org/a", "iri", "<https://example.org/a>"),
+        ('a" } # \n', "string", '"a\\" } # \\n"'),
+        ("7", "integer", '"7"^^<http://www.w3.org/2001/XMLSchema#integer>'),
+    ],
+)
+def test_a_placeholder_becomes_one_term(value: str, kind: str, written: str) -> None:
+    assert fill(f"{{{{x:{kind}}}}}", {"x": value}) == written
+
+
+@pytest.mark.parametrize("value", ["a> } DROP ALL #", "no scheme", "https://x/\n"])
+def test_what_is_no_iri_does_not_get_into_the_text(value: str) -> None:
+    with pytest.raises(BadValueError):
+        fill("{{x:iri}}", {"x": value})
+
+
+def test_a_select_of_other_columns_is_refused() -> None:
+    with pytest.raises(BadValueError, match="the columns known"):
+        BY_NUMBER[2].tables[3].solution_rows(["unknown"], [])
+
+
+def test_pages_are_followed_to_the_end() -> None:
+    question = dataclasses.replace(BY_NUMBER[38], variables={}, pages="items")
+    pages = {None: (["a", "b"], "1"), "1": (["c"], "2"), "2": (["d"], None)}
+    asked: list[object] = []
+
+    def answer(document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked.append(variables.get("after"))
+        nodes, end = pages[variables.get("after")]
+        info = {"hasNextPage": end is not None, "endCursor": end}
+        return {"items": {"nodes": nodes, "pageInfo": info}, "other": len(asked)}
+
+    data = question.ask(answer)
+    assert data["items"]["nodes"] == ["a", "b", "c", "d"]
+    assert data["other"] == 1
+    assert asked == [None, "1", "2"]
