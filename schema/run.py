@@ -181,7 +181,7 @@ class Run:
             values = self.sift(values, page)
         total, start = len(values), 0
         if page.after is not None:
-            start = bisect_right(values, page.after, key=self.snapshot.terms.term)
+            start = bisect_right(values, page.after, key=self.snapshot.terms.order)
         end = start + page.first
         return values[start:end], total, end < total, start > 0
 
@@ -202,7 +202,7 @@ class Run:
             return self.snapshot.instances(class_iri)
         is_a = self.snapshot.is_a
         found = [number for number in page.candidates if is_a(number, class_iri)]
-        return array("I", sorted(found, key=self.snapshot.terms.term))
+        return array("I", sorted(found, key=self.snapshot.terms.order))
 
     def cursor(self, number: int) -> str:
         """Return the cursor of a node: its IRI, so that it stays right when data changes."""
@@ -304,7 +304,7 @@ def _enum_names(literals: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def read_cursor(cursor: str) -> str:
-    """Return the term after which a cursor goes on, as N-Triples text.
+    """Return the text after which a cursor goes on, as terms are ordered.
 
     Raises
     ------
@@ -317,4 +317,4 @@ def read_cursor(cursor: str) -> str:
         version, iri = "", ""
     if version != "1" or not is_iri(iri):
         raise BadValueError("after", cursor[:80], "a cursor of an earlier answer")
-    return f"<{iri}>"
+    return f"<{iri}"

@@ -31,6 +31,11 @@ from schema.naming import enum_value_name, object_name
 SYSTEM = f"<{ONTOLOGY_GRAPH}>"
 
 
+def in_order(term: str) -> str:
+    """Return the text by which terms are ordered."""
+    return term.removesuffix(">")
+
+
 @dataclass
 class Entity:
     """A node under its static class, if it has one."""
@@ -107,8 +112,9 @@ class Naive:
 
     def nodes(self, term: str, field_: Field) -> list[str]:
         if field_.inverse:
-            return sorted({q[0] for q in self.by_object[term] if q[1] == f"<{field_.path}>"})
-        return sorted({q[2] for q in self.stated(term, field_.path)})
+            found = {q[0] for q in self.by_object[term] if q[1] == f"<{field_.path}>"}
+            return sorted(found, key=in_order)
+        return sorted({q[2] for q in self.stated(term, field_.path)}, key=in_order)
 
     # --- fields ---------------------------------------------------------------------------
 
@@ -145,8 +151,8 @@ class Naive:
                 term = f"<{arguments['id']}>"
                 return Entity(term, iri) if self.is_a(term, iri) else None
             if name == shape.plural:
-                found = sorted(term for term in list(self.by_subject) if self.is_a(term, iri))
-                return self.connection(found, iri, **arguments)
+                found = [term for term in list(self.by_subject) if self.is_a(term, iri)]
+                return self.connection(sorted(found, key=in_order), iri, **arguments)
         raise AssertionError(name)
 
     def field(self, term: str, field_: Field, arguments: dict[str, Any]) -> Any:
@@ -224,7 +230,7 @@ class Naive:
         start = 0
         if after:
             last = base64.urlsafe_b64decode(after).decode().removeprefix("1:")
-            start = sum(1 for term in terms if term <= f"<{last}>")
+            start = sum(1 for term in terms if term[1:-1] <= last)
         page = terms[start : start + (50 if first is None else first)]
         cursors = [base64.urlsafe_b64encode(f"1:{t[1:-1]}".encode()).decode() for t in page]
         nodes = [Entity(term, iri) for term in page]

@@ -83,10 +83,11 @@ def test_each_version_answers_as_the_plain_set_of_quads_does(model: Model) -> No
             names = {o for s, p, o, _ in held if s == subject and p == f"<{SKOS}prefLabel>"}
             assert snapshot.values(subject, f"{SKOS}prefLabel") == sorted(names)
             found = {s for s, p, o, _ in held if o == subject}
-            assert snapshot.subjects("http://www.w3.org/ns/org#member", subject) == sorted(found)
+            in_order = sorted(found, key=lambda term: term[1:-1])
+            assert snapshot.subjects("http://www.w3.org/ns/org#member", subject) == in_order
         clusters = {s for s, p, o, _ in held if p == f"<{TYPE}>"}
         assert [snapshot.term_of(n) for n in snapshot.instances(f"{RZ}Organisation")] == sorted(
-            clusters
+            clusters, key=lambda term: term[1:-1]
         )
 
 

@@ -178,7 +178,7 @@ class _Edit:
             page = empty_many() if page is None else copy_many(page)
             self.owned_pages.add(key)
         slot = subject & MASK
-        page = insert_many(page, slot, pair, self.terms.term, inverse=inverse)
+        page = insert_many(page, slot, pair, self.terms.order, inverse=inverse)
         column.pages[number] = page
         column.fanout = max(column.fanout, page.offsets[slot + 1] - page.offsets[slot])
 
@@ -194,7 +194,7 @@ class _Edit:
             page = copy_many(page)
             self.owned_pages.add(key)
         slot = subject & MASK
-        column.pages[number] = remove_many(page, slot, pair, self.terms.term, inverse=inverse)
+        column.pages[number] = remove_many(page, slot, pair, self.terms.order, inverse=inverse)
 
     # --- what follows ------------------------------------------------------------------
 
@@ -270,7 +270,7 @@ class _Edit:
                 if iri not in fresh:
                     fresh.add(iri)
                     classes[iri] = classes.get(iri, array("I"))[:]
-                place = _bisect(classes[iri], self.terms.term(subject), self.terms.term)
+                place = _bisect(classes[iri], self.terms.order(subject), self.terms.order)
                 if iri in after:
                     classes[iri].insert(place, subject)
                 else:

@@ -117,7 +117,7 @@ class Builder:
 
     def _places(self) -> Numbers:
         """Return the place of each numbered term in the order of the terms' texts."""
-        numbered = sorted(self.terms.all(), key=lambda item: item[1])
+        numbered = sorted(self.terms.all(), key=lambda item: item[1].removesuffix(">"))
         places = np.zeros(len(self.terms.texts) * PAGE, np.uint32)
         places[np.fromiter((n for n, _ in numbered), np.int64, len(numbered))] = np.arange(
             1, len(numbered) + 1

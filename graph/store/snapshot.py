@@ -158,7 +158,8 @@ class Snapshot:
             return []
         if self.terms.is_long(number):  # long texts are not indexed: they are read, not sought
             column = self.forward.get(predicate, EMPTY)
-            return sorted({self.terms.term(s) for s, v, _ in column.statements() if v == number})
+            found = {s for s, v, _ in column.statements() if v == number}
+            return [self.terms.term(s) for s in sorted(found, key=self.terms.order)]
         return [self.terms.term(s) for s in self.inverse.get(predicate, EMPTY).values(number)]
 
     def types_of(self, subject: str) -> tuple[str, ...]:

@@ -120,6 +120,13 @@ class TermTable:
             return f"<{kind[1]}{text}>"
         return write_literal(text, kind[1], kind[2] or None)
 
+    def order(self, number: int) -> str:
+        """Return the text by which lists are ordered: the term, an IRI without its closing `>`.
+
+        With it `meeting-10` would come before `meeting-1`.
+        """
+        return self.term(number).removesuffix(">")
+
     def text(self, number: int) -> str:
         """Return an IRI without brackets, or the value of a literal."""
         page = number >> SHIFT
