@@ -18,7 +18,7 @@ from graph.errors import StoreUnavailableError
 from graph.store.dataset import Dataset
 from graph.store.workers import QueryPool
 from schema.execute import Engine
-from schema.types import build_schema
+from schema.types import load_schema
 from web.commands import SEEDS, Opened, run_command
 from web.control import ControlServer
 from web.service import Parts
@@ -61,7 +61,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
             service.stage = "loading the seeds"
             seed(gate, SEEDS)
         service.stage = "building the schema"
-        engine = Engine(model, build_schema(model), settings)
+        engine = Engine(model, load_schema(model), settings)
         service.stage = "waiting for the SPARQL store"
         if not dataset.wait_for_store(dataset.snapshot.revision, _STORE_WAIT_S):
             raise StoreUnavailableError("the SPARQL store does not follow the log; see the log")
