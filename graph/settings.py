@@ -29,7 +29,7 @@ class Settings:
     store: Path = _setting(Path("var/store"), "folder", "where log and derived stores live")
     host: str = _setting("127.0.0.1", "address", "address to listen on")
     port: int = _setting(8000, "port", "port to listen on")
-    base_url: str = _setting("", "URL", "public address, for links; empty: the request's own")
+    base_url: str = _setting("", "URL", "public address; its path goes before every link of a page")
     languages: str = _setting("en,fr", "tags", "fallback chain of languages, first preferred")
     log_level: str = _setting("info", "level", "debug, info, warning or error")
     trusted_proxies: str = _setting("", "addresses", "proxies whose X-Forwarded-For is believed")
