@@ -18,7 +18,7 @@ Overlap = Literal["much", "little"]
 Triple = tuple[str, str, str]
 
 #: Statements of one source, on average.
-STATEMENTS: Final = 1_583
+STATEMENTS: Final = 1_520
 #: Of each source: its organisations, those that are clusters coming first.
 ORGANISATIONS: Final = 60
 CLUSTERS: Final = 6
@@ -31,8 +31,8 @@ _CLASSES: Final = (
     "LabellingBody",
     *("Organisation",) * 3,
 )
-_PROJECTS: Final = 8
-_MEMBERSHIPS: Final = 50
+_PROJECTS: Final = 7
+_MEMBERSHIPS: Final = 60
 _MEMORANDA: Final = 2
 _RESTATED: Final = 5
 #: One organisation in so many is a partner of many, when partners overlap much.
@@ -249,7 +249,7 @@ class SourceBlock:
         yield from self._date(s, "ended", 70)
         yield s, _EVIDENCE, self._evidence_iri()
         clusters = [self._cluster() for _ in range(draws.between(2, 3))]
-        partners = [self._partner() for _ in range(draws.between(2, 6))]
+        partners = [self._partner() for _ in range(draws.between(1, 4))]
         for order, organisation in enumerate(dict.fromkeys([*clusters, *partners])):
             yield from self._project_role(s, organisation, order)
 
