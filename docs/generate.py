@@ -130,7 +130,7 @@ def _parameters() -> Iterator[tuple[str, ...]]:
     yield "`/export`", "`format`", ", ".join(f"`{known.key}`" for known in EXPORTED)
     yield "`/report`", "`format`", ", ".join(f"`{name}`" for name in report.FORMATS)
     yield "`/report`", "`projection`", ", ".join(f"`{name}`" for name in NAMED_PROJECTIONS)
-    for name, kind in report.CHOICES.items():
+    for name, kind in report.list_choices().items():
         chosen = getattr(default, name)
         values = sorted(kind, key=lambda value: value != chosen)
         yield "`/report`", f"`{name}`", ", ".join(f"`{value}`" for value in values)

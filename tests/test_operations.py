@@ -86,6 +86,10 @@ class TestExport:
         assert client.head("/export").status_code == 200
 
 
+def _refuse(*_: object) -> bytes:
+    raise KeyError("a bug")
+
+
 class TestReport:
     @pytest.mark.parametrize("name", report.FORMATS)
     def test_every_format_is_chosen_by_name_and_media_type(
@@ -154,7 +158,7 @@ class TestReport:
         self, client: TestClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first = client.get("/report?format=json&lang=en")
-        monkeypatch.setattr(report, "build_report", None)
+        monkeypatch.setattr(report, "make_report", _refuse)
         again = client.get("/report?lang=en&format=json")
         assert again.content == first.content
         tag = {"If-None-Match": first.headers["etag"]}
@@ -165,7 +169,7 @@ class TestReport:
     ) -> None:
         query = "/report?format=json&succession=keep&lang=fr"
         with monkeypatch.context() as broken:
-            broken.setattr(report, "build_report", None)
+            broken.setattr(report, "make_report", _refuse)
             assert client.get(query).status_code == 500
         assert client.get(query).status_code == 200
 

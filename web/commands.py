@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from graph.analysis.projection import find_projection
 from graph.curation.check import Finding, check_log, check_shapes, check_snapshot, check_store
 from graph.curation.export import export
 from graph.curation.formats import format_named
@@ -148,6 +147,8 @@ def _export(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
 
 def _report(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     """Write the centrality report."""
+    from graph.analysis.projection import find_projection  # slow to load, see web/report.py
+
     snapshot = opened.dataset.snapshot
     parameters = find_projection(arguments["projection"])
     changed = opened.dataset.log.time

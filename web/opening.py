@@ -21,6 +21,7 @@ from schema.execute import Engine
 from schema.types import load_schema
 from web.commands import SEEDS, Opened, run_command
 from web.control import ControlServer
+from web.report import load_analysis
 from web.service import Parts
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
 def verify_parts(parts: Parts) -> None:
     """Read all derived data once, in the background, after a start that trusted its stamps.
 
+    What reports need is loaded first.
+
     A SPARQL store that is wrong is built anew. A snapshot that is wrong cannot be served.
 
     Raises
@@ -94,6 +97,7 @@ def verify_parts(parts: Parts) -> None:
         The snapshot is not what the log states; its image is removed, so that the next start
         builds it from the log.
     """
+    load_analysis()
     dataset = parts.dataset
     finding = check_snapshot(dataset, lambda: time.sleep(_PAUSE_S))
     if finding.error is not None:

@@ -1,7 +1,9 @@
 """The centrality report over HTTP, in four formats and two languages.
 
 Floor 5. What is measured and how it is rendered stands in `graph/analysis`; here parameters are
-read, the work is done in a thread, and answers are kept by revision and parameters.
+read, the work is done in a thread, and answers are kept by revision and parameters. The analysis
+is imported when it is first needed: its libraries take as long to load as all else together, and
+neither the start nor the other commands should wait for them.
 """
 
 from __future__ import annotations
@@ -22,15 +24,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graph.analysis.projection import (
-    Mode,
-    ProjectionParameters,
-    Succession,
-    Weighting,
-    find_projection,
-)
-from graph.analysis.render import render
-from graph.analysis.report import build_report
 from graph.errors import BadValueError
 from web.conditional import answer_if_changed
 from web.frame import CONTENT_SECURITY_POLICY, REVISION
@@ -38,6 +31,7 @@ from web.negotiation import request_format, request_language
 from web.texts import LANGUAGES
 
 if TYPE_CHECKING:
+    from graph.analysis.projection import ProjectionParameters
     from graph.store.snapshot import Snapshot
     from web.service import Service
 
@@ -46,12 +40,6 @@ FORMATS: Final = {
     "md": "text/markdown",
     "json": "application/json",
     "csv": "text/csv",
-}
-#: Parameters of the projection by name, with the values that they take.
-CHOICES: Final[dict[str, type[StrEnum]]] = {
-    "weighting": Weighting,
-    "mode": Mode,
-    "succession": Succession,
 }
 SWITCHES: Final = {"inferred": "include_inferred", "disputed": "include_disputed"}
 OTHERS: Final = ("projection", "lang", "format")
@@ -113,7 +101,24 @@ def make_report(
     snapshot: Snapshot, parameters: ProjectionParameters, language: str, name: str, changed: str
 ) -> bytes:
     """Return a rendered report; `changed` is the time of the snapshot's last commit."""
+    from graph.analysis.render import render
+    from graph.analysis.report import build_report
+
     return render(build_report(snapshot, parameters, language, changed), name)
+
+
+def list_choices() -> dict[str, type[StrEnum]]:
+    """Return the parameters of the projection by name, with the values that they take."""
+    from graph.analysis.projection import Mode, Succession, Weighting
+
+    return {"weighting": Weighting, "mode": Mode, "succession": Succession}
+
+
+def load_analysis() -> None:
+    """Import what reports need, so that the first one need not wait for it."""
+    from graph.analysis import render, report
+
+    del render, report
 
 
 def read_parameters(query: Mapping[str, str]) -> ProjectionParameters:
@@ -127,15 +132,18 @@ def read_parameters(query: Mapping[str, str]) -> ProjectionParameters:
         A parameter has an unknown name or value: a report of something else than was asked
         would be wrong without a sign of it.
     """
+    from graph.analysis.projection import find_projection
+
     parameters = find_projection(query.get("projection", "default"))
+    choices = list_choices()
     changes: dict[str, object] = {}
     for name, value in query.items():
-        if name in CHOICES:
-            changes[name] = _choose(name, value, CHOICES[name])
+        if name in choices:
+            changes[name] = _choose(name, value, choices[name])
         elif name in SWITCHES:
             changes[SWITCHES[name]] = _choose(name, value, _Switch) is _Switch.TRUE
         elif name not in OTHERS:
-            known = ", ".join([*OTHERS, *CHOICES, *SWITCHES])
+            known = ", ".join([*OTHERS, *choices, *SWITCHES])
             raise BadValueError("query parameter", name[:40], f"one of {known}")
     return replace(parameters, **changes) if changes else parameters  # type: ignore[arg-type]
 
