@@ -81,10 +81,11 @@ def read_name(reader: Reader, iri: str, language: str) -> str:
     for predicate in (PREF_LABEL, *OTHER_NAMES):
         names = [term for term in reader.values(subject, predicate) if is_literal(term)]
         if names:
-            best = min(
-                names, key=lambda term: _precedence(reader, subject, predicate, term, language)
-            )
-            return read_literal(best)[0]
+            nearest = min(_distance(term, language) for term in names)
+            near = [term for term in names if _distance(term, language) == nearest]
+            if len(near) > 1:
+                near.sort(key=lambda term: (_place(reader, subject, predicate, term), term))
+            return read_literal(near[0])[0]
     return local_name(iri)
 
 
@@ -103,11 +104,14 @@ def read_country(reader: Reader, iri: str) -> str:
     return local_name(term[1:-1]) if term and term.startswith("<") else ""
 
 
-def _precedence(
-    reader: Reader, subject: str, predicate: str, term: str, language: str
-) -> tuple[int, int, str]:
-    tag = read_literal(term)[2] or ""
+def _distance(term: str, language: str) -> int:
+    """Return how far a text's language is from the one asked, 0 being it."""
     chain = [language, "en", "fr"]
-    place = chain.index(tag) if tag in chain else len(chain)
+    tag = read_literal(term)[2] or ""
+    return chain.index(tag) if tag in chain else len(chain)
+
+
+def _place(reader: Reader, subject: str, predicate: str, term: str) -> int:
+    """Return the place of the first source that states a value."""
     graphs = reader.graphs_of(subject, predicate, term)
-    return place, min(map(reader.source_order, graphs), default=1 << 30), term
+    return min(map(reader.source_order, graphs), default=1 << 30)
