@@ -52,9 +52,9 @@ class Row:
     def write(self) -> str:
         """Return the row of a Markdown table, with networkx's time over ours."""
         if self.networkx_s is None:
-            return f"| {self.step} | {self.ours_s:.2g} | | |"
+            return f"| {self.step} | {self.ours_s:.3g} | | |"
         ratio = self.networkx_s / max(self.ours_s, 1e-6)
-        return f"| {self.step} | {self.ours_s:.2g} | {self.networkx_s:.2g} | {ratio:.0f} |"
+        return f"| {self.step} | {self.ours_s:.3g} | {self.networkx_s:.3g} | {ratio:.0f} |"
 
 
 class _Beginning:
