@@ -64,7 +64,7 @@ def explain_query_refusal(answer: dict[str, Any], text: str, memory_mb: int) -> 
             return QueryMemoryError(memory_mb)
         case "statements":
             return QueryTooLargeError("statements of FROM graphs", MERGED_STATEMENTS)
-        case "evaluation":
+        case "evaluation" if not _CORRUPT.search(detail):  # damage comes this way, too
             return QuerySyntaxError(LANGUAGE, detail[:300])
     return explain_engine(detail)
 

@@ -311,7 +311,7 @@ class OxigraphStore:
         text = str(error)
         if getattr(error, "errno", None) in _FULL or any(full in text for full in _FULL_TEXTS):
             return StoreFullError(str(self.folder))
-        if "lock" in text.lower() and "unavailable" in text:
+        if "lock" in text and ("unavailable" in text or "No locks available" in text):
             return StoreUnavailableError(f"another process holds the store at {self.folder}")
         if isinstance(error, PermissionError):
             return StoreUnavailableError(f"the store at {self.folder} cannot be read: {text}")
