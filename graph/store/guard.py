@@ -130,6 +130,7 @@ class _Guard:
                 self._read_prologue(token)
             else:
                 self._read(token, is_outside=not breadth.brackets)
+            if self.form is not None:
                 breadth.take(token)
             self.last = (self.last[1], token.text.upper())
         breadth.end()

@@ -15,7 +15,8 @@ from graph.errors import QuerySyntaxError
 LANGUAGE: Final = "SPARQL"
 
 _NAME: Final = r"\w\u00B7\u0300-\u036F\u203F\u2040\u200C\u200D"
-# No part is tried twice (possessive quantifiers), so that time grows with the text and no more.
+# No part is tried twice (possessive quantifiers) and a prefix has an end, so that time grows with
+# the text and no more.
 _TOKEN: Final = re.compile(
     rf"""
       (?P<space>   [ \t\r\n]++ | \#[^\r\n]*+ )
@@ -24,7 +25,7 @@ _TOKEN: Final = re.compile(
                  | "(?:[^"\\\n\r]|\\.)*+" | '(?:[^'\\\n\r]|\\.)*+' )
     | (?P<variable>[?$][{_NAME}]++ )
     | (?P<blank>   _:[{_NAME}.-]++ )
-    | (?P<name>    (?:[^\W\d_][{_NAME}.-]*+)?+:
+    | (?P<name>    (?:[^\W\d_][{_NAME}.-]{{0,200}}+)?+:
                    (?:[{_NAME}.:-]|%[0-9A-Fa-f]{{2}}|\\[_~.\-!$&'()*+,;=/?\#@%])*+ )
     | (?P<language>@[A-Za-z]++(?:-++[A-Za-z0-9]++)*+ )
     | (?P<number>  (?:\d++(?:\.\d++)?|\.\d++)(?:[eE][+-]?\d++)? | \d++\.[eE][+-]?\d++ )
