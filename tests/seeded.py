@@ -41,6 +41,7 @@ def seeded_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings, model = make_settings(folder), load_model()
     dataset = Dataset.open(settings, model)
     seed(Gate(dataset, model, settings), ROOT / "seeds")
+    assert dataset.wait_for_store(1, 60)
     dataset.close()
     return folder
 

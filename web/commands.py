@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from graph.curation.check import Finding, check_log, check_shapes, check_snapshot, check_store
+from graph.curation.check import (
+    Finding,
+    check_checkpoint,
+    check_log,
+    check_shapes,
+    check_snapshot,
+    check_store,
+)
 from graph.curation.export import export
 from graph.curation.formats import format_named
 from graph.curation.gate import Gate
@@ -159,13 +166,13 @@ def _report(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
 def _check(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     """Verify the store of a running server, beside its work."""
     yield Piece.say(
-        f"the store is open in {opened.holder}: all parts are read as they are now; "
-        "the files of the SPARQL store are verified anew at each start"
+        f"the store is open in {opened.holder}: log and snapshot are read as they are now, the "
+        "SPARQL store as its newest checkpoint; stop the server to have its live files checked"
     )
     dataset = opened.dataset
     findings = [check_log(dataset.log.folder), check_snapshot(dataset)]
-    if dataset.store is not None:
-        findings.append(check_store(dataset.store))
+    if (found := check_checkpoint(dataset)) is not None:
+        findings.append(found)
     yield from _tell(findings, dataset, dataset.model)
 
 
@@ -186,7 +193,7 @@ def _check_alone(settings: Settings) -> Iterator[Piece]:
             if folder.is_dir():
                 store = OxigraphStore.open(folder, model.system_quads)
                 try:
-                    findings.append(check_store(store))
+                    findings.append(check_store(store, dataset.log))
                 finally:
                     store.close()
             else:

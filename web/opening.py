@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
-from graph.curation.check import check_snapshot, check_store
+from graph.curation.check import check_checkpoint, check_snapshot
 from graph.curation.gate import Gate
 from graph.curation.seeding import seed
 from graph.errors import StoreUnavailableError
@@ -103,7 +103,8 @@ def verify_parts(parts: Parts) -> None:
     if finding.error is not None:
         (dataset.folder / "image").unlink(missing_ok=True)
         raise finding.error
-    if dataset.store is not None and (finding := check_store(dataset.store)).error is not None:
-        _logger.error("the SPARQL store is wrong: %s", finding.error)
-        dataset.check_store()
+    found = check_checkpoint(dataset)
+    if found is not None and found.error is not None:
+        _logger.error("the SPARQL store is wrong: %s", found.error)
+        dataset.mend_store(str(found.error))
     _logger.info("all derived data is as the log states")

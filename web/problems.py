@@ -11,7 +11,6 @@ import logging
 import math
 import uuid
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -168,7 +167,7 @@ def _answer(request: Request, problem: Mapping[str, Any], headers: Mapping[str, 
         return render_page(
             request,
             "error.html",
-            {"problem": problem, "reason": _reason(status)},
+            {"problem": problem},
             status=status,
             headers=headers,
         )
@@ -187,10 +186,3 @@ def _hide_folder(text: str, folder: Path) -> str:
     for name in sorted({str(folder.resolve()), str(folder)}, key=len, reverse=True):
         text = text.replace(name, "<store>")
     return text
-
-
-def _reason(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Error"

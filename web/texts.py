@@ -159,7 +159,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "source est un graphe nommé : GRAPH ?source { … } demande qui affirme quoi.",
     ),
     "error.title": ("This did not work", "Cela n’a pas fonctionné"),
-    "error.code": ("Error {status}: {reason}", "Erreur {status} : {reason}"),
+    "error.code": ("Error {status}", "Erreur {status}"),
     "error.home": ("Go to the home page", "Aller à la page d’accueil"),
 }
 

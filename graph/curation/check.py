@@ -16,13 +16,15 @@ from graph.curation.view import View
 from graph.errors import RhizomeError, StoreCorruptError, Violation
 from graph.store.log import Log
 from graph.store.oxigraph import OxigraphStore
+from graph.store.workers import scan_checkpoint
 from graph.terms import HASH_MODULUS, hash_quad
 
 if TYPE_CHECKING:
     from graph.store.dataset import Dataset
     from graph.store.snapshot import Snapshot
+    from graph.store.stamp import Stamp
 
-#: Scans of a store that is written to meanwhile; then it is left unjudged.
+#: Checkpoints that are tried while newer ones come; then the store is left unjudged.
 _TRIES: Final = 3
 #: Quads between two pauses: about a millisecond of work.
 _STRIDE: Final = 256
@@ -85,21 +87,45 @@ def check_snapshot(dataset: Dataset, pause: Callable[[], None] = _go_on) -> Find
     return Finding("snapshot", text)
 
 
-def check_store(store: OxigraphStore) -> Finding:
-    """Return whether the SPARQL store holds what its stamp says, index by index."""
+def check_store(store: OxigraphStore, log: Log) -> Finding:
+    """Return whether the SPARQL store holds what its stamp says, and the log of its revision.
+
+    For a store that nobody writes to meanwhile; a revision behind the log is no fault, since the
+    next start catches up.
+    """
     place = str(store.folder)
+    if store.fault is not None:
+        return Finding("store", "cannot be used", StoreCorruptError(place, store.fault))
+    stamp = store.stamp()
+    try:
+        faults = store.verify(is_deep=True).faults(stamp)
+    except RhizomeError as error:
+        return Finding("store", "cannot be read", error)
+    faults += _differences(stamp, log)
+    text = f"revision {stamp.revision}, {stamp.quad_count} quads, {stamp.total} statements"
+    wrong = StoreCorruptError(place, "; ".join(faults)) if faults else None
+    return Finding("store", text, wrong)
+
+
+def check_checkpoint(dataset: Dataset) -> Finding | None:
+    """Return whether the checkpoint that queries are answered from is sound, or None without one.
+
+    It is read by a process of its own, so that a service goes on meanwhile.
+    """
     for _ in range(_TRIES):
-        if store.fault is not None:
-            return Finding("store", "cannot be used", StoreCorruptError(place, store.fault))
-        stamp = store.stamp()
+        checkpoint = dataset.checkpoint
+        if checkpoint is None or dataset.store is None:
+            return None
+        faults = _differences(dataset.store.stamp(), dataset.log)
         try:
-            faults = store.verify(is_deep=True).faults(stamp)
+            faults += scan_checkpoint(checkpoint.path, is_deep=True)
         except RhizomeError as error:
+            if dataset.checkpoint != checkpoint:  # a newer one came, and this one was deleted
+                continue
             return Finding("store", "cannot be read", error)
-        if store.stamp() == stamp:
-            text = f"revision {stamp.revision}, {stamp.quad_count} quads, {stamp.total} statements"
-            wrong = StoreCorruptError(place, "; ".join(faults)) if faults else None
-            return Finding("store", text, wrong)
+        text = f"checkpoint of revision {checkpoint.revision}"
+        wrong = StoreCorruptError(str(checkpoint.path), "; ".join(faults)) if faults else None
+        return Finding("store", text, wrong)
     return Finding("store", "is written to all the time: not judged")
 
 
@@ -107,6 +133,15 @@ def check_shapes(snapshot: Snapshot, validator: Validator) -> Iterator[Violation
     """Yield every violation and warning of the whole dataset, violations first."""
     subjects = {quad[0] for quad in snapshot.quads()}
     yield from validator.validate_nodes(View(snapshot), subjects)
+
+
+def _differences(stamp: Stamp, log: Log) -> tuple[str, ...]:
+    """What a store's stamp says otherwise than the log does of the same revision."""
+    if stamp.revision > log.revision:
+        return (f"it holds revision {stamp.revision}, the log ends at {log.revision}",)
+    if (stamp.dataset_hash, stamp.quad_count) != _stated_hash(log, stamp.revision):
+        return (f"the log states another dataset hash of revision {stamp.revision}",)
+    return ()
 
 
 def _stated_hash(log: Log, revision: int) -> tuple[int, int]:
