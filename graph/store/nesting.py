@@ -75,7 +75,7 @@ def _find_in_xml(data: bytes, levels_max: int) -> Fault | None:
         nonlocal level
         level += 1
         if level > elements_max:
-            raise _TooDeepError
+            raise _TooDeepError(parser.CurrentLineNumber, parser.CurrentColumnNumber + 1)
 
     def leave(_name: str) -> None:
         nonlocal level
@@ -85,8 +85,8 @@ def _find_in_xml(data: bytes, levels_max: int) -> Fault | None:
     parser.EndElementHandler = leave
     try:
         parser.Parse(data, True)
-    except _TooDeepError:
-        return Fault(parser.CurrentLineNumber, parser.CurrentColumnNumber + 1)
+    except _TooDeepError as error:
+        return Fault(*error.args)
     except expat.ExpatError as error:
         return Fault(error.lineno, error.offset + 1, expat.ErrorString(error.code))
     return None
@@ -99,7 +99,7 @@ def _fault_at(data: bytes, place: int) -> Fault:
 
 
 class _TooDeepError(Exception):
-    """Ends a parse of XML."""
+    """Ends a parse of XML, with line and column."""
 
 
 _FINDERS: Final[Mapping[str, Callable[[bytes, int], Fault | None]]] = {

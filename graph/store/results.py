@@ -240,13 +240,23 @@ def _xml(text: str) -> str:
 
 
 def _csv_cell(_variable: str, term: Term) -> str:
-    text = str(term)[4:-4] if isinstance(term, ox.Triple) else term.value
-    if isinstance(term, ox.BlankNode):
-        text = f"_:{text}"
+    text = _plain(term)
     return '"' + text.replace('"', '""') + '"' if _CSV_SPECIAL.search(text) else text
 
 
+def _plain(term: Term) -> str:
+    if isinstance(term, ox.Triple):
+        return " ".join(map(_plain, term))
+    return f"_:{term.value}" if isinstance(term, ox.BlankNode) else term.value
+
+
 def _tsv_cell(_variable: str, term: Term) -> str:
+    return _as_turtle(term)
+
+
+def _as_turtle(term: Term) -> str:
+    if isinstance(term, ox.Triple):
+        return f"<<( {' '.join(map(_as_turtle, term))} )>>"
     return str(term)
 
 

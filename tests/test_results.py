@@ -1,0 +1,166 @@
+"""Results as bytes: what the engine's own writers say, cut where it must be."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+import pyoxigraph as ox
+import pytest
+
+from graph.store import results
+from graph.store.prefixes import PREFIXES
+from graph.store.results import Body, write_boolean, write_graph, write_table
+
+SR = "{http://www.w3.org/2005/sparql-results#}"
+FORMATS = {
+    "json": ox.QueryResultsFormat.JSON,
+    "xml": ox.QueryResultsFormat.XML,
+    "csv": ox.QueryResultsFormat.CSV,
+    "tsv": ox.QueryResultsFormat.TSV,
+}
+DATA = r"""
+<http://e/a> <http://e/p> "plain", "with \"quotes\", comma", "line\nbreak\r\ttab\u0007 <&>", "" ;
+  <http://e/q> "été"@fr, "1"^^<http://www.w3.org/2001/XMLSchema#integer>, <http://e/b?x=1&y=2> ;
+  <http://e/r> _:blank, "ltr"@ar--rtl, <<( <http://e/a> <http://e/p> "x"@en )>> .
+"""
+
+
+@pytest.fixture
+def store() -> ox.Store:
+    store = ox.Store()
+    store.load(DATA.encode(), format=ox.RdfFormat.TURTLE)
+    return store
+
+
+def table(store: ox.Store, text: str, format: str, rows: int = 100, size: int = 10**6) -> Body:
+    answer = store.query(text)
+    assert isinstance(answer, ox.QuerySolutions)
+    return write_table(answer, format, rows, size)
+
+
+def text_of(body: Body) -> str:
+    return b"".join(body.pieces).decode()
+
+
+ALL = "SELECT ?s ?p ?o ?unbound { ?s ?p ?o } ORDER BY ?p ?o"
+
+
+def native(store: ox.Store, format: str, text: str = ALL) -> str:
+    answer = store.query(text)
+    assert isinstance(answer, ox.QuerySolutions)
+    written = answer.serialize(format=FORMATS[format])
+    assert written is not None
+    return written.decode()
+
+
+def test_json_is_what_the_engine_writes(store: ox.Store) -> None:
+    assert json.loads(text_of(table(store, ALL, "json"))) == json.loads(native(store, "json"))
+
+
+def test_csv_is_what_the_engine_writes(store: ox.Store) -> None:
+    def read(text: str) -> list[list[str]]:
+        return list(csv.reader(io.StringIO(text, newline="")))
+
+    assert read(text_of(table(store, ALL, "csv"))) == read(native(store, "csv"))
+
+
+def test_tsv_holds_the_terms_that_the_engine_reads(store: ox.Store) -> None:
+    written = text_of(table(store, ALL, "tsv"))
+    for text in (written, native(store, "tsv")):
+        read = ox.parse_query_results(text.encode(), format=ox.QueryResultsFormat.TSV)
+        assert isinstance(read, ox.QuerySolutions)
+        rows = [tuple(row) for row in read]
+        if text == written:
+            first = rows
+    assert first == rows
+
+
+def test_xml_is_what_the_engine_writes_but_for_what_xml_cannot_hold(store: ox.Store) -> None:
+    def read(text: str) -> Any:
+        root = ElementTree.fromstring(text)
+        return [[(e.tag, dict(e.attrib), e.text) for e in row.iter()] for row in root.iter()]
+
+    assert "\ufffd" in text_of(table(store, ALL, "xml"))
+    store.update("DELETE WHERE { ?s <http://e/p> ?o }")
+    store.update('INSERT DATA { <http://e/a> <http://e/p> "<&\\n>" }')
+    assert read(text_of(table(store, ALL, "xml"))) == read(native(store, "xml"))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_ask_and_empty_tables(store: ox.Store, format: str) -> None:
+    answer = store.query("ASK { ?s ?p ?o }")
+    assert isinstance(answer, ox.QueryBoolean)
+    assert "true" in text_of(write_boolean(answer, format))
+    empty = table(store, "SELECT ?x ?y { ?x ?y 'nothing such' }", format)
+    assert (empty.rows, empty.is_truncated) == (0, False)
+    if format == "csv":
+        assert text_of(empty) == "x,y\r\n"
+        return
+    read = ox.parse_query_results(text_of(empty).encode(), format=FORMATS[format])
+    assert isinstance(read, ox.QuerySolutions)
+    assert [v.value for v in read.variables] == ["x", "y"]
+    assert list(read) == []
+
+
+def test_tables_are_cut_at_rows_and_say_so(store: ox.Store) -> None:
+    count = len(store)
+    whole = table(store, ALL, "json", rows=count)
+    assert (whole.rows, whole.is_truncated) == (count, False)
+    assert "link" not in json.loads(text_of(whole))["head"]
+    cut = table(store, ALL, "json", rows=count - 1)
+    assert (cut.rows, cut.is_truncated) == (count - 1, True)
+    read = json.loads(text_of(cut))
+    assert read["head"]["link"] == [results.TRUNCATED_LINK]
+    assert read["results"]["bindings"] == json.loads(text_of(whole))["results"]["bindings"][:-1]
+    xml = ElementTree.fromstring(text_of(table(store, ALL, "xml", rows=1)))
+    assert [e.get("href") for e in xml.iter(f"{SR}link")] == [results.TRUNCATED_LINK]
+    assert len(list(xml.iter(f"{SR}result"))) == 1
+
+
+def test_tables_are_cut_at_bytes(store: ox.Store) -> None:
+    store.update("INSERT DATA {" + f' <http://e/z> <http://e/z> "{"é" * 1000}" ' + "}")
+    cut = table(store, "SELECT ?o ?b { ?s ?p ?o . ?a ?b ?c }", "csv", rows=10**6, size=5000)
+    assert cut.is_truncated
+    assert 5000 < len(text_of(cut).encode()) < 5000 + 4100
+
+
+EVERYTHING = "CONSTRUCT WHERE { ?s ?p ?o }"
+
+
+def graph(store: ox.Store, format: str, rows: int = 100, text: str = EVERYTHING) -> Body:
+    answer = store.query(text)
+    assert isinstance(answer, ox.QueryTriples)
+    return write_graph(answer, format, rows, 10**6, PREFIXES)
+
+
+@pytest.mark.parametrize("format", ["turtle", "nt"])
+def test_graphs_hold_each_triple_once(store: ox.Store, format: str) -> None:
+    kinds = {"turtle": ox.RdfFormat.TURTLE, "nt": ox.RdfFormat.N_TRIPLES}
+    body = graph(store, format)
+    read = list(ox.parse(b"".join(body.pieces), format=kinds[format]))
+    assert len(read) == body.rows == len(store)
+    same = graph(store, format, text="CONSTRUCT { <http://e/x> <http://e/y> 1 } WHERE { ?s ?p ?o }")
+    assert (same.rows, same.is_truncated) == (1, False)
+    cut = graph(store, format, rows=3)
+    assert (cut.rows, cut.is_truncated) == (3, True)
+    assert len(list(ox.parse(b"".join(cut.pieces), format=kinds[format]))) == 3
+
+
+def test_turtle_declares_the_prefixes_that_it_needs_and_no_other() -> None:
+    store = ox.Store()
+    text = """
+        PREFIX org: <http://www.w3.org/ns/org#>
+        INSERT DATA {
+          <https://w3id.org/rhizome/id/organisation/a> a org:Organization ;
+            org:memberOf <https://w3id.org/rhizome/id/network/n> ; org:x <http://elsewhere/y> .
+        }"""
+    store.update(text)
+    written = text_of(graph(store, "turtle"))
+    declared = {line.split()[1] for line in written.splitlines() if line.startswith("@prefix")}
+    assert declared == {"rdf:", "org:", "organisation:", "network:"}
+    assert "network:n" in written
+    assert "\\/" not in written
