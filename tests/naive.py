@@ -56,6 +56,8 @@ class Naive:
     languages: tuple[str, ...] = ("en", "fr")
     by_subject: dict[str, list[Quad]] = field(default_factory=lambda: defaultdict(list))
     by_object: dict[str, list[Quad]] = field(default_factory=lambda: defaultdict(list))
+    keys: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    known_types: dict[str, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Index the quads, those of the system included; forget the schema's own resolvers."""
@@ -82,6 +84,11 @@ class Naive:
     # --- the graph ------------------------------------------------------------------------
 
     def source_key(self, graph: str) -> tuple[object, ...]:
+        if graph not in self.keys:
+            self.keys[graph] = self.make_source_key(graph)
+        return self.keys[graph]
+
+    def make_source_key(self, graph: str) -> tuple[object, ...]:
         def own(predicate: str) -> str | None:
             found = [
                 q[2] for q in self.by_subject[graph] if q[1] == f"<{predicate}>" and q[3] == graph
@@ -98,8 +105,10 @@ class Naive:
         return sorted(found, key=lambda q: (self.source_key(q[3]), q[2]))
 
     def types(self, term: str) -> set[str]:
-        found = {q[2][1:-1] for q in self.stated(term, TYPE)}
-        return found & set(self.model.classes)
+        if term not in self.known_types:
+            found = {q[2][1:-1] for q in self.stated(term, TYPE)}
+            self.known_types[term] = found & set(self.model.classes)
+        return self.known_types[term]
 
     def is_a(self, term: str, iri: str) -> bool:
         return any(self.model.is_a(each, iri) for each in self.types(term))
