@@ -186,9 +186,9 @@ def _choose_dataset(store: ox.Store, message: Message) -> tuple[ox.Store, Messag
     default = [ox.NamedNode(iri) for iri in dict.fromkeys(message["default_graphs"])]
     named = [ox.NamedNode(iri) for iri in dict.fromkeys(message["named_graphs"])]
     if not default and not named:
-        default = _resolve(message["prologue"], message["from"])
-        if len(default) < 2:
+        if len(message["from"]) < 2:
             return store, {}
+        default = _resolve(message["prologue"], message["from"])
         named = _resolve(message["prologue"], message["from_named"])
     if len(default) < 2:
         return store, {"default_graph": default, "named_graphs": named}
