@@ -1,58 +1,46 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from graph.curation.formats import (
-    FORMATS,
-    JSON_LD,
-    N_QUADS,
-    RDF_XML,
-    TRIG,
     TURTLE,
-    Format,
     Upload,
 )
 from graph.curation.gate import SEEDS, Gate, Receipt
-from graph.curation.seeding import digest_files, last_digest, seed
+from graph.curation.seeding import seed
 from graph.errors import (
     BadValueError,
-    DataError,
     ParseError,
-    PayloadTooLargeError,
     ProvenanceMissingError,
     RevisionConflictError,
-    RhizomeError,
     ShapeViolationError,
     StoreFullError,
-    Violation,
 )
-from graph.settings import Settings
-from graph.store.dataset import Dataset
 from graph.store.log import Log
-from graph.terms import RDF_TYPE, Quad, hash_dataset, write_literal
-from tests.require import ROOT
-from tests.samples import BASE, PREFIXES, base, iri, model, read_trig, rz
-
-ONE, TWO, MINE = iri("source/one"), iri("source/two"), iri("source/mine")
-LABEL = "<http://www.w3.org/2004/02/skos/core#prefLabel>"
-ALIAS = "<http://www.w3.org/2004/02/skos/core#altLabel>"
-SOURCE = (
-    'source:mine { source:mine a rz:Source ; dct:title "Mine" ; rz:sourceKind "webPage" ; '
-    'dct:dateAccepted "2026-03-01"^^xsd:date . }'
+from graph.terms import RDF_TYPE, Quad, hash_dataset
+from tests.gates import (
+    ALIAS,
+    LABEL,
+    MINE,
+    ONE,
+    SOURCE,
+    TWO,
+    load_refusal,
+    open_gate,
+    refusal,
+    state,
+    submit,
+    upload,
+    violations,
+    write_seeds,
 )
-
-
-def open_gate(folder: Path) -> Gate:
-    own = Settings(store=folder)
-    return Gate(Dataset.open(own, model(), with_store=False), model(), own)
+from tests.samples import BASE, PREFIXES, base, iri, model, read_trig, rz
 
 
 @pytest.fixture
@@ -66,47 +54,6 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
 def filled(gate: Gate) -> Gate:
     submit(gate, base())
     return gate
-
-
-def submit(gate: Gate, added: object = (), removed: object = (), **options: object) -> Receipt:
-    given: dict[str, object] = {"agent": "tests", "activity": "edit", "message": "why"}
-    return gate.submit(added, removed, **{**given, **options})  # type: ignore[arg-type]
-
-
-def upload(text: str, format: Format = TRIG) -> Upload:
-    return Upload("sent", format, text.encode())
-
-
-def refusal(
-    gate: Gate, error: type[RhizomeError], *arguments: object, **options: object
-) -> RhizomeError:
-    """What a change is refused with; it must leave nothing behind."""
-    before = state(gate)
-    with pytest.raises(error) as caught:
-        submit(gate, *arguments, **options)
-    assert state(gate) == before
-    return caught.value
-
-
-def load_refusal(
-    gate: Gate, error: type[RhizomeError], sent: Upload, **options: str
-) -> RhizomeError:
-    before = state(gate)
-    with pytest.raises(error) as caught:
-        gate.load([sent], **options)  # type: ignore[arg-type]
-    assert state(gate) == before
-    return caught.value
-
-
-def state(gate: Gate) -> tuple[object, ...]:
-    log, snapshot = gate.dataset.log, gate.dataset.snapshot
-    sizes = {p.name: p.stat().st_size for p in log.folder.rglob("*") if p.is_file()}
-    return (log.head, snapshot.revision, snapshot.dataset_hash, frozenset(snapshot.quads()), sizes)
-
-
-def violations(error: RhizomeError) -> tuple[Violation, ...]:
-    assert isinstance(error, ShapeViolationError)
-    return error.violations
 
 
 # --- what is accepted ---------------------------------------------------------------------------
@@ -306,119 +253,6 @@ def test_blank_nodes_of_two_files_never_meet(filled: Gate) -> None:
     assert len(nodes) == 2
 
 
-# --- bad input ----------------------------------------------------------------------------------
-
-
-def _claim(value: str) -> str:
-    """A Turtle text with one statement about a known node."""
-    return f"{PREFIXES} organisation:a skos:altLabel {value} ."
-
-
-@pytest.mark.parametrize(
-    ("text", "constraint", "words"),
-    [
-        (_claim('"x"'), "datatype", "rdf:langString"),
-        (_claim('"1e1000000000"^^xsd:decimal'), "datatype", "xsd:decimal"),
-        (_claim('"2020-02-30"^^xsd:date'), "datatype", "xsd:date"),
-        (_claim('"x"^^<https://e.org/own>'), "datatype", "use one of"),
-        (_claim(write_literal("x" * 65_537, language="en")), "maxLength", "65536"),
-        (_claim('"a\\u0000b"@en'), "pattern", "U+0000"),
-        (_claim("<javascript:alert(1)>"), "nodeKind", "javascript:"),
-        (f"{PREFIXES} organisation:a rz:acronim 'A' .", "closed", "rz:acronym"),
-        (f"{PREFIXES} organisation:z a rz:Clusters .", "closed", "rz:Cluster"),
-        (f"{PREFIXES} organisation:a rz:acronym 'PÔLE', 'POLE' .", "maxCount", "at most 1"),
-        (
-            f"{PREFIXES} membership:b a rz:Membership ; org:member organisation:b ; "
-            'org:organization network:n ; org:role role:member ; rz:status "stated" .',
-            "minCount",
-            "At least one evidence",
-        ),
-    ],
-)
-def test_bad_data_is_refused_with_its_place(
-    filled: Gate, text: str, constraint: str, words: str
-) -> None:
-    found = violations(
-        load_refusal(filled, ShapeViolationError, upload(text, TURTLE), graph=ONE[1:-1])
-    )
-    matching = [v for v in found if v.constraint == constraint]
-    assert matching, found
-    assert words in matching[0].message
-    assert matching[0].focus_node.startswith("<")
-    assert all(len(v.value or "") < 300 for v in found)
-
-
-def _nested(depth: int) -> dict[str, str]:
-    """20,000 blank nodes, one in the other."""
-    turtle = "<a:s> <a:p> " + "[ <a:p> " * depth + "<a:o>" + " ]" * depth + " ."
-    lists = "<a:s> <a:p> " + "( " * depth + ") " * depth + " ."
-    objects = '{"@id": "a:s", "a:p": ' + '{"a:p": ' * depth + '"x"' + "}" * depth + "}"
-    arrays = '{"@id": "a:s", "a:p": ' + '{"@list": [' * depth + "]}" * depth + "}"
-    xml = (
-        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:a="a:">'
-        + "<rdf:Description><a:p>" * depth
-        + "</a:p></rdf:Description>" * depth
-        + "</rdf:RDF>"
-    )
-    return {"turtle": turtle, "lists": lists, "jsonld": objects, "arrays": arrays, "rdfxml": xml}
-
-
-@pytest.mark.parametrize("name", ["turtle", "lists", "jsonld", "arrays", "rdfxml"])
-def test_deep_nesting_is_refused_soon(filled: Gate, name: str) -> None:
-    format = {"jsonld": JSON_LD, "arrays": JSON_LD, "rdfxml": RDF_XML}.get(name, TURTLE)
-    sent = upload(_nested(20_000)[name], format)
-    load_refusal(filled, PayloadTooLargeError, sent, graph=ONE[1:-1])
-
-
-ENTITIES = "".join(
-    f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' if n else '<!ENTITY e0 "ha">' for n in range(12)
-)
-BOMB = (
-    f"<!DOCTYPE rdf:RDF [{ENTITIES}]>"
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:a="a:">'
-    '<rdf:Description rdf:about="a:s"><a:p>&e11;</a:p></rdf:Description></rdf:RDF>'
-)
-
-
-def test_an_entity_bomb_is_refused(filled: Gate) -> None:
-    load_refusal(filled, DataError, upload(BOMB, RDF_XML), graph=ONE[1:-1])
-
-
-@pytest.mark.parametrize(
-    "context",
-    [
-        "http://127.0.0.1:9/context.jsonld",
-        "file:///etc/hostname",
-        {"@import": "http://127.0.0.1:9/context.jsonld"},
-        ["http://127.0.0.1:9/context.jsonld"],
-    ],
-)
-def test_remote_contexts_are_refused(filled: Gate, context: object) -> None:
-    text = json.dumps({"@context": context, "@id": "a:s", "a:p": "x"})
-    error = load_refusal(filled, ParseError, upload(text, JSON_LD), graph=ONE[1:-1])
-    assert "sent (JSON-LD)" in error.message
-
-
-@pytest.mark.parametrize("format", FORMATS, ids=lambda f: f.key)
-@pytest.mark.parametrize(
-    "data", [b"\xff\xfe", b"\xed\xa0\x80", b'<a:s> <a:p> "\xc3\x28" .\n', b"\x00" * 100]
-)
-def test_bytes_that_are_no_utf8_are_refused(filled: Gate, format: Format, data: bytes) -> None:
-    load_refusal(filled, DataError, Upload("sent", format, data), graph=ONE[1:-1])
-
-
-@pytest.mark.parametrize(
-    ("text", "format"),
-    [
-        (_claim('"\\uD800"@en'), TURTLE),
-        ('{"@id": "https://e.org/s", "https://e.org/p": "\\ud800"}', JSON_LD),
-        ('<https://e.org/s> <https://e.org/p> "\\uDFFF" <https://e.org/g> .\n', N_QUADS),
-    ],
-)
-def test_half_surrogates_are_refused(filled: Gate, text: str, format: Format) -> None:
-    load_refusal(filled, DataError, upload(text, format), graph=ONE[1:-1])
-
-
 # --- a failing disk, many writers ---------------------------------------------------------------
 
 
@@ -481,117 +315,3 @@ def test_two_writers_cannot_break_together_what_each_may(filled: Gate) -> None:
     for thread in threads:
         thread.join()
     assert sorted(map(str, outcomes)) == ["1", "sparql"]
-
-
-# --- seeds --------------------------------------------------------------------------------------
-
-
-def write_seeds(folder: Path, *texts: str) -> Path:
-    seeds = folder / "seeds"
-    seeds.mkdir(exist_ok=True)
-    for old in seeds.iterdir():
-        old.unlink()
-    for number, text in enumerate(texts):
-        (seeds / f"{number}.trig").write_text(PREFIXES + text)
-    return seeds
-
-
-def test_an_empty_store_is_given_the_seeds_as_one_commit(gate: Gate, tmp_path: Path) -> None:
-    seeds = write_seeds(tmp_path, BASE, SOURCE)
-    receipt = seed(gate, seeds)
-    assert receipt is not None
-    assert (receipt.revision, receipt.added) == (1, len(base()) + 4)
-    (header,) = gate.dataset.log.headers()
-    assert header.activity == SEEDS
-    assert last_digest(gate.dataset.log) == digest_files(sorted(seeds.glob("*.trig")))
-    assert seed(gate, seeds) is None
-    assert gate.dataset.log.revision == 1
-
-
-def test_newer_seeds_replace_only_seed_graphs_as_one_commit(gate: Gate, tmp_path: Path) -> None:
-    seed(gate, write_seeds(tmp_path, BASE, SOURCE))
-    own = [
-        (s.replace("source/mine", "source/own"), p, o, g.replace("source/mine", "source/own"))
-        for s, p, o, g in read_trig(SOURCE)
-    ]
-    mine = [*own, (iri("organisation/a"), ALIAS, '"Ours"@en', iri("source/own"))]
-    submit(gate, mine)
-    newer = BASE.replace("Pole Alpha", "Pole Omega")
-    receipt = seed(gate, write_seeds(tmp_path, newer))
-    assert receipt is not None
-    assert (receipt.revision, receipt.added, receipt.removed) == (3, 1, 5)
-    snapshot = gate.dataset.snapshot
-    assert set(snapshot.quads()) == {*read_trig(newer), *mine}
-    assert snapshot.graphs() == sorted([ONE, TWO, iri("source/own")])
-    assert not gate.is_seed(MINE[1:-1])  # its graph is empty: anyone may take the name
-    assert submit(gate, read_trig(SOURCE)).revision == 4
-    assert seed(gate, write_seeds(tmp_path, newer, "")) is None
-    assert gate.dataset.snapshot.graph_count(MINE) == 4
-
-
-def test_a_graph_of_a_user_stays_when_seeds_bring_its_name(gate: Gate, tmp_path: Path) -> None:
-    seed(gate, write_seeds(tmp_path, BASE))
-    submit(gate, read_trig(SOURCE))
-    theirs = SOURCE.replace('"Mine"', '"Theirs"')
-    seed(gate, write_seeds(tmp_path, BASE.replace("Pole Alpha", "Pole Omega"), theirs))
-    snapshot = gate.dataset.snapshot
-    assert snapshot.revision == 3
-    assert snapshot.value(MINE, "http://purl.org/dc/terms/title") == '"Mine"'
-    assert snapshot.contains((iri("organisation/a"), LABEL, '"Pole Omega"@en', TWO))
-    assert not gate.is_seed(MINE[1:-1])
-
-
-def test_newer_seeds_that_break_users_data_are_left_out(
-    gate: Gate, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    seed(gate, write_seeds(tmp_path, BASE))
-    role = read_trig(
-        SOURCE.replace(
-            "}",
-            "project-role:p--b a rz:ProjectRole ; eurio:isInvolvedIn project:p ; "
-            'eurio:isRoleOf organisation:b ; eurio:roleLabel "partner" ; rz:status "stated" ; '
-            "rz:evidence evidence:mine-1 . evidence:mine-1 a rz:Evidence ; "
-            'prov:hadPrimarySource source:mine ; rz:locator "p. 1" . }',
-        )
-    )
-    submit(gate, role)
-    before = state(gate)
-    without = BASE.partition("source:two {")[0]
-    assert seed(gate, write_seeds(tmp_path, without)) is None
-    assert state(gate) == before
-    assert "newer seeds are not loaded" in caplog.text
-
-
-def test_a_store_begun_without_seeds_is_left_alone(gate: Gate, tmp_path: Path) -> None:
-    submit(gate, read_trig(SOURCE))
-    assert seed(gate, write_seeds(tmp_path, BASE)) is None
-    assert gate.dataset.log.revision == 1
-
-
-def test_seeds_that_are_wrong_stop_a_first_start(gate: Gate, tmp_path: Path) -> None:
-    with pytest.raises(ShapeViolationError):
-        seed(gate, write_seeds(tmp_path, BASE.replace('"webPage"', '"rumour"')))
-    assert gate.dataset.log.revision == 0
-    with pytest.raises(ParseError, match=r"0\.trig"):
-        seed(gate, write_seeds(tmp_path, BASE + "}"))
-
-
-def test_what_is_seed_is_known_after_a_restart(tmp_path: Path) -> None:
-    seeds = write_seeds(tmp_path, BASE)
-    first = open_gate(tmp_path / "store")
-    seed(first, seeds)
-    submit(first, read_trig(SOURCE))
-    first.dataset.close()
-    second = open_gate(tmp_path / "store")
-    assert second.is_seed(ONE[1:-1])
-    assert not second.is_seed(MINE[1:-1])
-    assert seed(second, seeds) is None
-    second.dataset.close()
-
-
-def test_our_seeds_load_in_reasonable_time_without_violation(gate: Gate) -> None:
-    receipt = seed(gate, ROOT / "seeds")
-    assert receipt is not None
-    assert receipt.added > 5_000
-    assert {v.severity for v in receipt.warnings} <= {"Warning"}
-    assert replace(receipt, warnings=()) == Receipt(1, receipt.added, 0)
