@@ -143,6 +143,22 @@ def test_rule_1_presence_holds_on_the_union(filled: Gate) -> None:
     assert submit(filled, [(*gone[0][:3], TWO)], gone).revision == 2
 
 
+def test_rule_3_sources_share_a_relation_with_a_status_and_evidence_each(filled: Gate) -> None:
+    relation = iri("membership/a--n--member")
+    theirs = read_trig(
+        "source:two { membership:a--n--member a rz:Membership ; org:member organisation:a ; "
+        'org:organization network:n ; org:role role:member ; rz:status "disputed" ; '
+        "rz:evidence evidence:two-1 . }"
+    )
+    assert submit(filled, theirs).added == len(theirs)
+    snapshot = filled.dataset.snapshot
+    assert snapshot.subjects("http://www.w3.org/ns/org#member", iri("organisation/a")) == [relation]
+    assert len(snapshot.values(relation, rz("status")[1:-1])) == 2
+    first = [q for q in base() if q[0] == relation]
+    assert submit(filled, [], first).removed == len(first)
+    assert filled.dataset.snapshot.values(relation, rz("status")[1:-1]) == ['"disputed"']
+
+
 def test_rule_5_seed_graphs_are_read_only(gate: Gate, tmp_path: Path) -> None:
     seed(gate, write_seeds(tmp_path, BASE))
     extra = (iri("organisation/a"), ALIAS, '"Alias"@en', ONE)

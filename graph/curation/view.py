@@ -50,6 +50,10 @@ class Reads(Protocol):
         """Return how many data quads a graph holds."""
         ...
 
+    def number_of(self, term: str) -> int | None:
+        """Return the number of a term that the snapshot knows, or None."""
+        ...
+
 
 class View:
     """A snapshot with a change laid over it.
@@ -69,6 +73,7 @@ class View:
         self._lessened = {q[:2] for q in self.removed}
         self._types: dict[str, frozenset[str]] = {}
         self._nodes: dict[str, Node] = {}
+        self._asked = ("", False)
 
     @property
     def subjects(self) -> set[str]:
@@ -123,10 +128,12 @@ class View:
 
     def referrers(self, predicate: str, node: str) -> list[str]:
         """Return the nodes that have `node` as a value of a predicate (N-Triples text), sorted."""
+        more = {q[0] for q in self._added_to.get(node, _NOTHING) if q[1] == predicate}
+        if not self._is_known(node):
+            return sorted(more)
         before = self.snapshot.subjects(predicate[1:-1], node)
         if self.removed:
             before = [s for s in before if not self._is_gone(s, predicate, node)]
-        more = {q[0] for q in self._added_to.get(node, _NOTHING) if q[1] == predicate}
         return sorted({*before, *more})
 
     def types(self, node: str) -> frozenset[str]:
@@ -142,6 +149,12 @@ class View:
 
     def _find_types(self, node: str) -> Iterable[str]:
         return (term[1:-1] for term in self.values(node, RDF_TYPE) if not is_literal(term))
+
+    def _is_known(self, node: str) -> bool:
+        """Tell whether the snapshot may say anything of a node; asked often of the same node."""
+        if node != self._asked[0]:
+            self._asked = (node, self.snapshot.number_of(node) is not None)
+        return self._asked[1]
 
     def _is_gone(self, subject: str, predicate: str, node: str) -> bool:
         """Tell whether no graph states a triple any more that the snapshot has."""
