@@ -199,6 +199,11 @@ def test_updates_are_refused_as_such(text: str) -> None:
         ("SELECT * { ?s ?p (1 2 }", "`}` closes nothing", 1, 23),
         ("SELECT * ?s ?p ?o }", "`}` closes nothing", 1, 19),
         ("ASK { ?s ?p ?o ))", "`)` closes nothing", 1, 16),
+        ("ASK { ?s ?p }", "a value is missing before this", 1, 13),
+        ("ASK { ?s ?p . ?s ?p ?o }", "a value is missing before this", 1, 13),
+        ("ASK { ?s ?p OPTIONAL { } }", "a value is missing before this", 1, 13),
+        ("ASK { ?s ?p [ ?q ] }", "a value is missing before this", 1, 18),
+        ("ASK {\n ?s ?p ?o\n ?s\n}", "a predicate and a value are missing before this", 4, 1),
         ("ASK { ?s ?p % }", "unexpected character '%'", 1, 13),
         ("ASK\x00 { }", "unexpected character '\\x00'", 1, 4),
         ("SELECT * { FROBNICATE }", "unknown word `FROBNICATE`", 1, 12),
@@ -276,6 +281,11 @@ def test_what_is_too_deep_or_too_broad_is_refused(text: str, limit: str) -> None
         "ASK { VALUES ?x {" + " 1" * 10_000 + "} }",
         "ASK { ?s ?p (" + "1 " * 19 + ") }",
         "SELECT (" + "+".join(["1"] * 400) + " AS ?x) {}",
+        "ASK { { SELECT ?s"
+        + "".join(f" (COUNT(?p) AS ?n{n})" for n in range(60))
+        + " { ?s ?p ?o } GROUP BY ?s HAVING (COUNT(?p) > 1) } }",
+        "ASK { ?s ?p ?o ; . [] ?q () . [ ?a ?b ] . (1) . GRAPH ?g { } VALUES ?s { 1 } ?s ?p 1 }",
+        "ASK { FILTER(?a<?b||2>1) ?s ?p ?o FILTER <http://www.w3.org/2001/XMLSchema#string>(?s) }",
     ],
 )
 def test_what_is_within_the_limits_passes(text: str) -> None:

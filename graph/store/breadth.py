@@ -25,6 +25,7 @@ _APART: Final = frozenset({"MINUS", "EXISTS"})
 
 # Where in a triple the next term stands.
 _SUBJECT, _VERB, _OBJECT, _END = range(4)
+_ENDING: Final = frozenset({".", ";", ",", "}", "]"})
 _AFTER_SIGN: Final = {".": _SUBJECT, ";": _VERB, ",": _OBJECT}
 
 
@@ -81,6 +82,7 @@ class Breadth:
         top = self.brackets[-1] if self.brackets else None
         if top is not None:
             self._settle(top, token)
+            self._check_triple(top, token)
         if token.text in _CLOSING:
             self._open(top, token)
         elif token.text in _CLOSED:
@@ -99,6 +101,17 @@ class Breadth:
             opened = self.brackets[-1].token
             raise syntax_error(f"`{opened.text}` is not closed", self.text, opened.start)
 
+    def _check_triple(self, top: _Bracket, token: Token) -> None:
+        """Refuse a triple that ends too early: the engine would name the end of the text."""
+        is_word = token.kind == "word" and token.text.lower() not in _VALUE_WORDS
+        if not self._holds_triples(top) or not (is_word or token.text in _ENDING):
+            return
+        if top.state == _OBJECT:
+            raise syntax_error("a value is missing before this", self.text, token.start)
+        if top.state == _VERB and self._follows_term():
+            detail = "a predicate and a value are missing before this"
+            raise syntax_error(detail, self.text, token.start)
+
     def _take_word(self, top: _Bracket | None, word: str) -> None:
         self._awaits_values = word == "VALUES"
         if top is None or top.kind != "group":
@@ -107,7 +120,7 @@ class Breadth:
         top.is_select = top.is_select or word == "SELECT"
 
     def _take_sign(self, top: _Bracket, token: Token) -> None:
-        if top.kind in _WITH_TRIPLES:
+        if self._holds_triples(top):
             if token.text in _AFTER_SIGN:
                 top.state = _AFTER_SIGN[token.text]
             elif token.text in ("/", "|") and top.state == _OBJECT:
@@ -140,25 +153,23 @@ class Breadth:
         if top is None:
             return "template" if self._word_before() == "CONSTRUCT" else "group"
         # Inside a triple the engine, which needs no space between words, could read SERVICE.
-        is_inside = top.kind == "group" and top.state in (_VERB, _OBJECT) and not top.is_select
-        if is_inside and self._before is not None and self._before.kind in TERMS:
-            named = self._before_that
-            if named is None or named.text.upper() != "GRAPH":
-                detail = "`{` cannot stand here (a group after a term needs GRAPH; no SERVICE)"
-                raise syntax_error(detail, self.text, token.start)
+        is_inside = top.kind == "group" and top.state in (_VERB, _OBJECT)
+        if is_inside and self._follows_term() and self._word_before_that() != "GRAPH":
+            detail = "`{` cannot stand here (a group after a term needs GRAPH; no SERVICE)"
+            raise syntax_error(detail, self.text, token.start)
         return "group"
 
     def _kind_of_parentheses(self, top: _Bracket | None) -> str:
         if self._awaits_values or (top is not None and top.kind == "values"):
             return "row"
-        if top is None or top.kind == "expression":
+        if top is None or top.kind == "expression" or top.is_select:
             return "expression"
         if top.kind in ("path", "collection", "row"):
             return top.kind
-        before, before_that = self._before, self._before_that
+        before = self._before
         if before is not None and before.kind == "word" and before.text.lower() not in _VALUE_WORDS:
             return "expression"
-        if before_that is not None and before_that.text.upper() == "FILTER":
+        if self._word_before_that() == "FILTER":
             return "expression"  # a function named by an IRI
         return "path" if top.state == _VERB else "collection"
 
@@ -175,6 +186,8 @@ class Breadth:
                 around.is_chain = True
             elif top.before not in _APART:
                 around.pending = 1 if top.is_select else top.patterns
+        elif top.kind in ("expression", "values") and around.kind == "group":
+            around.state = _SUBJECT
         elif top.kind == "path" and around.kind in _WITH_TRIPLES:
             around.state = _OBJECT
         elif top.kind in ("collection", "triple") or token.text == "]":
@@ -195,7 +208,9 @@ class Breadth:
 
     def _put_term(self, top: _Bracket, token: Token) -> None:
         """Take a term, or a bracket that stands for one, into what is at hand."""
-        if top.kind in _WITH_TRIPLES:
+        if self._awaits_values:
+            return  # a variable of VALUES
+        if self._holds_triples(top):
             if top.state == _OBJECT:
                 self._count_patterns(1, token)
             top.state = _VERB if top.state == _END else top.state + 1
@@ -204,6 +219,13 @@ class Breadth:
         elif top.kind in ("values", "row"):
             self.values += 1
             self._check("sparql_values", self.values, token)
+
+    def _holds_triples(self, top: _Bracket) -> bool:
+        """Tell whether terms here make triples; between SELECT and its group they do not."""
+        return top.kind in _WITH_TRIPLES and not top.is_select
+
+    def _follows_term(self) -> bool:
+        return self._before is not None and self._before.kind in TERMS
 
     def _count_patterns(self, count: int, token: Token) -> None:
         group = next((b for b in reversed(self.brackets) if b.kind in ("group", "template")), None)
@@ -221,6 +243,9 @@ class Breadth:
 
     def _word_before(self) -> str:
         return "" if self._before is None else self._before.text.upper()
+
+    def _word_before_that(self) -> str:
+        return "" if self._before_that is None else self._before_that.text.upper()
 
     def _check(self, limit: str, count: int, token: Token) -> None:
         if count > self.limits[limit]:

@@ -66,6 +66,7 @@ class Fleet:
         self._opening: list[Path] = []
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._endings: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Task[None] | None = None
         self._is_pruning = False
         self._is_closed = False
@@ -116,7 +117,7 @@ class Fleet:
         await asyncio.gather(*tasks, return_exceptions=True)
         workers, self._alive = list(self._alive), set()
         self._idle.clear()
-        await asyncio.gather(*(worker.end(0.2) for worker in workers))
+        await asyncio.gather(*self._endings, *(worker.end(0.2) for worker in workers))
 
     def publish(self, checkpoint: Checkpoint) -> None:
         """Answer from a newer checkpoint from now on; called in any thread."""
@@ -141,7 +142,9 @@ class Fleet:
         self._alive.discard(worker)
         if worker in self._idle:
             self._idle.remove(worker)
-        self.do(self._end(worker))
+        ending = asyncio.get_running_loop().create_task(self._end(worker))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
         self._fill()
 
     def do(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -113,14 +113,14 @@ def _explain_syntax(detail: str, text: str) -> QuerySyntaxError:
     line, column = int(found[1]), int(found[2])
     lines = text.split("\n")
     excerpt = lines[line - 1] if line <= len(lines) else ""
-    rest = excerpt[column - 1 :].strip()
+    rest = excerpt[column - 1 :].split()
     said = _SENTENCE.search(detail, found.end())
     if said is not None:
         words = said[0]
-    elif rest or any(later.strip() for later in lines[line:]):
-        words = f"unexpected {rest.split()[0][:20]!r}" if rest else "unexpected end of line"
-    else:
-        words = "the query ends too early"
+    elif rest:
+        words = f"unexpected {rest[0][:20]!r}"
+    else:  # the engine names the end of the text for much that is wrong before it
+        return QuerySyntaxError(LANGUAGE, "something is missing or out of place")
     start = max(0, column - 1 - _EXCERPT // 2)
     return QuerySyntaxError(LANGUAGE, words, line, column, excerpt[start : start + _EXCERPT])
 

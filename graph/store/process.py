@@ -172,8 +172,13 @@ class AsyncWorker:
     async def connect(cls) -> AsyncWorker:
         """Return a worker whose process is starting; `ask` it to start."""
         process = Process()
-        process.connection.setblocking(False)
-        connected = await asyncio.open_unix_connection(sock=process.connection, limit=_BUFFER)
+        try:
+            process.connection.setblocking(False)
+            connected = await asyncio.open_unix_connection(sock=process.connection, limit=_BUFFER)
+        except BaseException:
+            process.connection.close()
+            process.wait(0.0)
+            raise
         return cls(process, *connected)
 
     @property

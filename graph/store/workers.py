@@ -302,9 +302,11 @@ def scan_checkpoint(path: Path, *, is_deep: bool = False) -> tuple[str, ...]:
     message = {"do": "scan", "is_deep": is_deep}
     try:
         with BlockingWorker(SCAN_MEMORY_MB, path) as worker:
-            for answer in (worker.started, worker.ask(message, SCAN_S)):
-                if "error" in answer:
-                    raise explain_engine(str(answer["detail"]), str(path))
+            answer = worker.started
+            if "error" not in answer:
+                answer = worker.ask(message, SCAN_S)
+            if "error" in answer:
+                raise explain_engine(str(answer["detail"]), str(path))
             return tuple(answer["faults"])
     except WorkerDiedError as died:
         raise StoreUnavailableError("the scan of the SPARQL store did not end") from died
