@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from graph.curation.formats import TURTLE, Format, open_upload, read_rdf
 from graph.errors import BadValueError, UnknownTermError
 from graph.settings import Settings
+from graph.store.workers import QueryPool
 from tests.seeded import make_settings, serve
 from web import export, report
 from web.conditional import matches
@@ -32,6 +33,15 @@ class TestState:
         for path in ("/health", "/ready", "/version"):
             assert client.get(path).headers["cache-control"] == "no-store"
 
+    def test_without_a_worker_that_answers_it_is_not_ready(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(QueryPool, "is_ready", False)
+        response = client.get("/ready")
+        assert response.status_code == 503
+        assert "worker" in response.json()["detail"]
+        assert client.get("/health").status_code == 200
+
     def test_version_says_what_is_served(self, client: TestClient) -> None:
         version = client.get("/version").json()
         assert version["name"] == "rhizome"
@@ -42,6 +52,7 @@ class TestState:
         assert version["quads"] > 1_000
         assert version["sources"] == version["counts"]["Source"]
         assert "Concept" not in version["counts"]
+        assert version["fault"] is None
 
 
 class TestExport:

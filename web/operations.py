@@ -43,6 +43,8 @@ async def ready(request: Request) -> Response:
     service: Service = request.app.state.service
     if not service.is_ready:
         raise StoreUnavailableError(f"not ready: {service.stage}")
+    if not service.pool.is_ready:
+        raise StoreUnavailableError("not ready: no query worker answers")
     return _json({"status": "ready", "revision": service.revision})
 
 
@@ -65,6 +67,7 @@ async def version(request: Request) -> Response:
             "datasetHash": f"{snapshot.dataset_hash:064x}",
             "quads": snapshot.quad_count,
             "sources": len(snapshot.graphs()),
+            "fault": service.dataset.fault,
             "counts": {row.shape.name: row.number for row in count_classes(snapshot)},
         }
     return _json(answer)
