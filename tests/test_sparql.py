@@ -22,7 +22,6 @@ from starlette.testclient import TestClient
 from graph.settings import Settings
 from graph.store.results import TRUNCATED_LINK
 from graph.store.workers import QueryPool
-from schema.questions import worked_questions
 from tests.stores import History, many
 from tests.test_workers import RUNAWAY, Source, is_alive, pids, until
 from web import sparql
@@ -472,7 +471,7 @@ def test_query_time_is_rationed(history: History) -> None:
 def test_the_form_offers_three_worked_questions(client: TestClient, language: str) -> None:
     page = get(client, None, "text/html", parameters=[("lang", language)]).text
     assert f'<html lang="{language}">' in page
-    questions = worked_questions(language)
+    questions = sparql.worked_questions(language)
     assert len(questions) == 3
     assert page.count('name="query"') == 1 + len(questions)
     assert "PREFIX rz: &lt;https://w3id.org/rhizome/ontology#&gt;" in page
@@ -480,8 +479,8 @@ def test_the_form_offers_three_worked_questions(client: TestClient, language: st
         assert mark not in page
 
 
-@pytest.mark.parametrize("question", worked_questions("en"), ids=lambda q: str(q["number"]))
-def test_worked_questions_have_answers(client: TestClient, question: dict[str, Any]) -> None:
+@pytest.mark.parametrize("question", sparql.worked_questions("en"), ids=lambda q: q["title"][:20])
+def test_worked_questions_have_answers(client: TestClient, question: dict[str, str]) -> None:
     page = get(client, question["sparql"], "text/html")
     assert page.status_code == 200
     assert page.headers["rhizome-revision"] == "1"

@@ -32,7 +32,7 @@ from graph.store.guard import FROM_MAX, check_query
 from graph.store.prefixes import PREFIXES
 from graph.store.query import Answer, Query
 from graph.terms import is_iri
-from schema.questions import worked_questions
+from schema.questions import load_questions
 from web.frame import MIN_REVISION, REVISION, read_revision
 from web.negotiation import choose_media_type, request_language
 from web.templating import render_page
@@ -58,6 +58,17 @@ GRAPHS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 #: Rows on a page; the formats for programs have them all.
 PAGE_ROWS: Final = 500
+#: Names of the formats on the page.
+LABELS: Final = {
+    "json": "JSON",
+    "xml": "XML",
+    "csv": "CSV",
+    "tsv": "TSV",
+    "turtle": "Turtle",
+    "nt": "N-Triples",
+}
+#: Questions of the library that the form offers.
+WORKED: Final = (2, 10, 14)
 _FIELDS_MAX: Final = 100
 # A longer text is checked in a thread: 64 KiB of tokens take 80 ms.
 _INLINE_CHARACTERS: Final = 4_000
@@ -274,14 +285,30 @@ def _show(
         "graph": None,
         "questions": worked_questions(language),
         "prefixes": PREFIXES,
+        "formats": {},
     }
     if answer is not None and answer.body.startswith(b"{"):
         context["table"] = _read_table(answer.body)
+        context["formats"] = {name: LABELS[name] for name in TABLES}
     elif answer is not None:
         context["graph"] = answer.body.decode()
+        context["formats"] = {name: LABELS[name] for name in GRAPHS}
     headers = {} if answer is None else _describe(answer)
     status = 200 if error is None else error.status
     return render_page(request, "sparql.html", context, status=status, headers=headers)
+
+
+def worked_questions(language: str) -> list[dict[str, str]]:
+    """Return title, text and SPARQL of the questions that the form offers."""
+    return [
+        {
+            "title": question.title[language],
+            "text": question.text[language],
+            "sparql": question.sparql(question.tables[0]),
+        }
+        for question in load_questions()
+        if question.number in WORKED
+    ]
 
 
 def _read_table(body: bytes) -> dict[str, Any]:
