@@ -349,9 +349,9 @@ def test_the_named_graph_is_the_graph_that_was_written() -> None:
 def test_work_on_entangled_nodes_is_bounded() -> None:
     n = 20_000
     chain: list[Quad] = [(f"_:b{i}", P, f"_:b{i + 1}", G) for i in range(n)]
-    began = time.perf_counter()
+    began = time.process_time()
     result = normalise([*chain, (S, P, '"kept"', G)], SETTINGS)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
     assert result.quads == ((S, P, '"kept"', G),)
     (violation,) = result.violations
     assert violation.message == say("entangled")
@@ -362,8 +362,8 @@ def test_many_small_blank_nodes_are_named_quickly() -> None:
     quads: list[Quad] = []
     for i in range(20_000):
         quads += [(S, P, f"_:b{i}", G), (f"_:b{i}", P, f'"{i}"', G)]
-    began = time.perf_counter()
+    began = time.process_time()
     result = normalise(quads, SETTINGS)
-    assert time.perf_counter() - began < 15
+    assert time.process_time() - began < 15
     assert result.violations == ()
     assert len({q[2] for q in result.quads if GENID in q[2]}) == 20_000

@@ -140,10 +140,10 @@ def test_all_escapes_are_read() -> None:
 
 
 def test_long_literals_are_read_in_a_moment() -> None:
-    for text in ("x" * 2_000_000, '"' * 2_000_000, "\\" * 1_000_001):
-        began = time.perf_counter()
+    for text in ("x" * 1_000_000, '"' * 1_000_000, "\\" * 500_001):
+        began = time.process_time()
         assert read_literal(write_literal(text))[0] == text
-        assert time.perf_counter() - began < 5
+        assert time.process_time() - began < 5  # about 0.5 s; what backtracks takes minutes
         with pytest.raises(BadValueError):
             read_literal(write_literal(text)[:-1])
 

@@ -112,13 +112,11 @@ class _Run:
                 self._check_referrers(node, changed)
                 self._check_targets(node)
         for subject, predicate, value, _ in view.added:
-            if not is_literal(value):
-                self._check_target(subject, predicate, value)
-        for _, predicate, value, _ in view.removed:
-            if not is_literal(value) and predicate != RDF_TYPE:
-                path = self.validator.plan(view.types(value)).inverse.get(predicate)
-                if path is not None and path.union:
-                    self._check_inverse(path, predicate, value, is_new=False)
+            self._check_target(subject, predicate, value)
+        for _, predicate, value, _ in (*view.added, *view.removed):
+            path = self._inverse(predicate, value)
+            if path is not None and (path.lists or path.union):
+                self._check_inverse(path, predicate, value, is_new=False)
 
     def _check_model(self, node: str, values: Node, plan: Plan) -> None:
         """Check that the model has a place for all that is said: no unknown class or field."""
@@ -214,20 +212,24 @@ class _Run:
     def _check_targets(self, node: str) -> None:
         for predicate, stated in self.view.node(node).items():
             for value in stated:
-                if not is_literal(value):
-                    self._check_target(node, predicate, value)
+                self._check_target(node, predicate, value)
 
     def _check_target(self, subject: str, predicate: str, value: str) -> None:
-        """Check one tie from the side of its target: inverse paths."""
-        if predicate == RDF_TYPE:
-            return
-        path = self.validator.plan(self.view.types(value)).inverse.get(predicate)
+        """Check one tie from the side of its target."""
+        path = self._inverse(predicate, value)
         if path is not None:
             self._check_value(path, value, subject)
+
+    def _inverse(self, predicate: str, value: str) -> PathPlan | None:
+        """Return what is to be checked of those who refer to a value by a predicate."""
+        if predicate == RDF_TYPE or is_literal(value):
+            return None
+        return self.validator.plan(self.view.types(value)).inverse.get(predicate)
 
     def _fits_shape(self, node: str, shape: str) -> bool:
         known = self._fits.get((node, shape))
         if known is None:
+            self._fits[node, shape] = True  # what a shape that leads back to itself may assume
             known = self._fits[node, shape] = self._conforms(node, self.validator.shape(shape))
         return known
 
