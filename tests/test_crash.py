@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from graph.curation.check import check_store
 from graph.settings import Settings
 from graph.store.commit import Change, Commit, Position, follow
 from graph.store.dataset import Dataset
@@ -88,7 +89,7 @@ def _check(store: Path, added: set[str], removed: set[str]) -> None:
         assert snapshot.dataset_hash == dataset.log.dataset_hash == hash_dataset(snapshot.quads())
         assert dataset.store is not None
         assert dataset.store.stamp().dataset_hash == snapshot.dataset_hash
-        assert dataset.check_store() == ()
+        assert check_store(dataset.store, dataset.log).error is None
     finally:
         dataset.close()
 

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from graph.curation.check import check_checkpoint, check_snapshot
 from graph.errors import RevisionConflictError, StoreCorruptError, StoreFullError
 from graph.model import Model
 from graph.settings import Settings
@@ -41,6 +43,14 @@ def cluster(number: int) -> Quad:
     return (f"<{ENTITY}organisation/{number}>", f"<{TYPE}>", f"<{RZ}Cluster>", GRAPH)
 
 
+def assert_sound(dataset: Dataset) -> None:
+    """Both derived parts hold what the log states."""
+    assert check_snapshot(dataset).error is None
+    found = check_checkpoint(dataset)
+    assert found is not None
+    assert found.error is None
+
+
 def add(*quads: Quad) -> Change:
     return Change(quads, (), "test", "load", "add")
 
@@ -54,8 +64,7 @@ def test_a_commit_reaches_log_snapshot_and_store(dataset: Dataset) -> None:
     assert dataset.wait_for_store(1, 10)
     assert dataset.store is not None
     assert set(dataset.store.quads()) == {cluster(1), cluster(2)}
-    assert dataset.check_store() == ()
-    assert dataset.check_snapshot()
+    assert_sound(dataset)
 
 
 def test_only_the_effective_change_is_recorded(dataset: Dataset) -> None:
@@ -94,9 +103,8 @@ def test_concurrent_commits_are_all_recorded_once(dataset: Dataset) -> None:
         thread.join()
     assert dataset.log.revision == 160
     assert dataset.snapshot.quad_count == 160
-    assert dataset.check_snapshot()
     assert dataset.wait_for_store(160, 20)
-    assert dataset.check_store() == ()
+    assert_sound(dataset)
 
 
 def test_a_failed_append_changes_nothing_and_the_next_works(
@@ -123,8 +131,7 @@ def reopened(settings: Settings, model: Model) -> set[Quad]:
     try:
         assert dataset.store is not None
         assert set(dataset.store.quads()) == set(dataset.snapshot.quads())
-        assert dataset.check_store() == ()
-        assert dataset.check_snapshot()
+        assert_sound(dataset)
         return set(dataset.snapshot.quads())
     finally:
         dataset.close()
@@ -135,6 +142,7 @@ def filled(settings: Settings, model: Model) -> set[Quad]:
     dataset = Dataset.open(settings, model)
     for number in range(5):
         dataset.commit(add(cluster(number)))
+    assert dataset.wait_for_store(5, 20)
     dataset.close()
     return {cluster(number) for number in range(5)}
 
@@ -192,3 +200,106 @@ def test_another_model_builds_the_snapshot_anew(
     settings: Settings, model: Model, filled: set[Quad]
 ) -> None:
     assert reopened(settings, replace(model, digest="another")) == filled
+
+
+# --- what the follower of the SPARQL store does when something fails -------------------------
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_failed_checkpoint_is_tried_again_without_another_commit(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dataset.store is not None
+    assert dataset._follower is not None
+    with monkeypatch.context() as patch:
+
+        def full() -> None:
+            raise StoreFullError("disk")
+
+        patch.setattr(dataset.store, "checkpoint", full)
+        dataset.commit(add(cluster(1)))
+        follower = dataset._follower
+        wait_until(lambda: follower.fault is not None)
+        assert not dataset.wait_for_store(1, 0.05)
+    assert dataset.wait_for_store(1, 10)
+    wait_until(lambda: follower.fault is None)
+    assert_sound(dataset)
+
+
+def test_a_failed_apply_is_mended_though_the_engine_had_to_be_opened_again(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dataset.store is not None
+    with monkeypatch.context() as patch:
+
+        def fail(*_: object) -> None:
+            raise OSError("No space left on device")
+
+        patch.setattr(dataset.store, "_change", fail)
+        dataset.commit(add(cluster(1)))
+        time.sleep(0.3)
+        assert not dataset.wait_for_store(1, 0.05)
+    assert dataset.wait_for_store(1, 20)
+    dataset.commit(add(cluster(2)))
+    assert dataset.wait_for_store(2, 20)
+    assert_sound(dataset)
+
+
+def test_a_store_in_doubt_is_built_anew(dataset: Dataset) -> None:
+    dataset.commit(add(cluster(1)))
+    assert dataset.wait_for_store(1, 10)
+    before = dataset.checkpoint
+    dataset.mend_store("a worker met damage")
+    assert dataset.checkpoint != before
+    assert_sound(dataset)
+
+
+def test_what_stands_only_in_a_commit_that_fails_is_not_acknowledged(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two ask for the same and the first one's record fails: the second one's must be made."""
+    append, calls, entered = dataset.log.append, [], threading.Event()
+
+    def fail_first(commits: object) -> object:
+        calls.append(commits)
+        if len(calls) == 1:
+            entered.set()
+            time.sleep(0.3)
+            raise StoreFullError("disk")
+        return append(commits)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(dataset.log, "append", fail_first)
+    failed: list[BaseException] = []
+
+    def first() -> None:
+        try:
+            dataset.commit(add(cluster(1)))
+        except StoreFullError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert entered.wait(5)
+    commit = dataset.commit(add(cluster(1)))
+    thread.join()
+    assert len(failed) == 1
+    assert commit is not None
+    assert set(dataset.snapshot.quads()) == {cluster(1)}
+    assert dataset.log.revision == 1
+
+
+def test_a_command_that_leaves_the_store_alone_sees_that_the_log_is_behind(
+    settings: Settings, model: Model, filled: set[Quad]
+) -> None:
+    headers = settings.store / "log" / "headers"
+    headers.write_bytes(b"".join(headers.read_bytes().splitlines(keepends=True)[:-1]))
+    (settings.store / "image").unlink()
+    with pytest.raises(StoreCorruptError, match="the SPARQL store holds revision 5"):
+        Dataset.open(settings, model, with_store=False)
+    assert filled

@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from graph.access import Viewer
-from graph.errors import RevisionConflictError, RhizomeError, StoreCorruptError, StoreError
+from graph.errors import RevisionConflictError, StoreCorruptError
 from graph.model import Model
 from graph.settings import Settings
 from graph.store.advance import advance
 from graph.store.build import build_snapshot
 from graph.store.commit import Change, Commit, Position, follow
 from graph.store.directory import Checkpoint
+from graph.store.follower import Follower, is_in_step, log_behind, store_revision
 from graph.store.image import load_image, pack_image, write_image
 from graph.store.log import Log
 from graph.store.oxigraph import OxigraphStore
 from graph.store.snapshot import Snapshot
-from graph.terms import hash_dataset
 
 _log = logging.getLogger("rhizome.dataset")
 
@@ -61,8 +60,6 @@ class Dataset:
         self.folder = settings.store
         self.log = log
         self.snapshot = snapshot
-        self.store: OxigraphStore | None = None
-        self.checkpoint: Checkpoint | None = None
         self._tip = snapshot
         self._last: Position = log
         self._queue: list[_Pending] = []
@@ -70,17 +67,14 @@ class Dataset:
         self._durable = threading.Lock()
         self._changed = threading.Condition()
         self._listeners: list[Callable[[Commit], None]] = []
-        self._on_checkpoint: list[Callable[[Checkpoint], None]] = []
-        self._stopping = False
-        self._follower: threading.Thread | None = None
+        self._follower: Follower | None = None
         self._image_revision = snapshot.revision
-        self.fault: str | None = None
 
     @classmethod
     def open(cls, settings: Settings, model: Model, *, with_store: bool = True) -> Dataset:
         """Return the dataset of `settings.store`, derived parts in step with the log.
 
-        `with_store` false leaves the SPARQL store alone, for commands that do not query.
+        `with_store` false leaves the SPARQL store as it is, for commands that do not query.
 
         Raises
         ------
@@ -93,10 +87,11 @@ class Dataset:
         snapshot, image_revision = _open_snapshot(settings.store / "image", model, log)
         dataset = cls(settings, model, log, snapshot)
         dataset._image_revision = image_revision
+        folder = settings.store / "oxigraph"
         if with_store:
-            dataset.store = dataset._open_store()
-            dataset.checkpoint = dataset.store.checkpoint()
-            dataset._start_follower()
+            dataset._follower = Follower(folder, log, lambda: dataset.snapshot)
+        elif (store_revision(folder) or 0) > log.revision:
+            raise log_behind(log, "the SPARQL store", store_revision(folder) or 0)
         return dataset
 
     # --- reading --------------------------------------------------------------------------
@@ -111,15 +106,6 @@ class Dataset:
         with self._changed:
             self._changed.wait_for(lambda: self.snapshot.revision >= revision, timeout_s)
         return self.snapshot
-
-    def wait_for_store(self, revision: int, timeout_s: float) -> bool:
-        """Tell whether a checkpoint of at least this revision is there within the time."""
-
-        def is_there() -> bool:
-            return self.checkpoint is not None and self.checkpoint.revision >= revision
-
-        with self._changed:
-            return self._changed.wait_for(is_there, timeout_s)
 
     # --- writing --------------------------------------------------------------------------
 
@@ -145,14 +131,19 @@ class Dataset:
         StoreFullError, StoreUnavailableError
             The log could not be written; nothing changed.
         """
-        with self._order:
-            if expect is not None and self._tip.revision != expect:
-                raise RevisionConflictError(expect, self._tip.revision)
-            if settle is not None:
-                change = settle(self._tip, change)
-            pending = self._decide(change)
-        if pending is None:
-            return None
+        while True:
+            with self._order:
+                if expect is not None and self._tip.revision != expect:
+                    raise RevisionConflictError(expect, self._tip.revision)
+                settled = change if settle is None else settle(self._tip, change)
+                pending = self._decide(settled)
+                is_durable = self._tip is self.snapshot
+            if pending is not None:
+                break
+            if is_durable:
+                return None
+            # What is asked stands already, but in commits that may yet fail: wait, look again.
+            self._make_durable(None)
         self._make_durable(pending)
         if pending.error is not None:
             raise pending.error
@@ -161,10 +152,6 @@ class Dataset:
     def on_commit(self, listener: Callable[[Commit], None]) -> None:
         """Call a function after each commit, in the thread that recorded it."""
         self._listeners.append(listener)
-
-    def on_checkpoint(self, listener: Callable[[Checkpoint], None]) -> None:
-        """Call a function with each new checkpoint of the SPARQL store, in its thread."""
-        self._on_checkpoint.append(listener)
 
     def _decide(self, change: Change) -> _Pending | None:
         tip = self._tip
@@ -178,13 +165,15 @@ class Dataset:
         self._tip, self._last = pending.snapshot, commit
         return pending
 
-    def _make_durable(self, pending: _Pending) -> None:
+    def _make_durable(self, pending: _Pending | None) -> None:
         """Record all that is waiting with one sync, unless another thread did so meanwhile."""
         with self._durable:
-            if pending.done.is_set():
+            if pending is not None and pending.done.is_set():
                 return
             with self._order:
                 batch, self._queue = self._queue, []
+            if not batch:
+                return
             try:
                 commits = self.log.append([each.commit for each in batch])
             except BaseException as error:
@@ -207,122 +196,50 @@ class Dataset:
         with self._changed:
             self.snapshot = batch[-1].snapshot
             self._changed.notify_all()
+        if self._follower is not None:
+            self._follower.tell()
         for each in batch:
             each.done.set()
             for listener in self._listeners:
                 listener(each.commit)
+        if self.log.revision - self._image_revision >= _IMAGE_EVERY:
+            threading.Thread(target=self.save_image, name="image", daemon=True).start()
 
     # --- the SPARQL store -------------------------------------------------------------------
 
-    def _open_store(self) -> OxigraphStore:
-        store = OxigraphStore.open(self.folder / "oxigraph", self.model.system_quads)
-        if store.fault is None and store.revision > self.log.revision:
-            raise _behind(self.log, "the SPARQL store", store.revision)
-        if store.fault is None and not _agrees(store, self.log):
-            store.fault = f"its dataset hash at revision {store.revision} is not the log's"
-        if store.fault is None:
-            try:
-                self._catch_up(store)
-            except StoreError as error:
-                store.fault = error.message
-        if store.fault is not None:
-            self._rebuild(store)
-        return store
+    @property
+    def store(self) -> OxigraphStore | None:
+        """The SPARQL store, where it was opened."""
+        return None if self._follower is None else self._follower.store
 
-    def _catch_up(self, store: OxigraphStore) -> None:
-        for commit in self.log.commits(store.revision):
-            store.apply([commit])
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The newest copy of the SPARQL store that workers may read."""
+        return None if self._follower is None else self._follower.checkpoint
 
-    def _rebuild(self, store: OxigraphStore) -> None:
-        _log.warning("building the SPARQL store anew: %s", store.fault)
-        snapshot = self.snapshot
-        store.rebuild(
-            snapshot.quads(), snapshot.revision, snapshot.dataset_hash, snapshot.quad_count
-        )
-        store.fault = None
+    @property
+    def fault(self) -> str | None:
+        """Why the SPARQL store is behind the log, in words, if it is."""
+        return None if self._follower is None else self._follower.fault
 
-    def _start_follower(self) -> None:
-        self._follower = threading.Thread(target=self._follow, name="store", daemon=True)
-        self._follower.start()
+    def wait_for_store(self, revision: int, timeout_s: float) -> bool:
+        """Tell whether a checkpoint of at least this revision is there within the time."""
+        return self._follower is not None and self._follower.wait_for(revision, timeout_s)
 
-    def _follow(self) -> None:
-        """Keep the SPARQL store in step: apply what came, then make one checkpoint of it."""
-        store = self.store
-        assert store is not None
-        while True:
-            with self._changed:
-                self._changed.wait_for(
-                    lambda: self._stopping or self.snapshot.revision > store.revision
-                )
-                if self._stopping:
-                    return
-            try:
-                self._catch_up(store)
-                self._take_checkpoint(store)
-                self.fault = None
-            except (RhizomeError, ValueError) as error:
-                # Readers of the store keep the checkpoint that they have; SPARQL falls behind.
-                self.fault = str(error)
-                _log.error("the SPARQL store cannot follow: %s", error)
-                if not self._mend(store):
-                    time.sleep(1)
-            if self.log.revision - self._image_revision >= _IMAGE_EVERY:
-                self.save_image()
-
-    def _take_checkpoint(self, store: OxigraphStore) -> None:
-        checkpoint = store.checkpoint()
-        with self._changed:
-            self.checkpoint = checkpoint
-            self._changed.notify_all()
-        for listener in self._on_checkpoint:
-            listener(checkpoint)
-
-    def _mend(self, store: OxigraphStore) -> bool:
-        """Open the store again, or build it anew; tell whether that worked."""
-        try:
-            store.reopen()
-            if store.fault is not None or not _agrees(store, self.log):
-                self._rebuild(store)
-            self._take_checkpoint(store)
-        except RhizomeError as error:
-            _log.error("the SPARQL store cannot be mended: %s", error)
-            return False
-        return True
-
-    def check_store(self) -> tuple[str, ...]:
-        """Scan the whole SPARQL store against its stamp; build it anew when it is wrong.
-
-        Returns the faults that were found, for the log and for `check`.
-        """
-        store = self.store
-        if store is None:
-            return ()
-        try:
-            faults = store.verify().faults(store.stamp())
-        except StoreCorruptError as error:
-            faults = (error.message,)
-        if faults:
-            store.fault = "; ".join(faults)
-            self._rebuild(store)
-            self._take_checkpoint(store)
-        return faults
+    def on_checkpoint(self, listener: Callable[[Checkpoint], None]) -> None:
+        """Call a function with each new checkpoint of the SPARQL store, in its thread."""
+        if self._follower is not None:
+            self._follower.on_checkpoint(listener)
 
     def mend_store(self, reason: str) -> None:
-        """Build the SPARQL store anew from the snapshot, since a worker met damage in it."""
-        if self.store is not None:
-            self.store.fault = reason
-            self._rebuild(self.store)
-            self._take_checkpoint(self.store)
+        """Build the SPARQL store anew from the snapshot, since damage was met in it."""
+        if self._follower is not None:
+            self._follower.mend(reason)
 
     def prune_checkpoints(self, in_use: frozenset[Path]) -> None:
         """Delete the checkpoints that are neither in use nor the newest."""
         if self.store is not None:
             self.store.prune(in_use)
-
-    def check_snapshot(self) -> bool:
-        """Tell whether the snapshot's quads have the dataset hash that the log states."""
-        snapshot = self.snapshot
-        return hash_dataset(snapshot.quads()) == snapshot.dataset_hash
 
     # --- keeping ---------------------------------------------------------------------------
 
@@ -341,14 +258,9 @@ class Dataset:
 
     def close(self) -> None:
         """Save the image and let go of the files."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        if self._follower is not None:
-            self._follower.join()
         self.save_image()
-        if self.store is not None:
-            self.store.close()
+        if self._follower is not None:
+            self._follower.close()
         self.log.close()
 
 
@@ -360,29 +272,10 @@ def _open_snapshot(path: Path, model: Model, log: Log) -> tuple[Snapshot, int]:
         _log.warning("building the snapshot anew: %s", error)
         snapshot = None
     if snapshot is not None and snapshot.revision > log.revision:
-        raise _behind(log, "the snapshot's image", snapshot.revision)
-    if snapshot is None or not _agrees(snapshot, log):
+        raise log_behind(log, "the snapshot's image", snapshot.revision)
+    if snapshot is None or not is_in_step(snapshot, log):
         return build_snapshot(model, log.commits()), -1
     image_revision = snapshot.revision
     for commit in log.commits(image_revision):
         snapshot = advance(snapshot, commit)
     return snapshot, image_revision
-
-
-def _agrees(derived: Snapshot | OxigraphStore, log: Log) -> bool:
-    """Tell whether a derived part has the hash and count that the log states of its revision."""
-    if derived.revision == 0:
-        return (derived.dataset_hash, derived.quad_count) == (0, 0)
-    header = next(iter(log.headers(derived.revision - 1)), None)
-    return header is not None and (header.dataset_hash, header.quad_count) == (
-        derived.dataset_hash,
-        derived.quad_count,
-    )
-
-
-def _behind(log: Log, part: str, revision: int) -> StoreCorruptError:
-    detail = (
-        f"it ends at revision {log.revision}, but {part} holds revision {revision}: commits are "
-        f"missing; restore the log from a backup, or delete the derived parts to accept the loss"
-    )
-    return StoreCorruptError(str(log.folder), detail)
