@@ -43,7 +43,8 @@ def make_peer(name: str, data: Path) -> Starlette:
     """Return the application of a peer, its data loaded."""
     module = importlib.import_module(f"bench.peer_{name}")
     module.load(data)
-    cached = module.make_schema([ParserCache(), ValidationCache()])
+    parser, validation = ParserCache(), ValidationCache()
+    cached = module.make_schema([lambda: parser, lambda: validation])
     endpoints = {
         "/default": _Endpoint(module.make_schema([]), graphql_ide=None),
         "/cached": _FastEndpoint(cached, graphql_ide=None),

@@ -7,9 +7,13 @@ that while loading, so it is settled here and costs the peers nothing at the tim
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from graph.model import FieldKind
+from graph.settings import Settings
+from graph.shapes import load_model
+from graph.store.dataset import Dataset
 from graph.store.snapshot import Snapshot
 from graph.terms import read_literal
 
@@ -41,7 +45,9 @@ def answered_triples(snapshot: Snapshot) -> Iterator[Triple]:
     yield from ((s, p, o) for s, p, o, _ in model.system_quads)
 
 
-def write_peer_data(snapshot: Snapshot, path: Path) -> None:
-    """Write the triples as N-Triples."""
+def write_peer_data(store: Path, path: Path) -> None:
+    """Write the answered triples of a store as N-Triples."""
+    dataset = Dataset.open(replace(Settings(), store=store), load_model(), with_store=False)
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{s} {p} {o} .\n" for s, p, o in answered_triples(snapshot))
+        file.writelines(f"{s} {p} {o} .\n" for s, p, o in answered_triples(dataset.snapshot))
+    dataset.close()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.draws import Draws
+from bench.generator import Shape, generate
 from bench.load import Load, measure
 from bench.operations import (
     PARTNERS,
@@ -26,9 +27,11 @@ from bench.operations import (
     canonical,
     cursor_after,
 )
+from bench.peer_data import write_peer_data
 from bench.servers import Server, serve_peer, serve_store
+from bench.stores import describe
 from bench.tables import Cell, Table, judge, percentile
-from graph.terms import RZ
+from graph.terms import RDF_TYPE, RZ
 
 OPERATIONS: Final = ("partners", "point")
 CONNECTIONS: Final = (1, 8)
@@ -64,38 +67,39 @@ Samples = dict[tuple[str, str, int], list[Sample]]
 
 
 def compare_reads(
-    store: Path, data: Path, folder: Path, seconds: float, rounds: int, title: str
+    shape: Shape, store: Path, folder: Path, seconds: float, rounds: int
 ) -> list[Table]:
     """Return the tables of one dataset.
 
     Parameters
     ----------
-    store, data, folder : Path
-        Our store, the peers' N-Triples, and a folder to write bodies into.
+    shape, store : Shape, Path
+        The data, and our store that holds it.
+    folder : Path
+        Where the peers' data and the bodies of requests are written.
     seconds, rounds : float, int
         How long each slice lasts, and how often each is repeated.
     """
-    clusters, organisations = read_identifiers(data)
-    write_bodies(folder, clusters, organisations)
+    write_bodies(folder, *read_identifiers(shape))
+    data = folder / "peer.nt"
+    write_peer_data(store, data)
     with ExitStack() as stack:
         targets = list(start_targets(stack, store, data, folder))
         compare_answers(targets)
         targets[0].server.settle()
         samples = _measure(targets, seconds, rounds)
-    return [_table(operation, samples, title) for operation in OPERATIONS]
+    return [_table(operation, samples, describe(shape)) for operation in OPERATIONS]
 
 
-def read_identifiers(data: Path) -> tuple[list[str], list[str]]:
-    """Return the IRIs of the clusters and of all organisations, sorted."""
-    clusters, organisations = [], []
-    with data.open(encoding="utf-8") as lines:
-        for line in lines:
-            subject, predicate, rest = line.split(" ", 2)
-            if "/id/organisation/" in subject and predicate.endswith("#type>"):
-                organisations.append(subject[1:-1])
-                if rest.startswith(f"<{RZ}Cluster>"):
-                    clusters.append(subject[1:-1])
-    return sorted(set(clusters)), sorted(set(organisations))
+def read_identifiers(shape: Shape) -> tuple[list[str], list[str]]:
+    """Return the IRIs of the clusters and of all organisations of a dataset, sorted."""
+    clusters, organisations = set(), set()
+    for subject, predicate, value, _ in generate(shape):
+        if predicate == RDF_TYPE and "/id/organisation/" in subject:
+            organisations.add(subject[1:-1])
+            if value == f"<{RZ}Cluster>":
+                clusters.add(subject[1:-1])
+    return sorted(clusters), sorted(organisations)
 
 
 def write_bodies(folder: Path, clusters: Sequence[str], organisations: Sequence[str]) -> None:
@@ -161,12 +165,15 @@ def _measure(targets: Sequence[Target], seconds: float, rounds: int) -> Samples:
                 for target in targets:
                     key = (target.name, operation, connections)
                     samples[key].append(
-                        _slice(target, operation, connections, seconds, round_ * 137)
+                        measure_slice(target, operation, connections, seconds, round_ * 137)
                     )
     return samples
 
 
-def _slice(target: Target, operation: str, connections: int, seconds: float, start: int) -> Sample:
+def measure_slice(
+    target: Target, operation: str, connections: int, seconds: float, start: int
+) -> Sample:
+    """Return what one slice of a load on a target gave."""
     load = Load(
         target.server.port,
         target.paths[operation],
@@ -187,7 +194,7 @@ def _slice(target: Target, operation: str, connections: int, seconds: float, sta
 
 def _table(operation: str, samples: Samples, title: str) -> Table:
     names = list(dict.fromkeys(name for name, _, _ in samples))
-    rows = [_row(name, operation, samples) for name in names]
+    rows = [row_of(name, operation, samples) for name in names]
     size = samples[OURS, operation, 1][0].bytes_each
     heads = (
         "served by",
@@ -204,7 +211,8 @@ def _table(operation: str, samples: Samples, title: str) -> Table:
     return Table(f"{name}, {title}, {size:,} bytes", heads, rows, notes)
 
 
-def _row(name: str, operation: str, samples: Samples) -> tuple[Cell, ...]:
+def row_of(name: str, operation: str, samples: Samples) -> tuple[Cell, ...]:
+    """Return a row of the table: rates, latencies and processor time of one server."""
     cells: list[Cell] = [name]
     for connections in CONNECTIONS:
         found = samples[name, operation, connections]

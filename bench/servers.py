@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -28,19 +28,26 @@ FREE: Final = {"RHIZOME_RATE_API": "0", "RHIZOME_RATE_PAGES": "0", "RHIZOME_RATE
 class Server:
     """A server process that printed its address; `ready_s` is how long that and `/ready` took."""
 
-    def __init__(self, command: Sequence[str], ready: str | None = None, free: bool = True) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        ready: str | None = None,
+        on_started: Callable[[Server], None] | None = None,
+    ) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RHIZOME_")}
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         began = time.perf_counter()
         self.popen = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env=environment | (FREE if free else {}),
+            env=environment | FREE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
         )
         self.process = psutil.Process(self.popen.pid)
+        if on_started is not None:
+            on_started(self)
         try:
             self.port = self._read_port()
             if ready is not None:
@@ -123,11 +130,15 @@ class Server:
         return RuntimeError(f"{self.popen.args!r} {what}: {words}")
 
 
-def serve_store(store: Path, *, seeds: bool = False) -> Server:
-    """Return this service on a store, ready."""
+def serve_store(
+    store: Path, *, seeds: bool = False, on_started: Callable[[Server], None] | None = None
+) -> Server:
+    """Return this service on a store, ready; `on_started` is called with the young process."""
     options = [] if seeds else ["--no-seeds"]
     return Server(
-        ["server.py", "serve", "--port", "0", "--store", str(store), *options], ready="/ready"
+        ["server.py", "serve", "--port", "0", "--store", str(store), *options],
+        ready="/ready",
+        on_started=on_started,
     )
 
 

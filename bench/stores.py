@@ -45,6 +45,11 @@ def prepare_store(shape: Shape, model: Model, folder: Path) -> Path:
     return place
 
 
+def describe(shape: Shape) -> str:
+    """Return a shape in words."""
+    return f"{shape.triples:,} triples, partners overlap {shape.overlap}"
+
+
 def fill(dataset: Dataset, shape: Shape) -> None:
     """Commit a shape's data, one commit a source, without validation."""
     for graph, quads in groupby(generate(shape), key=lambda quad: quad[3]):

@@ -1,0 +1,188 @@
+"""All measurements: `make bench`, or `python -m bench [SECTION ...] [--size full] [--write]`.
+
+The quick size takes some minutes and shows the shape of things; the full one takes about an hour
+and is what the targets are for. Ratios count: the machine may do other things meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.blocks import Overlap
+from bench.calibration import table_calibration
+from bench.commits import table_commits
+from bench.generator import Shape
+from bench.growth import table_growth
+from bench.loading import table_loading
+from bench.peer_data import write_peer_data
+from bench.reads import compare_reads
+from bench.starts import table_memory, table_starts
+from bench.stores import ROOT, copy_store, describe, prepare_store
+from bench.tables import Table, describe_machine
+from graph.shapes import load_model
+
+PAGE: Final = ROOT / "docs" / "performance.md"
+_MARK: Final = "<!-- below: written by `python -m bench --write` -->\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured: triples, overlaps, seconds a slice, rounds, commits, starts."""
+
+    reads: int
+    overlaps: tuple[Overlap, ...]
+    seconds: float
+    rounds: int
+    memory: tuple[int, ...]
+    commits: int
+    commit_count: int
+    starts: int
+    start_count: int
+    growth: tuple[int, ...]
+    report: tuple[str, ...]
+
+
+SIZES: Final = {
+    "quick": Size(
+        reads=100_000,
+        overlaps=("much",),
+        seconds=1.0,
+        rounds=2,
+        memory=(100_000,),
+        commits=100_000,
+        commit_count=60,
+        starts=100_000,
+        start_count=1,
+        growth=(10_000, 100_000),
+        report=("1000",),
+    ),
+    "full": Size(
+        reads=400_000,
+        overlaps=("much", "little"),
+        seconds=4.0,
+        rounds=5,
+        memory=(400_000, 1_000_000),
+        commits=1_000_000,
+        commit_count=300,
+        starts=1_000_000,
+        start_count=3,
+        growth=(10_000, 100_000, 1_000_000),
+        report=("1000", "10000", "100000"),
+    ),
+}
+
+
+class Bench:
+    """One run: its size, and the folders of kept stores and of passing files."""
+
+    def __init__(self, size: Size, kept: Path, passing: Path) -> None:
+        self.size = size
+        self.kept = kept
+        self.passing = passing
+        self.model = load_model()
+
+    def store(self, triples: int, overlap: Overlap = "much") -> tuple[Shape, Path]:
+        """Return a shape and a store that holds it."""
+        shape = Shape(triples, overlap)
+        return shape, prepare_store(shape, self.model, self.kept)
+
+    def calibration(self) -> Iterator[Table]:
+        """Yield how the peers stand to what they were, and how they best load a level."""
+        yield table_calibration()
+        _, store = self.store(self.size.reads)
+        data = self.passing / "loading.nt"
+        write_peer_data(store, data)
+        yield table_loading(data)
+
+    def reads(self) -> Iterator[Table]:
+        """Yield GraphQL against the peers."""
+        size = self.size
+        for overlap in size.overlaps:
+            shape, store = self.store(size.reads, overlap)
+            yield from compare_reads(shape, store, self.passing, size.seconds, size.rounds)
+
+    def memory(self) -> Iterator[Table]:
+        """Yield what the API process keeps resident."""
+        stores = {triples: self.store(triples) for triples in self.size.memory}
+        yield table_memory(stores, self.passing)
+
+    def commits(self) -> Iterator[Table]:
+        """Yield what a commit of one entity takes."""
+        shape, store = self.store(self.size.commits)
+        copy = copy_store(store, self.passing)
+        yield table_commits(copy, self.size.commit_count, describe(shape))
+
+    def starts(self) -> Iterator[Table]:
+        """Yield how long starts take."""
+        shape, store = self.store(self.size.starts)
+        yield table_starts(store, self.passing, self.size.start_count, f"{shape.triples:,} triples")
+
+    def growth(self) -> Iterator[Table]:
+        """Yield how cost grows."""
+        stores = dict(self.store(triples) for triples in self.size.growth)
+        yield table_growth(stores, self.passing, self.size.seconds)
+
+
+SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Table]]]] = {
+    "calibration": Bench.calibration,
+    "reads": Bench.reads,
+    "memory": Bench.memory,
+    "commits": Bench.commits,
+    "starts": Bench.starts,
+    "growth": Bench.growth,
+}
+#: Benches that print by themselves.
+PRINTED: Final = ("sparql", "report")
+
+
+def main() -> None:
+    """Run the sections that are asked for, print their tables, and keep them where asked."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    names = (*SECTIONS, *PRINTED)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(names))
+    parser.add_argument("--size", choices=SIZES, default=os.environ.get("SIZE") or "quick")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md, too")
+    parser.add_argument("--kept", type=Path, default=ROOT / "var" / "bench", help="stores")
+    options = parser.parse_args()
+    if unknown := set(options.sections) - set(names):
+        parser.error(f"no such section: {', '.join(sorted(unknown))}")
+    kept = options.kept.resolve()
+    kept.mkdir(parents=True, exist_ok=True)
+    pieces: list[str] = []
+    for piece in run(options.sections or names, options.size, kept):
+        print(piece, flush=True)
+        pieces.append(piece)
+    if options.write:
+        text = PAGE.read_text(encoding="utf-8")
+        head = text[: text.index(_MARK) + len(_MARK)]
+        PAGE.write_text(head + "\n" + "\n".join(pieces), encoding="utf-8")
+
+
+def run(sections: list[str] | tuple[str, ...], size: str, kept: Path) -> Iterator[str]:
+    """Yield what the sections print, in Markdown."""
+    yield f"Size {size}. Before: {describe_machine()}\n"
+    with tempfile.TemporaryDirectory(dir=kept, prefix="run-") as passing:
+        bench = Bench(SIZES[size], kept, Path(passing))
+        for name in sections:
+            yield f"## {name.capitalize()}\n"
+            if name in SECTIONS:
+                for table in SECTIONS[name](bench):
+                    yield table.markdown()
+            elif (ROOT / "bench" / f"{name}.py").exists():
+                arguments = SIZES[size].report if name == "report" else ()
+                command = [sys.executable, "-m", f"bench.{name}", *arguments]
+                done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+                yield done.stdout.decode()
+    yield f"After: {describe_machine()}\n"
+
+
+if __name__ == "__main__":
+    main()
