@@ -23,6 +23,7 @@ from graph.errors import (
     StoreFullError,
 )
 from graph.store.log import Log
+from graph.store.stamp import SYSTEM_GRAPH, Stamp
 from graph.terms import RDF_TYPE, Quad, hash_dataset
 from tests.gates import (
     ALIAS,
@@ -240,6 +241,22 @@ def test_the_ontology_cannot_be_written(filled: Gate) -> None:
 
 
 # --- files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [SYSTEM_GRAPH[1:-1], "https://w3id.org/rhizome/stamp/mine", Stamp(1, 2, 3, 4, "5").graph],
+)
+def test_what_the_store_would_refuse_is_refused_before_it_is_recorded(
+    gate: Gate, tmp_path: Path, graph: str
+) -> None:
+    text = SOURCE.replace("source:mine", f"<{graph}>")
+    error = load_refusal(gate, ShapeViolationError, upload(PREFIXES + text))
+    (violation,) = violations(error)
+    assert (violation.constraint, violation.graph) == ("graph", graph)
+    with pytest.raises(ShapeViolationError):
+        seed(gate, write_seeds(tmp_path, text))
+    assert gate.dataset.log.revision == 0
 
 
 def test_several_files_are_one_commit(gate: Gate, tmp_path: Path) -> None:

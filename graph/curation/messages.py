@@ -62,8 +62,8 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "l'énoncé n'est dans aucun graphe nommé : dire de quelle source il vient avec --graph IRI",
     ),
     "reservedGraph": (
-        "the graph {graph} belongs to the ontology and cannot be written",
-        "le graphe {graph} appartient à l'ontologie et ne peut pas être écrit",
+        "the graph {graph} belongs to the ontology or the store and cannot be written",
+        "le graphe {graph} appartient à l'ontologie ou à la base et ne peut pas être écrit",
     ),
     "seedGraph": (
         "the graph {graph} comes with the seeds and is read-only: state the correction in a "

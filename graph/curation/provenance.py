@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from graph.curation.messages import DEFAULT_LANGUAGE, say
 from graph.curation.view import View
 from graph.errors import ProvenanceMissingError, Violation
-from graph.model import ONTOLOGY_GRAPH, Model
+from graph.model import Model
+from graph.store.stamp import is_reserved
 from graph.terms import RDF_TYPE, RZ
 
 SOURCE = f"{RZ}Source"
@@ -36,11 +37,12 @@ def refused_graphs(
 ) -> Iterator[Violation]:
     """Yield a violation for each touched graph that may not be written.
 
-    `is_seed` tells of the IRI of a graph whether it comes with the seeds.
+    `is_seed` tells of the IRI of a graph whether it comes with the seeds. What the SPARQL store
+    keeps for itself is refused here: there, the commit would stand in the log already.
     """
     for graph in view.graphs():
         iri = graph[1:-1]
-        key = "reservedGraph" if iri == ONTOLOGY_GRAPH else "seedGraph" if is_seed(iri) else ""
+        key = "reservedGraph" if is_reserved(graph) else "seedGraph" if is_seed(iri) else ""
         if key:
             message = say(key, language, graph=iri)
             yield Violation(graph, None, None, "graph", "Violation", message, iri)
