@@ -66,6 +66,9 @@ class Settings:
     graphql_depth: int = _setting(10, "levels", "nested entities in one operation")
     graphql_aliases: int = _setting(30, "aliases", "aliases in one document")
     graphql_tokens: int = _setting(2_000, "tokens", "tokens in one document")
+    graphql_fields: int = _setting(
+        2_000, "fields", "fields of one operation, fragments opened at each place"
+    )
     graphql_root_fields: int = _setting(20, "fields", "root fields of one operation")
     graphql_directives: int = _setting(50, "directives", "directives in one document")
     graphql_cost: int = _setting(1_000_000, "nodes", "estimated cost of one operation")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graph.errors import BadValueError, QueryTooLargeError
+from schema.filters import depth_of
 from schema.plan import (
     Arguments,
     Claims,
@@ -31,7 +32,10 @@ _CLAIMS_COST = 20
 
 
 def bind(plan: Plan, run: Run, variables: Mapping[str, Any]) -> int:
-    """Fill `run.bound` from coerced variables and return the estimated number of nodes.
+    """Fill `run.bound` from coerced variables and return the estimated cost.
+
+    The cost is the number of nodes answered and of those that conditions are asked about; only
+    the first is limited here, since conditions stop themselves.
 
     Raises
     ------
@@ -42,7 +46,8 @@ def bind(plan: Plan, run: Run, variables: Mapping[str, Any]) -> int:
     """
     run.bound = [None] * plan.slots
     binder = _Binder(run, variables)
-    return sum(binder.step(step, 1, step.key) for step in plan.steps)
+    nodes = sum(binder.step(step, 1, step.key) for step in plan.steps)
+    return nodes + binder.looked_at
 
 
 class _Binder:
@@ -51,6 +56,7 @@ class _Binder:
         self.settings = run.settings
         self.variables = variables
         self.done: set[int] = set()
+        self.looked_at = 0
 
     def step(self, step: Step, times: int, place: str) -> int:
         """Bind one step and all below; return its nodes when it stands `times` times."""
@@ -63,6 +69,7 @@ class _Binder:
         elif isinstance(step, Connection):
             self._once(step, lambda: self._page(step, place))
             own = times * self._size(step)
+            self.looked_at += self._examined(step, times)
         elif isinstance(step, Claims):
             self._once(step, lambda: self._claims(step.arguments))
             own = times * _CLAIMS_COST
@@ -99,6 +106,18 @@ class _Binder:
             return min(page.first, len(snapshot.instances(step.class_iri)))
         return min(page.first, snapshot.fanout(step.path.predicate, inverse=step.path.inverse))
 
+    def _examined(self, step: Connection, times: int) -> int:
+        """Return how many nodes a condition will be asked about, at the most."""
+        page: Page = self.run.bound[step.slot]
+        if page.where is None:
+            return 0
+        if step.path is not None:
+            snapshot = self.run.snapshot
+            return times * snapshot.fanout(step.path.predicate, inverse=step.path.inverse)
+        if page.candidates is not None:
+            return len(page.candidates)
+        return len(self.run.snapshot.instances(step.class_iri))
+
     def _page(self, step: Connection, place: str) -> Page:
         arguments = self._resolve(step.arguments)
         first = arguments.get("first")
@@ -112,6 +131,9 @@ class _Binder:
         where = arguments.get("where") or None
         if where is None:
             return Page(first, after, None, None, after is None)
+        depth = depth_of(where)
+        if depth > 2 * self.settings.graphql_depth:  # a condition on a list is two levels
+            raise QueryTooLargeError("graphql_depth", self.settings.graphql_depth, depth, place)
         filters = self.run.filters
         condition = filters.condition(step.class_iri, where)
         found = filters.candidates(step.class_iri, where)

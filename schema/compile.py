@@ -31,6 +31,7 @@ from graphql import (
     VariableNode,
 )
 
+from graph.errors import QueryTooLargeError
 from graph.model import Field, FieldKind, Model
 from schema.naming import object_name
 from schema.plan import (
@@ -114,16 +115,25 @@ def compile_operation(
     document: DocumentNode,
     operation: OperationDefinitionNode,
     conditions: Mapping[str, Any],
+    fields_max: int,
 ) -> Plan:
     """Return the plan of a validated query.
 
     `conditions` holds the coerced values of the variables in `@skip` and `@include`.
+
+    Raises
+    ------
+    QueryTooLargeError
+        With its fragments opened the operation has more than `fields_max` fields: each use of a
+        fragment multiplies what stands in it.
     """
-    return _Compiler(index, Collector(document, conditions, index.covers)).compile(operation)
+    collector = Collector(document, conditions, index.covers)
+    return _Compiler(index, collector, fields_max).compile(operation)
 
 
 class _Compiler:
-    def __init__(self, index: SchemaIndex, collector: Collector) -> None:
+    def __init__(self, index: SchemaIndex, collector: Collector, fields_max: int) -> None:
+        self.fields_left = self.fields_max = fields_max
         self.index = index
         self.model = index.model
         self.collector = collector
@@ -164,8 +174,7 @@ class _Compiler:
         class_iri = None if type_name in _ANY else self.index.classes[type_name]
         types = self.index.covers[type_name]
         if not self.collector.branches(below, types):
-            some = min(types)
-            collected = self.collector.collect(below, some)
+            collected = self._counted(self.collector.collect(below, min(types)))
             return Selection(number, class_iri, self._steps(collected, type_name, types))
         grouped: dict[tuple[object, ...], list[str]] = {}
         found: dict[tuple[object, ...], Collected] = {}
@@ -176,7 +185,9 @@ class _Compiler:
             found[same] = collected
         branches: dict[str, tuple[Step, ...]] = {}
         for asked, object_types in grouped.items():
-            steps = self._steps(found[asked], object_types[0], frozenset(object_types))
+            steps = self._steps(
+                self._counted(found[asked]), object_types[0], frozenset(object_types)
+            )
             branches.update(dict.fromkeys(object_types, steps))
         return Selection(number, class_iri, (), tuple(sorted(branches.items())))
 
@@ -273,7 +284,13 @@ class _Compiler:
         return tuple((key, _or_type(found[0], type_name)) for key, found in collected.items())
 
     def _collect(self, nodes: Iterable[FieldNode], object_type: str) -> Collected:
-        return self.collector.collect(_below(nodes), object_type)
+        return self._counted(self.collector.collect(_below(nodes), object_type))
+
+    def _counted(self, collected: Collected) -> Collected:
+        self.fields_left -= len(collected)
+        if self.fields_left < 0:
+            raise QueryTooLargeError("graphql_fields", self.fields_max)
+        return collected
 
 
 def _below(nodes: Iterable[FieldNode]) -> list[SelectionSetNode]:

@@ -6,6 +6,7 @@ directives, root fields and depth, and only what passes is validated, which cost
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from graphql import (
@@ -31,6 +32,8 @@ from graph.settings import Settings
 
 #: Fields that shape a page and hold no node of their own: free of depth.
 _FREE = frozenset({"edges", "node", "nodes", "pageInfo"})
+#: `__schema` and `__type` in one operation: each may list the whole schema.
+_INTROSPECTIONS = 3
 
 
 def read_document(text: str, settings: Settings) -> DocumentNode:
@@ -111,12 +114,23 @@ class _Measure:
         directives = sum(len(getattr(node, "directives", None) or ()) for node in nodes)
         self._at_most("graphql_aliases", limits.graphql_aliases, aliases)
         self._at_most("graphql_directives", limits.graphql_directives, directives)
+        for node in nodes:
+            if isinstance(node, SelectionSetNode):
+                self._at_most("graphql_aliases", limits.graphql_aliases, _repeats(node))
         for definition in self.document.definitions:
             if isinstance(definition, OperationDefinitionNode):
+                self._introspection(definition)
                 roots = sum(1 for _ in self._fields(definition.selection_set, set()))
                 self._at_most("graphql_root_fields", limits.graphql_root_fields, roots)
                 depth = self._depth(definition.selection_set, frozenset())
                 self._at_most("graphql_depth", limits.graphql_depth, depth)
+
+    def _introspection(self, definition: OperationDefinitionNode) -> None:
+        """Refuse to describe the schema again and again in one answer."""
+        asked = self._fields(definition.selection_set, set())
+        count = sum(1 for field in asked if field.name.value in ("__schema", "__type"))
+        if count > _INTROSPECTIONS:
+            raise QueryTooLargeError("introspections", _INTROSPECTIONS, count)
 
     def _at_most(self, limit: str, allowed: int, actual: int) -> None:
         if actual > allowed:
@@ -156,6 +170,16 @@ class _Measure:
                 depth = self._depth(node.selection_set, open_)
             deepest = max(deepest, depth)
         return deepest
+
+
+def _repeats(selection: SelectionSetNode) -> int:
+    """Return how often a response key stands in one selection set: validation compares pairs."""
+    names = Counter(
+        node.alias.value if node.alias else node.name.value
+        for node in selection.selections
+        if isinstance(node, FieldNode)
+    )
+    return max(names.values(), default=0)
 
 
 def _walk(node: Node) -> Iterator[Node]:

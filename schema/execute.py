@@ -40,6 +40,9 @@ from schema.selection import Collector, condition_variables
 
 _log = logging.getLogger("rhizome.graphql")
 
+#: Errors of single fields that an answer lists.
+_ERRORS_MAX = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -136,9 +139,14 @@ class Engine:
             _log.exception("a plan failed")
             entry = {"message": "internal error", "extensions": {"code": "INTERNAL"}}
             return Answer(None, (entry,))
+        errors = tuple(map(error_entry, prepared.run.errors[:_ERRORS_MAX]))
         if prepared.plan.introspects:
-            return self._introspect(prepared, data)
-        return Answer(data)
+            return self._introspect(prepared, data, errors)
+        return Answer(data, errors)
+
+    def knows(self, request: Request) -> bool:
+        """Tell whether a request's document was read before, so that preparing it is quick."""
+        return (request.query, request.operation or None) in self._operations
 
     # --- preparing ------------------------------------------------------------------------
 
@@ -148,6 +156,8 @@ class Engine:
         plan, executable = self._plan(request, operation, variables)
         run = Run(snapshot, viewer, self.settings, request.languages)
         cost = bind(plan, run, variables)
+        if plan.introspects:
+            cost += 1 + self.settings.graphql_inline_cost  # describing the schema takes its time
         return Prepared(plan, executable, run, variables, cost, operation)
 
     def _operation(self, text: str, name: str | None) -> _Operation:
@@ -188,7 +198,9 @@ class Engine:
             if known is not None:
                 self._plans.move_to_end(key)
                 return known
-        plan = compile_operation(self.index, operation.document, operation.node, conditions)
+        plan = compile_operation(
+            self.index, operation.document, operation.node, conditions, self.settings.graphql_fields
+        )
         made = plan, generate(plan, self.model)
         with self._lock:
             _keep(self._plans, key, made, self.settings.graphql_plans)
@@ -196,7 +208,9 @@ class Engine:
 
     # --- introspection ----------------------------------------------------------------------
 
-    def _introspect(self, prepared: Prepared, data: dict[str, Any]) -> Answer:
+    def _introspect(
+        self, prepared: Prepared, data: dict[str, Any], found_errors: tuple[dict[str, Any], ...]
+    ) -> Answer:
         """Add what graphql-core says of the schema, in the order of the document."""
         operation = prepared.operation
         conditions = {name: prepared.variables.get(name) for name in operation.conditions}
@@ -220,7 +234,7 @@ class Engine:
         result = execute(self.schema, document, variable_values=dict(prepared.variables))
         assert isinstance(result, ExecutionResult)
         found = {**data, **(result.data or {})}
-        errors = tuple(_validation_error(error) for error in result.errors or ())
+        errors = (*found_errors, *map(_validation_error, result.errors or ()))
         return Answer({key: found[key] for key in fields if key in found}, errors)
 
 

@@ -6,14 +6,15 @@ can be looked up, the nodes to check come from the index instead of from the who
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from graph.errors import BadValueError
 from graph.model import Field, FieldKind, Model
-from graph.store.columns import EMPTY, Column, OneColumn
+from graph.store.columns import EMPTY, Column, OneColumn, Pair
 from graph.store.snapshot import Snapshot
-from graph.store.term_table import NIL
+from graph.store.term_table import NIL, SHIFT
 from graph.terms import XSD, is_iri, write_literal
 from schema.naming import enum_value_name
 
@@ -22,11 +23,17 @@ Where = Mapping[str, Any]
 
 
 class Filters:
-    """Conditions over one snapshot."""
+    """Conditions over one snapshot, for one request.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    `charge` is told of every value that is looked at, and raises when the request has looked at
+    enough. A condition judges each node once; what it found is remembered.
+    """
+
+    def __init__(self, snapshot: Snapshot, charge: Callable[[int], None], candidates: int) -> None:
         self.snapshot = snapshot
         self.model: Model = snapshot.model
+        self.charge = charge
+        self.candidates_max = candidates
 
     def condition(self, class_iri: str, where: Where) -> Condition:
         """Return the condition that all of `where` holds for a node.
@@ -37,10 +44,19 @@ class Filters:
             A value is null: what is unknown cannot be compared.
         """
         tests = [self._test(class_iri, name, below) for name, below in given(where).items()]
-        return lambda number: all(test(number) for test in tests)
+        judged: dict[int, bool] = {}
+
+        def holds(number: int) -> bool:
+            found = judged.get(number)
+            if found is None:
+                self.charge(1)
+                found = judged[number] = all(test(number) for test in tests)
+            return found
+
+        return holds
 
     def candidates(self, class_iri: str, where: Where) -> set[int] | None:
-        """Return nodes among which all that fit are, or None when no index helps."""
+        """Return nodes among which all that fit are, or None when no index helps enough."""
         best: set[int] | None = None
         for name, below in given(where).items():
             found = self._candidates(class_iri, name, below)
@@ -56,14 +72,41 @@ class Filters:
             return lambda number: number == wanted
         field = self.model.fields[class_iri][name]
         column = self._column(field)
+        inner = _some(below) if field.listed else below
         if field.kind is FieldKind.ENTITY:
             assert field.target is not None
-            inner = self.condition(field.target, _some(below) if field.listed else below)
-            return _any_of(column, inner, many=field.many)
-        matches = self._matches(field, _some(below) if field.listed else below)
-        return _any_of(
-            column, matches.__contains__, many=field.many or field.kind is FieldKind.TEXT
-        )
+            return self._any_of(field, column, self.condition(field.target, inner))
+        matches = self._matches(field, inner)
+        if field.kind is FieldKind.TEXT and field.unique_language:
+            return lambda number: not matches.isdisjoint(self._answering_texts(column, number))
+        return self._any_of(field, column, matches.__contains__)
+
+    def _any_of(self, field: Field, column: Column, test: Condition) -> Condition:
+        """Return the condition that a value that answers fits."""
+        if isinstance(column, OneColumn):
+            return lambda number: (value := column.value(number)) != NIL and test(value)
+        if not field.many:
+            answer = self.snapshot.answer
+            return lambda number: (value := answer(column, number)) != NIL and test(value)
+
+        def any_fits(number: int) -> bool:
+            values = column.values(number)
+            self.charge(len(values))
+            return any(map(test, values))
+
+        return any_fits
+
+    def _answering_texts(self, column: Column, number: int) -> set[int]:
+        """Return the text that answers in each language: that of the best source."""
+        languages, ranks = self.snapshot.terms.languages, self.snapshot.graphs_table.ranks
+        best: dict[str, tuple[int, int]] = {}
+        pairs = column.pairs(number)
+        self.charge(len(pairs))
+        for value, graph in pairs:
+            language = languages[value >> SHIFT]
+            if language not in best or ranks[graph] < best[language][0]:
+                best[language] = ranks[graph], value
+        return {value for _, value in best.values()}
 
     def _candidates(self, class_iri: str, name: str, below: Where) -> set[int] | None:
         if name == "id":
@@ -79,9 +122,20 @@ class Filters:
             values = self._matches(field, below)
         if values is None or any(self.snapshot.terms.is_long(value) for value in values):
             return None
-        back = self.snapshot.forward if field.inverse else self.snapshot.inverse
+        back: Mapping[str, Column] = (
+            self.snapshot.forward if field.inverse else self.snapshot.inverse
+        )
         column = back.get(field.path, EMPTY)
-        return {subject for value in values for subject in _values(column, value)}
+        if sum(map(column.count, values)) > self.candidates_max:
+            return None
+        found = {subject for value in values for subject, _ in self._entries(column, value)}
+        self.charge(len(found))
+        return found
+
+    def _entries(self, column: Column, number: int) -> Iterable[Pair]:
+        if isinstance(column, OneColumn):
+            return column.pairs(number)
+        return ((value, 0) for value in column.values(number))
 
     def _column(self, field: Field) -> Column:
         columns: Mapping[str, Column] = (
@@ -128,26 +182,18 @@ def _some(below: Where) -> Where:
     return inner if isinstance(inner, Mapping) else {}
 
 
-def _any_of(column: Column, test: Condition, *, many: bool) -> Condition:
-    if isinstance(column, OneColumn):
-        return lambda number: (value := column.value(number)) != NIL and test(value)
-    if many:
-        return lambda number: any(map(test, column.values(number)))
-    return lambda number: any(test(value) for value, _ in column.pairs(number)[:1])
-
-
-def _values(column: Column, number: int) -> list[int]:
-    return (
-        list(dict.fromkeys(value for value, _ in column.pairs(number)))
-        if isinstance(column, OneColumn)
-        else list(column.values(number))
-    )
-
-
 def _lexical(value: Any, datatype: str | None) -> str:
     """Return the canonical lexical form of a GraphQL value."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and datatype == f"{XSD}decimal":
-        return f"{value:f}".rstrip("0").rstrip(".")
+    if datatype == f"{XSD}decimal":
+        digits = format(Decimal(repr(value)), "f")
+        return digits.rstrip("0").rstrip(".") if "." in digits else digits
     return str(value)
+
+
+def depth_of(where: Any) -> int:
+    """Return how many conditions stand inside each other."""
+    if not isinstance(where, Mapping):
+        return 0
+    return 1 + max(map(depth_of, where.values()), default=0)

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 Executable = Callable[["Run"], Callable[[], dict[str, Any]]]
 
 _CONVERSIONS: Final = {
-    f"{XSD}integer": "int({})",
-    f"{XSD}gYear": "int({})",
+    f"{XSD}integer": "integer({})",
+    f"{XSD}gYear": "integer({})",
     f"{XSD}decimal": "float({})",
     f"{XSD}double": "float({})",
     f"{XSD}boolean": "({} == 'true')",
@@ -52,7 +52,7 @@ _PROLOGUE: Final = """\
 def make(R):
     T = R.texts; X = R.prefixes; C = R.counter; L = R.limit; A = R.bound
     cut = R.cut; pick = R.pick; cursor = R.cursor; over = R.over; find = R.find
-    label = R.label; date = R.date; type_of = R.type_of"""
+    label = R.label; date = R.date; type_of = R.type_of; integer = R.integer"""
 
 
 def generate(plan: Plan, model: Model) -> Executable:
@@ -212,7 +212,7 @@ class _Writer:
         if path.predicate in self.model.single_predicates:
             lines = [f"{p} = p{c}.get(h)", f"{v} = {p}[0][i] if {p} is not None else 0"]
         else:
-            lines = [f"{v} = R.one_of_many({c}, n)"]
+            lines = [f"{v} = R.snapshot.answer({c}, n)"]
         return lines, v
 
     def _scalar(self, step: Scalar) -> tuple[list[str], str]:

@@ -25,7 +25,7 @@ from graph.terms import is_iri
 from schema.filters import Condition, Filters
 from schema.naming import enum_value_name, object_name
 
-#: Nodes looked at by conditions, for each node that may be answered.
+#: Values looked at by conditions, for each node that may be answered.
 _EXAMINED = 20
 
 
@@ -66,8 +66,9 @@ class Run:
         self.languages = snapshot.terms.languages
         self.ranks = snapshot.graphs_table.ranks
         self.default_order = language_order(languages)
-        self.filters = Filters(snapshot)
         self.limit = viewer.nodes_max
+        self.filters = Filters(snapshot, self.examine, self.limit)
+        self.errors: list[BadValueError] = []
         self.counter = [0, 0]
         self.bound: list[Any] = []
         self._type_names: dict[int, str | None] = {}
@@ -114,13 +115,13 @@ class Run:
         found = {self.snapshot.terms.text(v) for v, _ in column.pairs(number)}
         return sorted(self.model.classes[iri].name for iri in found if iri in self.model.classes)
 
-    def one_of_many(self, column: Column, number: int) -> int:
-        """Return the answering value of a single-valued field in a many-valued column."""
-        pairs = column.pairs(number)
-        if not pairs:
-            return NIL
-        term = self.snapshot.terms.term
-        return min(pairs, key=lambda pair: (self.ranks[pair[1]], term(pair[0])))[0]
+    def integer(self, text: str) -> int | None:
+        """Return a number as GraphQL's Int, or None with an error when it does not fit."""
+        value = int(text)
+        if -(2**31) <= value < 2**31:
+            return value
+        self.errors.append(BadValueError("Int", text[:40], "a 32-bit number: ask by SPARQL"))
+        return None
 
     # --- literals -------------------------------------------------------------------------
 
@@ -191,9 +192,6 @@ class Run:
         found = page.candidates
         if found is not None:
             values = [value for value in values if value in found]
-        self.counter[1] += len(values)
-        if self.counter[1] > _EXAMINED * self.limit:
-            raise QueryTooLargeError("graphql_nodes", self.limit, place="where")
         return [value for value in values if page.where(value)]
 
     def instances(self, class_iri: str, page: Page) -> Any:
@@ -203,6 +201,12 @@ class Run:
         is_a = self.snapshot.is_a
         found = [number for number in page.candidates if is_a(number, class_iri)]
         return array("I", sorted(found, key=self.snapshot.terms.order))
+
+    def examine(self, values: int) -> None:
+        """Count values that conditions look at; refuse to go on when they are too many."""
+        self.counter[1] += values
+        if self.counter[1] > _EXAMINED * self.limit:
+            raise QueryTooLargeError("graphql_nodes", self.limit, place="where")
 
     def cursor(self, number: int) -> str:
         """Return the cursor of a node: its IRI, so that it stays right when data changes."""

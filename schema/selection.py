@@ -21,6 +21,8 @@ from graphql import (
 )
 from graphql.language import BooleanValueNode, DirectiveNode, FragmentSpreadNode
 
+from graph.errors import BadValueError
+
 #: Response key and the fields that share it, in the order of the document.
 Collected = dict[str, list[FieldNode]]
 
@@ -109,7 +111,9 @@ class Collector:
                 continue
             value = next(a.value for a in directive.arguments or () if a.name.value == "if")
             if isinstance(value, VariableNode):
-                flag = bool(self.conditions[value.name.value])
+                flag = self.conditions.get(value.name.value)
+                if flag is None:
+                    raise BadValueError(f"${value.name.value}", "null", "true or false")
             else:
                 assert isinstance(value, BooleanValueNode)
                 flag = value.value

@@ -276,7 +276,12 @@ class Naive:
     def equals(self, term: str, field_: Field, wanted: Any) -> bool:
         found = self.stated(term, field_.path)
         if field_.kind is FieldKind.TEXT:
-            return any(read_literal(q[2])[0] == wanted for q in found)
+            texts = [read_literal(q[2]) for q in found]
+            if field_.unique_language:  # of each language, what the best source says
+                texts = list(
+                    {tag: (text, kind, tag) for text, kind, tag in reversed(texts)}.values()
+                )
+            return any(text == wanted for text, _, _ in texts)
         values = [self.scalar(field_, q[2]) for q in (found if field_.many else found[:1])]
         return wanted in values
 

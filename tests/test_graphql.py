@@ -200,6 +200,8 @@ def test_inverse_interfaces_and_fragments(ask: Ask) -> None:
         ('{name: {eq: "Grappe 0"}}', 1),
         ('{acronym: {eq: "NEW"}}', 1),
         ('{acronym: {eq: "OLD"}}', 0),  # only the answering value counts
+        ('{name: {eq: "Cluster 0"}}', 0),  # a better source says otherwise
+        ('{name: {eq: "Cluster zero"}}', 1),
         ('{country: {notation: {eq: "FR"}}}', 1),
         ('{country: {id: {eq: "urn:x:nowhere"}}}', 0),
         ("{memberships: {some: {status: {eq: STATED}}}}", 5),
@@ -216,6 +218,54 @@ def test_equality_filters(ask: Ask, where: str, count: int) -> None:
     assert found["totalCount"] == len(found["nodes"]) == count
 
 
+def test_a_single_field_beside_a_list_on_one_property_answers_by_rank(
+    model: Model, schema: GraphQLSchema
+) -> None:
+    """`dct:isPartOf` is a list for networks and one value for territories."""
+    part_of, inner = "<http://purl.org/dc/terms/isPartOf>", f"<{ENTITY}territory/inner>"
+    outer = [f"<{ENTITY}territory/outer{number}>" for number in range(2)]
+    quads = small_dataset()
+    for territory in (inner, *outer):
+        quads.append((territory, f"<{TYPE}>", f"<{RZ}Territory>", A))
+    quads += [(inner, part_of, outer[0], A), (inner, part_of, outer[1], B)]
+    engine = Engine(model, schema, Settings())
+    snapshot = build_snapshot(model, [commit_of(quads, (), None)])
+    for number, count in ((0, 0), (1, 1)):
+        where = f'{{within: {{id: {{eq: "{outer[number][1:-1]}"}}}}}}'
+        query = f"{{ territories(where: {where}) {{ totalCount nodes {{ within {{ id }} }} }} }}"
+        found = data(engine.answer(Request(query), snapshot, anonymous(engine.settings)))
+        assert found["territories"]["totalCount"] == count
+        assert all(n["within"]["id"] == outer[1][1:-1] for n in found["territories"]["nodes"])
+
+
+def test_decimals_are_compared_exactly_and_numbers_out_of_range_are_said(
+    model: Model, schema: GraphQLSchema
+) -> None:
+    sites = {
+        f"<{ENTITY}site/{n}>": value for n, value in enumerate(("48.8566101", "48.85661", "500"))
+    }
+    quads = small_dataset()
+    for site, value in sites.items():
+        quads.append((site, f"<{TYPE}>", f"<{RZ}Site>", A))
+        latitude = write_literal(value, f"{XSD}decimal")
+        quads.append((site, "<http://www.w3.org/2003/01/geo/wgs84_pos#lat>", latitude, A))
+    quads.append((NETWORK, f"<{RZ}founderCount>", f'"3000000000"^^<{XSD}integer>', A))
+    engine = Engine(model, schema, Settings())
+    snapshot = build_snapshot(model, [commit_of(quads, (), None)])
+    name = next(f.name for f in model.fields[f"{RZ}Site"].values() if f.path.endswith("#lat"))
+    for number, value in enumerate(sites.values()):
+        query = f"{{ sites(where: {{{name}: {{eq: {value}}}}}) {{ nodes {{ id }} }} }}"
+        found = data(engine.answer(Request(query), snapshot, anonymous(engine.settings)))
+        assert [node["id"] for node in found["sites"]["nodes"]] == [f"{ENTITY}site/{number}"]
+    answer = engine.answer(
+        Request("{ networks { nodes { founderCount label } } }"),
+        snapshot,
+        anonymous(engine.settings),
+    )
+    assert answer.data == {"networks": {"nodes": [{"founderCount": None, "label": "Net"}]}}
+    assert answer.errors[0]["extensions"]["code"] == "BAD_VALUE"
+
+
 def test_where_takes_variables(ask: Ask) -> None:
     query = """query($w: MembershipWhere, $s: Status) {
       a: memberships(where: $w) { totalCount }
@@ -230,6 +280,12 @@ def test_skip_and_include_follow_their_variables(ask: Ask) -> None:
     )
     assert set(data(ask(query, {"s": True}))) == {"clusters"}
     assert set(data(ask(query, {"s": False}))) == {"revision"}
+
+
+def test_a_condition_that_is_null_is_refused(ask: Ask) -> None:
+    query = "query($s: Boolean = true) { revision @skip(if: $s) __typename }"
+    assert set(data(ask(query))) == {"__typename"}
+    assert code(ask(query, {"s": None})) == "BAD_VALUE"
 
 
 def test_introspection_is_whole_and_mixes_with_data(ask: Ask, schema: GraphQLSchema) -> None:
@@ -294,7 +350,7 @@ DEEP = "memberOf{members{nodes{member{memberships{nodes{"
         ("{" + "a{" * 5000, "graphql_depth"),
         ("{" + " ".join(f"a{n}: revision" for n in range(31)) + "}", "graphql_aliases"),
         ("{ revision " + "@skip(if: false) " * 51 + "}", "graphql_directives"),
-        ("{" + " revision" * 21 + "}", "graphql_root_fields"),
+        ("{" + " ".join(f"a{n}: revision" for n in range(21)) + "}", "graphql_root_fields"),
         ("{ " + "revision " * 2100 + "}", "graphql_tokens"),
         (
             "{ ...f0 } "
@@ -303,6 +359,11 @@ DEEP = "memberOf{members{nodes{member{memberships{nodes{"
             + "revision " * 21
             + "}",
             "graphql_root_fields",
+        ),
+        ("{" + " revision" * 31 + "}", "graphql_aliases"),
+        (
+            "{" + " ".join(f"a{n}: __schema {{ types {{ name }} }}" for n in range(4)) + "}",
+            "introspections",
         ),
     ],
 )
@@ -319,6 +380,46 @@ def test_the_cost_of_nested_pages_is_estimated_and_the_field_named(ask: Ask) -> 
     assert answer.errors[0]["extensions"]["limit"] == "graphql_cost"
     assert answer.errors[0]["path"][:1] == ["memberships"]
     assert not ask(query).errors
+
+
+def test_fragments_that_multiply_are_refused_before_they_are_compiled(ask: Ask) -> None:
+    fragments = " ".join(
+        f"fragment F{n} on Organisation {{ "
+        + " ".join(f"{f}(first: 1) {{ nodes {{ ...F{n + 1} }} }}" for f in ("parents", "units"))
+        + " }"
+        for n in range(12)
+    )
+    last = "fragment F12 on Organisation { id }"
+    query = f"{{ organisations {{ nodes {{ ...F0 }} }} }} {fragments} {last}"
+    answer = ask(query, graphql_depth=50)
+    assert answer.errors[0]["extensions"]["limit"] == "graphql_fields"
+
+
+def nested_where(depth: int, leaf: str) -> str:
+    where = leaf
+    for _ in range(depth):
+        where = (
+            f"{{memberships: {{some: {{memberOf: {{members: {{some: {{member: {where}}}}}}}}}}}}}"
+        )
+    return where
+
+
+def test_nested_conditions_judge_each_node_once(ask: Ask) -> None:
+    """Without memory the work is the product of the fan-outs: 5 ** 6 here, and it would not end."""
+    where = nested_where(3, '{label: {eq: "x"}}'.replace("label", "name"))
+    found = data(ask(f"{{ actors(where: {where}) {{ totalCount }} }}"))
+    assert found["actors"]["totalCount"] == 0
+
+
+def test_conditions_are_limited_in_depth_and_in_what_they_look_at(ask: Ask) -> None:
+    deep = ask(f"{{ actors(where: {nested_where(9, '{}')}) {{ totalCount }} }}")
+    assert deep.errors[0]["extensions"]["limit"] == "graphql_depth"
+    # Nothing to look up in an index: every network is asked for every member.
+    where = '{members: {some: {member: {memberships: {some: {memberOf: {name: {eq: "Net"}}}}}}}}'
+    query = f"{{ networks(first: 1, where: {where}) {{ totalCount }} }}"
+    assert not ask(query).errors
+    narrow = ask(query, graphql_nodes=0)
+    assert narrow.errors[0]["extensions"]["limit"] == "graphql_nodes"
 
 
 def test_nodes_that_are_remembered_count_again(ask: Ask) -> None:

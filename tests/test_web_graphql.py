@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -128,10 +129,42 @@ def test_what_cannot_be_sent_by_get(client: TestClient) -> None:
     assert client.put("/graphql").status_code == 405
 
 
-def test_a_dear_query_runs_in_a_thread(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = client.app.state.service  # type: ignore[attr-defined]
-    monkeypatch.setattr(service, "settings", Settings(graphql_inline_cost=0))
-    assert client.post("/graphql", json={"query": QUERY}).json() == ANSWER
+@pytest.mark.parametrize(
+    ("query", "is_dear"),
+    [
+        ("{ clusters(first: 1) { nodes { name } } }", False),
+        ('{ clusters(where: {name: {eq: "x"}}) { totalCount } }', False),
+        ("{ __schema { types { name } } }", True),
+    ],
+)
+def test_only_dear_queries_run_in_a_thread(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, query: str, is_dear: bool
+) -> None:
+    engine = client.app.state.service.engine  # type: ignore[attr-defined]
+    client.post("/graphql", json={"query": query})  # preparing a new document is one for a thread
+    seen: list[bool] = []
+    run = engine.run
+
+    def watched(prepared: Any) -> Any:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            seen.append(True)
+        else:
+            seen.append(False)
+        return run(prepared)
+
+    monkeypatch.setattr(engine, "run", watched)
+    assert client.post("/graphql", json={"query": query}).status_code == 200
+    assert seen == [is_dear]
+
+
+def test_head_answers_like_get(client: TestClient) -> None:
+    asked = client.head("/graphql", params={"query": QUERY})
+    assert (asked.status_code, asked.headers["content-type"]) == (
+        200,
+        "application/json; charset=utf-8",
+    )
 
 
 def test_the_sdl_is_served_with_a_tag(client: TestClient) -> None:

@@ -7,7 +7,7 @@ for: media types, status codes, and that only queries come by GET. A dear query 
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 import anyio.to_thread
@@ -43,11 +43,12 @@ def routes() -> list[Route]:
 
 async def answer_graphql(request: Request) -> Response:
     """Answer a GraphQL request; to a browser without a query, show the form."""
-    offered = [JSON, GRAPHQL] if request.method == "POST" else [JSON, GRAPHQL, HTML]
+    is_post = request.method == "POST"
+    offered = [JSON, GRAPHQL] if is_post else [JSON, GRAPHQL, HTML]
     media_type = choose_media_type(request.headers.get("accept"), offered)
-    if request.method == "GET" and media_type == HTML:
+    if media_type == HTML:
         return await _show_form(request)
-    asked = _read_query(request) if request.method == "GET" else await _read_body(request)
+    asked = await _read_body(request) if is_post else _read_query(request)
     answer = await _answer(request, asked)
     return _respond(answer, media_type)
 
@@ -67,7 +68,11 @@ async def _answer(request: Request, asked: execute.Request) -> Answer:
     service = request.app.state.service
     viewer = anonymous(service.settings)
     snapshot = service.dataset.snapshot_for(viewer)
-    prepared = service.engine.prepare(asked, snapshot, viewer)
+    if service.engine.knows(asked):
+        prepared = service.engine.prepare(asked, snapshot, viewer)
+    else:  # reading and validating a new document would hold the others up
+        prepare = partial(service.engine.prepare, asked, snapshot, viewer)
+        prepared = await anyio.to_thread.run_sync(prepare)
     if isinstance(prepared, Answer):
         return prepared
     if prepared.cost > service.settings.graphql_inline_cost:

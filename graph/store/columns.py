@@ -67,6 +67,10 @@ class OneColumn:
             return ()
         return ((page.values[subject & MASK], page.graphs[subject & MASK]),)
 
+    def count(self, subject: int) -> int:
+        """Return how many statements there are."""
+        return len(self.pairs(subject))
+
     def statements(self) -> Iterator[tuple[int, int, int]]:
         """Yield subject, value and graph of every statement."""
         for number, page in sorted(self.pages.items()):
@@ -98,6 +102,12 @@ class ManyColumn:
         slot = subject & MASK
         found = page.values[page.offsets[slot] : page.offsets[slot + 1]]
         return list(dict.fromkeys(found)) if page.repeats else found
+
+    def count(self, subject: int) -> int:
+        """Return how many statements there are, without looking at them."""
+        page = self.pages.get(subject >> SHIFT)
+        slot = subject & MASK
+        return 0 if page is None else page.offsets[slot + 1] - page.offsets[slot]
 
     def pairs(self, subject: int) -> tuple[Pair, ...]:
         """Return all values with their graphs."""

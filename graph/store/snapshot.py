@@ -199,6 +199,16 @@ class Snapshot:
                 best = found
         return None if best is None else best[1]
 
+    def answer(self, column: Column, number: int) -> int:
+        """Return the number of the one value that answers in any column, or NIL."""
+        if isinstance(column, OneColumn):
+            return column.value(number)
+        pairs = column.pairs(number)
+        if not pairs:
+            return NIL
+        ranks, term = self.graphs_table.ranks, self.terms.term
+        return min(pairs, key=lambda pair: (ranks[pair[1]], term(pair[0])))[0]
+
     def is_a(self, number: int, class_iri: str) -> bool:
         """Tell whether a numbered node is of a class or of a subclass."""
         return self.class_of(number, self.model.descendants[class_iri]) is not None
