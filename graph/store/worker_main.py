@@ -49,6 +49,7 @@ class Worker:
         self.store: ox.Store | None = None
         self.memory_mb = 0
         self.base_mb = 0.0
+        self.outgoing: list[bytes] = []
 
     def run(self) -> None:
         """Answer messages until the service ends."""
@@ -68,7 +69,9 @@ class Worker:
             except MemoryError:
                 answer = {"error": "memory", "detail": ""}
             sandbox.set_alarm(0)
-            self.send(frames.pack_message(answer))
+            # In one piece: each piece wakes the service once.
+            self.send(b"".join((*self.outgoing, frames.pack_message(answer))))
+            self.outgoing = []
 
     def send(self, frame: bytes) -> None:
         """Send one frame to the service."""
@@ -110,8 +113,7 @@ class Worker:
             body = results.write_table(answer, format, rows_max, bytes_max)
         else:
             body = results.write_graph(answer, format, rows_max, bytes_max, message["prefixes"])
-        for piece in frames.pack_data(b"".join(body.pieces)):
-            self.send(piece)
+        self.outgoing = list(frames.pack_data(b"".join(body.pieces)))
         del answer, store, body.pieces[:]
         # Memory that the engine does not give back is given back by ending.
         grown_mb = sandbox.resident_mb() - self.base_mb
