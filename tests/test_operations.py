@@ -9,18 +9,25 @@ import io
 import json
 import re
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from graph.access import Level, Viewer
 from graph.curation.formats import TURTLE, Format, open_upload, read_rdf
 from graph.errors import BadValueError, UnknownTermError
 from graph.settings import Settings
+from graph.store.dataset import Dataset
+from graph.store.snapshot import Snapshot
 from graph.store.workers import QueryPool
 from tests.seeded import make_settings, serve
 from web import export, report
 from web.conditional import matches
+from web.kept import Kept
 from web.report import read_parameters
 
 SETTINGS = Settings.from_environment({})
@@ -55,6 +62,21 @@ class TestState:
         assert version["fault"] is None
 
 
+def test_what_is_served_is_what_a_visitor_without_a_token_sees(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def look(dataset: Dataset, viewer: Viewer) -> Snapshot:
+        seen.append((viewer.name, viewer.level))
+        return dataset.snapshot
+
+    monkeypatch.setattr(Dataset, "snapshot_for", look)
+    for count, path in enumerate(("/", "/version", "/export", "/report?format=csv"), 1):
+        assert client.get(path).status_code == 200
+        assert seen == [("anonymous", Level.PUBLIC)] * count
+
+
 class TestExport:
     @pytest.mark.parametrize("known", export.FORMATS, ids=lambda known: str(known.key))
     def test_every_format_is_chosen_by_name_suffix_and_media_type(
@@ -81,6 +103,14 @@ class TestExport:
         response = client.get("/export", params={"format": name})
         assert (response.status_code, response.json()["code"]) == (400, "BAD_VALUE")
         assert "trig" in response.json()["detail"]
+
+    @pytest.mark.parametrize("query", ["graph=x:y", "format=nq&lang=fr", "Format=nq", "x"])
+    def test_unknown_parameters_are_refused(self, client: TestClient, query: str) -> None:
+        """Whoever asks for one graph would take the whole for it."""
+        response = client.get(f"/export?{query}")
+        problem = response.json()
+        assert (response.status_code, problem["code"]) == (400, "BAD_VALUE")
+        assert "one of format" in problem["detail"]
 
     def test_what_no_format_satisfies_is_not_acceptable(self, client: TestClient) -> None:
         response = client.get("/export", headers={"Accept": "application/rdf+xml"})
@@ -165,11 +195,62 @@ class TestReport:
         response = client.get(f"/report?{query}")
         assert (response.status_code, response.json()["code"]) == (400, code)
 
+    def test_formats_share_what_was_measured(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        query = "/report?projection=memberships&mode=two-mode&lang=fr"
+        measure, measured = report.measure_report, [0]
+
+        def count(*asked: Any) -> Any:
+            measured[0] += 1
+            return measure(*asked)
+
+        monkeypatch.setattr(report, "measure_report", count)
+        for name in report.FORMATS:
+            assert client.get(f"{query}&format={name}").status_code == 200
+        assert measured == [1]
+
+    def test_what_the_client_holds_is_not_measured_for_it(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        query = "/report?projection=agreements&weighting=unit&lang=fr&format=csv"
+        tag = {"If-None-Match": client.get(query).headers["etag"]}
+        with monkeypatch.context() as forgetful:
+            forgetful.setattr(Kept, "get", _refuse)
+            assert client.get(query, headers=tag).status_code == 304
+            assert client.get(query).status_code == 500
+
+    def test_reports_are_worked_on_one_at_a_time(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        working, most = [0], [0]
+        measure = report.measure_report
+
+        def watch(*asked: Any) -> Any:
+            working[0] += 1
+            most[0] = max(most[0], working[0])
+            time.sleep(0.05)
+            try:
+                return measure(*asked)
+            finally:
+                working[0] -= 1
+
+        monkeypatch.setattr(report, "measure_report", watch)
+        queries = [
+            f"/report?format=csv&inferred={a}&disputed={b}&mode=two-mode"
+            for a in ("true", "false")
+            for b in ("true", "false")
+        ]
+        with ThreadPoolExecutor(4) as clients:
+            answers = list(clients.map(client.get, queries))
+        assert [answer.status_code for answer in answers] == [200] * 4
+        assert most == [1]
+
     def test_it_is_made_once_for_a_revision_and_need_not_be_sent_twice(
         self, client: TestClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first = client.get("/report?format=json&lang=en")
-        monkeypatch.setattr(report, "make_report", _refuse)
+        monkeypatch.setattr(report, "measure_report", _refuse)
         again = client.get("/report?lang=en&format=json")
         assert again.content == first.content
         tag = {"If-None-Match": first.headers["etag"]}
@@ -180,7 +261,7 @@ class TestReport:
     ) -> None:
         query = "/report?format=json&succession=keep&lang=fr"
         with monkeypatch.context() as broken:
-            broken.setattr(report, "make_report", _refuse)
+            broken.setattr(report, "measure_report", _refuse)
             assert client.get(query).status_code == 500
         assert client.get(query).status_code == 200
 

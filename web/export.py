@@ -17,7 +17,7 @@ from graph.curation.formats import JSON_LD, N_QUADS, N_TRIPLES, TRIG, TURTLE, Fo
 from graph.errors import BadValueError
 from web.conditional import answer_if_changed
 from web.frame import REVISION
-from web.negotiation import choose_media_type
+from web.negotiation import choose_media_type, refuse_unknown
 
 if TYPE_CHECKING:
     from web.service import Service
@@ -34,8 +34,9 @@ def routes() -> list[Route]:
 async def export_dataset(request: Request) -> Response:
     """The whole dataset as TriG, N-Quads or JSON-LD, or merged as Turtle or N-Triples."""
     service: Service = request.app.state.service
+    refuse_unknown(request.query_params, ("format",))
     chosen = read_format(request)
-    snapshot = service.dataset.snapshot
+    snapshot = service.public_snapshot
     etag = f'"{snapshot.dataset_hash:064x}-{snapshot.revision}-{chosen.key}"'
     name = f"rhizome-{snapshot.revision}{chosen.suffixes[0]}"
     headers = {

@@ -7,7 +7,7 @@ every endpoint negotiates alike; nothing here knows what the endpoints answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from starlette.requests import Request
@@ -132,6 +132,20 @@ def request_format(request: Request, formats: Mapping[str, str]) -> str:
         return asked.lower()
     chosen = choose_media_type(request.headers.get("accept"), tuple(formats.values()))
     return next(name for name, media_type in formats.items() if media_type == chosen)
+
+
+def refuse_unknown(query: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse parameters that nothing reads: an answer without them would be wrong unseen.
+
+    Raises
+    ------
+    BadValueError
+        A name of the query string is not known here.
+    """
+    names = tuple(known)
+    for name in query:
+        if name not in names:
+            raise BadValueError("query parameter", name[:40], f"one of {', '.join(names)}")
 
 
 def _rank(media_type: str, qualities: Mapping[str, float]) -> tuple[float, int]:

@@ -60,7 +60,7 @@ async def version(request: Request) -> Response:
         "uptimeSeconds": round(time.monotonic() - service.started, 1),
     }
     if service.is_ready:
-        snapshot = service.dataset.snapshot
+        snapshot = service.public_snapshot
         answer |= {
             "revision": snapshot.revision,
             "changed": service.dataset.log.time or None,

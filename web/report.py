@@ -1,36 +1,38 @@
 """The centrality report over HTTP, in four formats and two languages.
 
 Floor 5. What is measured and how it is rendered stands in `graph/analysis`; here parameters are
-read, the work is done in a thread, and answers are kept by revision and parameters. The analysis
-is imported when it is first needed: its libraries take as long to load as all else together, and
+read, and the work is done in a thread, one report at a time. What was measured is kept by
+revision, parameters and language, and what was rendered by its format, too. The analysis is
+imported when it is first needed: its libraries take as long to load as all else together, and
 neither the start nor the other commands should wait for them.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import anyio
 import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from graph.errors import BadValueError
-from web.conditional import answer_if_changed
+from web.conditional import answer_if_changed, matches
 from web.frame import CONTENT_SECURITY_POLICY, REVISION
-from web.negotiation import request_format, request_language
+from web.kept import Kept
+from web.negotiation import refuse_unknown, request_format, request_language
 from web.texts import LANGUAGES
 
 if TYPE_CHECKING:
+    from graph.analysis.findings import Report
     from graph.analysis.projection import ProjectionParameters
     from graph.store.snapshot import Snapshot
     from web.service import Service
@@ -43,7 +45,13 @@ FORMATS: Final = {
 }
 SWITCHES: Final = {"inferred": "include_inferred", "disputed": "include_disputed"}
 OTHERS: Final = ("projection", "lang", "format")
-_KEPT: Final = 64
+#: Reports kept as they were measured (the larger part of the work and of the memory), and as bytes.
+_MEASURED_KEPT: Final = 8
+_RENDERED_KEPT: Final = 64
+#: Reports that are worked on at a time; others wait, so that one core stays for all else.
+_AT_ONCE: Final = 1
+_Kind = TypeVar("_Kind", bound=StrEnum)
+_Made = TypeVar("_Made")
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
@@ -53,10 +61,12 @@ def routes() -> list[Route]:
 
 
 class Reports:
-    """The reports made so far, each under what it depends on; the last 64 are kept."""
+    """The reports made so far, as they were measured and as they were rendered."""
 
     def __init__(self) -> None:
-        self._made: OrderedDict[str, asyncio.Task[bytes]] = OrderedDict()
+        self._measured: Kept[Report] = Kept(_MEASURED_KEPT)
+        self._rendered: Kept[bytes] = Kept(_RENDERED_KEPT)
+        self._turn = anyio.CapacityLimiter(_AT_ONCE)
 
     async def answer(self, request: Request) -> Response:
         """Centralities of the network with method and limits: HTML, Markdown, JSON or CSV."""
@@ -64,10 +74,13 @@ class Reports:
         parameters = read_parameters(request.query_params)
         language = request_language(request, LANGUAGES)
         name = request_format(request, FORMATS)
-        snapshot, changed = service.dataset.snapshot, service.dataset.log.time
+        snapshot, changed = service.public_snapshot, service.dataset.log.time
         key = f"{snapshot.revision}-{snapshot.dataset_hash:x}-{parameters!r}-{language}-{name}"
-        make = partial(make_report, snapshot, parameters, language, name, changed)
-        content = await self._get(key, make)
+        etag = f'"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
+        if matches(request.headers.get("if-none-match"), etag):
+            return answer_if_changed(request, etag, Response)  # nothing need be measured
+        measure = partial(measure_report, snapshot, parameters, language, changed)
+        content = await self._rendered.get(key, partial(self._render, measure, key, name))
         headers = {
             REVISION: str(snapshot.revision),
             "Cache-Control": "no-cache",
@@ -77,34 +90,41 @@ class Reports:
         }
         if name == "html":
             headers["Content-Security-Policy"] = allow_styles(content.decode())
-        etag = f'"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
         response = partial(Response, content, headers=headers, media_type=FORMATS[name])
         return answer_if_changed(request, etag, response)
 
-    async def _get(self, key: str, make: Callable[[], bytes]) -> bytes:
-        """Return a report, made once however many ask for it at the same time."""
-        task = self._made.get(key)
-        if task is None:
-            task = asyncio.create_task(anyio.to_thread.run_sync(make))
-            self._made[key] = task
-            while len(self._made) > _KEPT:
-                self._made.popitem(last=False)
-        self._made.move_to_end(key)
-        try:
-            return await asyncio.shield(task)
-        except Exception:
-            self._made.pop(key, None)
-            raise
+    async def _render(self, measure: Callable[[], Report], key: str, name: str) -> bytes:
+        """Return a report as bytes, measured anew only if no other format of it was asked for."""
+        whole = key.removesuffix(f"-{name}")
+        report = await self._measured.get(whole, partial(self._work, measure))
+        return await self._work(partial(render_report, report, name))
+
+    async def _work(self, make: Callable[[], _Made]) -> _Made:
+        """Run in a thread, when it is its turn."""
+        return await anyio.to_thread.run_sync(make, limiter=self._turn)
+
+
+def measure_report(
+    snapshot: Snapshot, parameters: ProjectionParameters, language: str, changed: str
+) -> Report:
+    """Return a report to be rendered; `changed` is the time of the snapshot's last commit."""
+    from graph.analysis.report import build_report
+
+    return build_report(snapshot, parameters, language, changed)
+
+
+def render_report(report: Report, name: str) -> bytes:
+    """Return a report as the bytes of a format."""
+    from graph.analysis.render import render
+
+    return render(report, name)
 
 
 def make_report(
     snapshot: Snapshot, parameters: ProjectionParameters, language: str, name: str, changed: str
 ) -> bytes:
     """Return a rendered report; `changed` is the time of the snapshot's last commit."""
-    from graph.analysis.render import render
-    from graph.analysis.report import build_report
-
-    return render(build_report(snapshot, parameters, language, changed), name)
+    return render_report(measure_report(snapshot, parameters, language, changed), name)
 
 
 def list_choices() -> dict[str, type[StrEnum]]:
@@ -136,15 +156,13 @@ def read_parameters(query: Mapping[str, str]) -> ProjectionParameters:
 
     parameters = find_projection(query.get("projection", "default"))
     choices = list_choices()
+    refuse_unknown(query, [*OTHERS, *choices, *SWITCHES])
     changes: dict[str, object] = {}
     for name, value in query.items():
         if name in choices:
             changes[name] = _choose(name, value, choices[name])
         elif name in SWITCHES:
             changes[SWITCHES[name]] = _choose(name, value, _Switch) is _Switch.TRUE
-        elif name not in OTHERS:
-            known = ", ".join([*OTHERS, *choices, *SWITCHES])
-            raise BadValueError("query parameter", name[:40], f"one of {known}")
     return replace(parameters, **changes) if changes else parameters  # type: ignore[arg-type]
 
 
@@ -161,9 +179,6 @@ def allow_styles(page: str) -> str:
 class _Switch(StrEnum):
     TRUE = "true"
     FALSE = "false"
-
-
-_Kind = TypeVar("_Kind", bound=StrEnum)
 
 
 def _choose(name: str, value: str, kind: type[_Kind]) -> _Kind:

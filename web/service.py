@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from graph.access import anonymous
 from graph.errors import StoreUnavailableError
 from web.limits import Limiter
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from graph.model import Model
     from graph.settings import Settings
     from graph.store.dataset import Dataset
+    from graph.store.snapshot import Snapshot
     from graph.store.workers import QueryPool
     from schema.execute import Engine
 
@@ -73,6 +75,15 @@ class Service:
     def dataset(self) -> Dataset:
         """The dataset; StoreUnavailableError while it opens."""
         return self._opened.dataset
+
+    @property
+    def public_snapshot(self) -> Snapshot:
+        """What a visitor without a token sees now; StoreUnavailableError while it opens.
+
+        Endpoints that know no other viewer read through here, so that what is not public cannot
+        be forgotten in one of them.
+        """
+        return self.dataset.snapshot_for(anonymous(self.settings))
 
     @property
     def gate(self) -> Gate:
