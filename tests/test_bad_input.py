@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from graph.curation.formats import (
     Upload,
 )
 from graph.curation.gate import Gate
+from graph.curation.messages import say
 from graph.errors import (
     DataError,
     ParseError,
@@ -155,3 +157,28 @@ def test_bytes_that_are_no_utf8_are_refused(filled: Gate, format: Format, data: 
 )
 def test_half_surrogates_are_refused(filled: Gate, text: str, format: Format) -> None:
     load_refusal(filled, DataError, upload(text, format), graph=ONE[1:-1])
+
+
+def test_a_file_full_of_mistakes_is_told_in_part_and_soon(filled: Gate) -> None:
+    """Distinct unknown fields of many nodes: neither memory nor near names run away."""
+    text = PREFIXES + "\n".join(
+        f"organisation:x{n} a rz:Company ; rz:unknown{n} {n} ." for n in range(12_000)
+    )
+    began = time.process_time()
+    found = violations(
+        load_refusal(filled, ShapeViolationError, upload(text, TURTLE), graph=ONE[1:-1])
+    )
+    assert time.process_time() - began < 30
+    assert len(found) == 10_001
+    assert found[-1].message == say("moreViolations", count=10_000)
+
+
+def test_terms_that_cannot_be_kept_are_told_in_part(filled: Gate) -> None:
+    text = PREFIXES + "\n".join(
+        f'organisation:a rz:acronym "{n}"^^xsd:date .' for n in range(11_000)
+    )
+    found = violations(
+        load_refusal(filled, ShapeViolationError, upload(text, TURTLE), graph=ONE[1:-1])
+    )
+    assert len(found) == 10_001
+    assert {v.constraint for v in found} == {"datatype", "count"}

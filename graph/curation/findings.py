@@ -18,6 +18,10 @@ from graph.terms import RDF_TYPE, local_name
 
 _PLACE: Final = re.compile(r"\{[?$](\w+)\}")
 _SHOWN: Final = 200
+#: Violations that are told of one change; nobody reads more, and a bad file may hold millions.
+VIOLATIONS_TOLD: Final = 10_000
+#: Unknown names for which near ones are looked up, a millisecond each.
+_HINTS: Final = 100
 
 
 class Findings:
@@ -27,10 +31,18 @@ class Findings:
         self.model = model
         self.language = language
         self._found: dict[Violation, None] = {}
+        self._blocking = 0
+        self._hints: dict[str, str] = {}
 
     def sorted(self) -> list[Violation]:
-        """Return the results, violations before warnings, by focus node and path."""
-        return sorted(self._found, key=_order)
+        """Return the results, violations before warnings, by focus node and path.
+
+        Where there are more than `VIOLATIONS_TOLD` violations, one more says so.
+        """
+        found = sorted(self._found, key=_order)
+        if self._blocking > VIOLATIONS_TOLD:
+            found.append(and_more(self.language))
+        return found
 
     def broken(
         self,
@@ -92,6 +104,14 @@ class Findings:
 
     def hint(self, iri: str, known: Iterable[str]) -> str:
         """Return the question whether a known term of nearly that name was meant, or nothing."""
+        if iri in self._hints:
+            return self._hints[iri]
+        if len(self._hints) >= _HINTS:
+            return ""
+        hint = self._hints[iri] = self._find_hint(iri, known)
+        return hint
+
+    def _find_hint(self, iri: str, known: Iterable[str]) -> str:
         names: dict[str, str] = {}
         for term in sorted(known):
             names.setdefault(local_name(term).lower(), term)
@@ -147,7 +167,18 @@ class Findings:
         if value is not None and len(value) > _SHOWN:
             value = value[:_SHOWN] + "…"
         name = None if graph is None else graph[1:-1]
-        self._found[Violation(focus, path, value, constraint, severity, message, name)] = None
+        result = Violation(focus, path, value, constraint, severity, message, name)
+        if severity == "Violation" and result not in self._found:
+            self._blocking += 1
+            if self._blocking > VIOLATIONS_TOLD:
+                return
+        self._found[result] = None
+
+
+def and_more(language: str) -> Violation:
+    """Return the violation that stands for those that are not told."""
+    message = say("moreViolations", language, count=VIOLATIONS_TOLD)
+    return Violation("", None, None, "count", "Violation", message)
 
 
 def _order(violation: Violation) -> tuple[str, ...]:

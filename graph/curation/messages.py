@@ -75,6 +75,10 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "the blank nodes point at each other in too many ways: give them IRIs",
         "les nœuds anonymes se désignent entre eux de trop de façons : leur donner des IRI",
     ),
+    "moreViolations": (
+        "there is more: only the first {count} are told",
+        "il y en a d'autres : seuls les {count} premiers sont donnés",
+    ),
     "moreWarnings": ("and {count} warnings more", "et {count} avertissements de plus"),
     # classes and fields
     "noType": (

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from graph.curation.findings import VIOLATIONS_TOLD, and_more
 from graph.curation.lexical import CORE, LexicalError, canonical, is_number
 from graph.curation.messages import DEFAULT_LANGUAGE, say
 from graph.curation.skolem import name_blank_nodes
@@ -61,7 +62,7 @@ def normalise(
     graph: str | None = None,
     language: str = DEFAULT_LANGUAGE,
 ) -> Normalised:
-    """Return the quads as they are kept.
+    """Return the quads as they are kept; after very many violations the rest is not looked at.
 
     Parameters
     ----------
@@ -86,6 +87,9 @@ def normalise(
                 raise _RefusedError("graph", say("noGraph", language))
             kept[terms.node(s), terms.iri(p, "predicateIri"), terms.term(o), terms.iri(g)] = None
         except _RefusedError as refused:
+            if len(violations) == VIOLATIONS_TOLD:
+                violations.append(and_more(language))
+                break
             violations.append(
                 Violation(
                     s,
