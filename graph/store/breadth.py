@@ -1,7 +1,7 @@
 """How deep and how broad a SPARQL text is, counted while its tokens pass.
 
 Floor 1. Brackets are kept with what they hold, so that triple patterns can be counted by group:
-the engine's planner takes 45 ms for a group of 40 and 3 s for one of 100 (decision 0022). It
+the engine's planner takes 45 ms for a group of 40 and 3 s for one of 100 (decision 0014). It
 reads tokens, not grammar: what is not well formed is left to the engine to refuse.
 """
 

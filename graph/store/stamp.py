@@ -1,7 +1,7 @@
 """The stamp of a derived store: which revision it holds, kept where a commit writes it too.
 
 Floor 1. The stamp is the name of one empty named graph: creating and dropping that name is part
-of the same transaction as the data, and no count of triples ever sees it. See decision 0020.
+of the same transaction as the data, and no count of triples ever sees it. See decision 0012.
 """
 
 from __future__ import annotations
