@@ -13,7 +13,7 @@ import pytest
 
 from graph.store import results
 from graph.store.prefixes import PREFIXES
-from graph.store.results import Body, write_boolean, write_graph, write_table
+from graph.store.results import AnswerTooLargeError, Body, write_boolean, write_graph, write_table
 
 SR = "{http://www.w3.org/2005/sparql-results#}"
 FORMATS = {
@@ -125,7 +125,7 @@ def test_tables_are_cut_at_bytes(store: ox.Store) -> None:
     store.update("INSERT DATA {" + f' <http://e/z> <http://e/z> "{"é" * 1000}" ' + "}")
     cut = table(store, "SELECT ?o ?b { ?s ?p ?o . ?a ?b ?c }", "csv", rows=10**6, size=5000)
     assert cut.is_truncated
-    assert 5000 < len(text_of(cut).encode()) < 5000 + 4100
+    assert 5000 - 4100 < len(text_of(cut).encode()) <= 5000
 
 
 EVERYTHING = "CONSTRUCT WHERE { ?s ?p ?o }"
@@ -164,3 +164,69 @@ def test_turtle_declares_the_prefixes_that_it_needs_and_no_other() -> None:
     assert declared == {"rdf:", "org:", "organisation:", "network:"}
     assert "network:n" in written
     assert "\\/" not in written
+
+
+# --- bytes ------------------------------------------------------------------------------------
+
+
+def doubled(times: int) -> str:
+    """A query with one row that holds a text of 2 ** times characters."""
+    steps = " ".join(f"BIND(CONCAT(?a{n}, ?a{n}) AS ?a{n + 1})" for n in range(times))
+    return f"SELECT ?a{times} {{ BIND('x' AS ?a0) {steps} }}"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("size", [150, 300, 600, 1_000, 2_000])
+def test_no_table_is_larger_than_its_bytes(store: ox.Store, format: str, size: int) -> None:
+    text = "SELECT ?s ?x { ?s ?p ?o BIND(CONCAT('é\\u0007\\n\"', STR(?p)) AS ?x) }"
+    whole = table(store, text, format)
+    try:
+        body = table(store, text, format, size=size)
+    except AnswerTooLargeError:
+        assert len(text_of(whole).encode()) > size
+        return
+    assert len(text_of(body).encode()) <= size
+    assert body.is_truncated == (len(text_of(whole).encode()) > size)
+    assert body.rows <= whole.rows
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("times", [10, 22])
+def test_a_first_row_that_is_too_large_is_an_error(
+    store: ox.Store, format: str, times: int
+) -> None:
+    with pytest.raises(AnswerTooLargeError):
+        table(store, doubled(times), format, size=1_000)
+    assert table(store, doubled(times), format, size=2**times + 1_000).rows == 1
+
+
+def test_what_escapes_make_of_a_row_counts(store: ox.Store) -> None:
+    text = "SELECT ?x { BIND('" + "\\u0007" * 300 + "' AS ?x) }"
+    with pytest.raises(AnswerTooLargeError):
+        table(store, text, "json", size=1_000)
+    assert table(store, text, "csv", size=1_000).rows == 1
+
+
+@pytest.mark.parametrize("format", ["turtle", "nt"])
+def test_no_graph_is_larger_than_its_bytes(store: ox.Store, format: str) -> None:
+    long = "CONCAT('https://w3id.org/rhizome/id/', ?k, '/', STR(?s), STR(?p), STR(?o))"
+    kinds = " ".join(f"'{'k' * n}'" for n in range(1, 40))
+    text = (
+        f"CONSTRUCT {{ ?y ?y ?y }} {{ ?s ?p ?o FILTER(ISLITERAL(?o) && STR(?o) = '') "
+        f"VALUES ?k {{ {kinds} }} BIND(IRI({long}) AS ?y) }}"
+    )
+    for size in (500, 5_000, 10**6):
+        answer = store.query(text)
+        assert isinstance(answer, ox.QueryTriples)
+        body = write_graph(answer, format, 100, size, PREFIXES)
+        assert len(text_of(body).encode()) <= size
+        assert body.is_truncated == (size < 10**6)
+        assert 0 < body.rows <= 39
+    steps = " ".join(f"BIND(CONCAT(?a{n}, ?a{n}) AS ?a{n + 1})" for n in range(12))
+    for where in ("<http://e/> <http://e/p> ?x", "?x <http://e/p> 1"):
+        bind = "IRI(CONCAT('http://e/', ?a12))" if where.startswith("?x") else "?a12"
+        text = f"CONSTRUCT {{ {where} }} {{ BIND('x' AS ?a0) {steps} BIND({bind} AS ?x) }}"
+        answer = store.query(text)
+        assert isinstance(answer, ox.QueryTriples)
+        with pytest.raises(AnswerTooLargeError):
+            write_graph(answer, format, 100, 4_000, PREFIXES)

@@ -24,7 +24,8 @@ from graph.errors import (
     StoreUnavailableError,
 )
 from graph.settings import Settings
-from graph.store.process import WorkerDiedError
+from graph.store.process import TooMuchSentError, WorkerDiedError
+from graph.store.query import ANSWER_BYTES
 from graph.store.tokens import LANGUAGE
 
 _logger = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ _ENDED_BY_FAULT: Final = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.S
 
 def explain_query_death(died: WorkerDiedError, deadline_s: float, memory_mb: int) -> RhizomeError:
     """Return the error for a query whose worker ended."""
+    if isinstance(died, TooMuchSentError):
+        return _answer_too_large()
     if died.status == -signal.SIGALRM:
         return QueryTimeoutError(deadline_s)
     if "stack" in died.words or -died.status in _ENDED_BY_FAULT:
@@ -62,6 +65,8 @@ def explain_query_refusal(answer: dict[str, Any], text: str, memory_mb: int) -> 
             return _explain_syntax(detail, text)
         case "memory":
             return QueryMemoryError(memory_mb)
+        case "answer":
+            return _answer_too_large()
         case "statements":
             return QueryTooLargeError("statements of FROM graphs", MERGED_STATEMENTS)
         case "evaluation" if not _CORRUPT.search(detail):  # damage comes this way, too
@@ -103,6 +108,10 @@ def explain_parse_refusal(
         case "syntax" | "evaluation":
             return ParseError(source, format, _shorten(str(answer["detail"])), line, column)
     return StoreUnavailableError(f"the file cannot be read now: {answer['detail']}")
+
+
+def _answer_too_large() -> QueryTooLargeError:
+    return QueryTooLargeError("bytes of one row of the answer", ANSWER_BYTES)
 
 
 def _explain_syntax(detail: str, text: str) -> QuerySyntaxError:

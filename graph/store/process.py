@@ -21,6 +21,7 @@ from typing import IO, Any, Final
 import pyoxigraph
 
 from graph.store import frames
+from graph.store.query import ANSWER_BYTES
 
 Message = dict[str, Any]
 
@@ -29,6 +30,8 @@ START_S: Final = 20.0
 # The kernel's timer ends a worker; this is for one that the kernel is still taking apart.
 _GRACE_S: Final = 0.05
 _BUFFER: Final = 1024 * 1024
+#: What an answer may hold: its bytes, and the message after them. More is never kept.
+REPLY_BYTES: Final = ANSWER_BYTES + 256 * 1024
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _ENGINE: Final = Path(pyoxigraph.__file__).resolve().parents[1]
 # Without `site` and the environment a worker starts in half the time, and knows no secret.
@@ -48,6 +51,13 @@ class WorkerDiedError(Exception):
         super().__init__(f"worker ended with {status}: {words}")
         self.status = status
         self.words = words
+
+
+class TooMuchSentError(WorkerDiedError):
+    """The process was killed since it sent more than a whole answer may hold."""
+
+    def __init__(self) -> None:
+        super().__init__(-signal.SIGKILL, "it sent too much")
 
 
 class Process:
@@ -194,7 +204,8 @@ class AsyncWorker:
         Raises
         ------
         WorkerDiedError
-            It ended, or was killed since it did not answer in time; it is of no use any more.
+            It ended, or was killed since it did not answer in time or sent more than
+            `REPLY_BYTES`; it is of no use any more.
         """
         try:
             async with asyncio.timeout(timeout_s + _GRACE_S):
@@ -223,8 +234,12 @@ class AsyncWorker:
 
     async def _receive(self) -> tuple[Message, bytes]:
         pieces: list[bytes] = []
+        left = REPLY_BYTES
         while True:
             kind, size = frames.HEAD.unpack(await self._reader.readexactly(frames.HEAD.size))
+            left -= size
+            if left < 0:
+                raise TooMuchSentError
             body = await self._reader.readexactly(size)
             if kind == frames.MESSAGE:
                 return json.loads(body), b"".join(pieces)

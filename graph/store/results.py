@@ -1,7 +1,7 @@
 """Results of queries as bytes: JSON, XML, CSV and TSV tables, Turtle and N-Triples graphs.
 
 Floor 1. It runs in the workers and imports the engine and the standard library alone. The
-engine's own writers know no limit of rows; these do, and say when they cut (decision 0021).
+engine's own writers know no limit of rows; these do, and say when they cut (decision 0013).
 """
 
 from __future__ import annotations
@@ -40,7 +40,13 @@ _XML_ESCAPES: Final = {
     ord('"'): "&quot;",
 }
 _KIND: Final = re.compile(r"https://w3id\.org/rhizome/id/([a-z]+(?:-[a-z]+)*)/")
+# Space, dot and line feed after a triple in N-Triples.
+_LINE_END: Final = 3
 _CSV_SPECIAL: Final = re.compile('[",\r\n]')
+
+
+class AnswerTooLargeError(Exception):
+    """Not even the first row, or the smallest part, fits the bytes of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +85,23 @@ def write_table(solutions: ox.QuerySolutions, format: str, rows_max: int, bytes_
     format : str
         `json`, `xml`, `csv` or `tsv`.
     rows_max, bytes_max : int
-        Where to cut.
+        Where to cut; what stands around the rows counts, too.
+
+    Raises
+    ------
+    AnswerTooLargeError
+        The first row alone is larger.
     """
     table = _TABLES[format]
     variables = [variable.value for variable in solutions.variables]
     # The same term comes in many rows: it is written once.
     written: list[dict[Term, str]] = [{} for _ in variables]
     pieces: list[bytes] = []
-    size, is_truncated = 0, False
+    size, is_truncated = len(table.head(variables, True).encode()) + len(table.foot), False
     for solution in solutions:
-        if len(pieces) == rows_max or size > bytes_max:
-            is_truncated = True
+        # What is too long as it stands need not be written, nor written in vain be kept.
+        is_truncated = len(pieces) == rows_max or size + _measure(solution) > bytes_max
+        if is_truncated:
             break
         cells: list[str | None] = []
         for variable, cache, term in zip(variables, written, solution, strict=True):
@@ -101,8 +113,13 @@ def write_table(solutions: ox.QuerySolutions, format: str, rows_max: int, bytes_
             cells.append(cell)
         row = ((table.between if pieces else "") + table.row(cells)).encode()
         size += len(row)
+        is_truncated = size > bytes_max
+        if is_truncated:
+            break
         pieces.append(row)
     count = len(pieces)
+    if is_truncated and count == 0:
+        raise AnswerTooLargeError
     pieces.insert(0, table.head(variables, is_truncated).encode())
     pieces.append(table.foot.encode())
     return Body(pieces, count, is_truncated)
@@ -126,16 +143,27 @@ def write_graph(
         Where to cut.
     prefixes : Mapping[str, str]
         Namespace by prefix, for Turtle; those that no triple needs are left out.
+
+    Raises
+    ------
+    AnswerTooLargeError
+        The first triple alone is larger.
     """
     distinct: dict[ox.Triple, None] = {}
     is_truncated, size = False, 0
     for triple in triples:
-        if triple not in distinct:
-            if len(distinct) == rows_max or size > bytes_max:
-                is_truncated = True
-                break
-            distinct[triple] = None
-            size += len(str(triple.object))
+        if triple in distinct:
+            continue
+        if _measure(triple) <= bytes_max:
+            size += len(str(triple).encode()) + _LINE_END
+        else:
+            size = bytes_max + 1
+        is_truncated = len(distinct) == rows_max or size > bytes_max
+        if is_truncated:
+            break
+        distinct[triple] = None
+    if is_truncated and not distinct:
+        raise AnswerTooLargeError
     if format == "nt":
         written = ox.serialize(list(distinct), format=_GRAPHS[format])
     else:
@@ -146,7 +174,21 @@ def write_graph(
         used = _used_prefixes(distinct, prefixes)
         written = ox.serialize(grouped, format=_GRAPHS[format], prefixes=used)
     assert written is not None
+    if len(written) > bytes_max:  # by its prefixes; N-Triples are Turtle, too
+        written = ox.serialize(list(distinct), format=_GRAPHS["nt"])
+        assert written is not None
     return Body([written], len(distinct), is_truncated)
+
+
+def _measure(terms: Iterable[Term | None]) -> int:
+    """The least number of bytes that some terms take, without writing them."""
+    size = 0
+    for term in terms:
+        if isinstance(term, ox.Triple):
+            size += _measure(term)
+        elif term is not None:
+            size += len(term.value)
+    return size
 
 
 def _used_prefixes(triples: Iterable[ox.Triple], prefixes: Mapping[str, str]) -> dict[str, str]:

@@ -31,6 +31,7 @@ _FORMATS: Final = {
 _DEFAULT_GRAPH: Final = ox.DefaultGraph()
 _STAMP_PREFIX: Final = "https://w3id.org/rhizome/stamp/"
 _LINES: Final = 5_000
+_DETAIL: Final = 10_000
 
 
 class RefusedError(Exception):
@@ -59,6 +60,8 @@ class Worker:
                 answer = _OPERATIONS[message["do"]](self, message, b"".join(data))
             except RefusedError as refusal:
                 answer = refusal.message
+            except results.AnswerTooLargeError:
+                answer = {"error": "answer", "detail": ""}
             except SyntaxError as error:
                 answer = {"error": "syntax", "detail": error.msg}
                 answer |= {"line": error.lineno, "column": error.offset}
@@ -69,6 +72,8 @@ class Worker:
             except MemoryError:
                 answer = {"error": "memory", "detail": ""}
             sandbox.set_alarm(0)
+            if "detail" in answer:  # it may quote the whole query
+                answer["detail"] = answer["detail"][:_DETAIL]
             # In one piece: each piece wakes the service once.
             self.send(b"".join((*self.outgoing, frames.pack_message(answer))))
             self.outgoing = []
