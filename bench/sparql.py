@@ -73,15 +73,19 @@ class Source:
         self.listeners: list[Callable[[Checkpoint], None]] = []
 
     def on_checkpoint(self, listener: Callable[[Checkpoint], None]) -> None:
+        """Follow new checkpoints."""
         self.listeners.append(listener)
 
     def prune_checkpoints(self, in_use: frozenset[Path]) -> None:
+        """Delete what nobody uses."""
         self.store.prune(in_use)
 
     def mend_store(self, reason: str) -> None:
+        """Nothing is damaged here."""
         raise AssertionError(reason)
 
     def publish(self) -> Checkpoint:
+        """Make a checkpoint and tell the pool."""
         self.checkpoint = self.store.checkpoint()
         for listener in self.listeners:
             listener(self.checkpoint)

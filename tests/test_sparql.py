@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
-import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import pyoxigraph as ox
 import pytest
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from graph.settings import Settings
 from graph.store.results import TRUNCATED_LINK
-from graph.store.workers import QueryPool
-from tests.stores import History, many
-from tests.test_workers import RUNAWAY, Source, is_alive, pids, until
-from web import sparql
-from web.limits import Limiter
-from web.problems import handlers
 
 PIC = "https://w3id.org/rhizome/id/network/plant-intercluster"
 FORM = "application/x-www-form-urlencoded"
@@ -345,204 +332,6 @@ def test_revisions_are_waited_for(client: TestClient) -> None:
     for wrong in ("x", "-1", "1.5"):
         response = get(client, NAMES, headers={"Rhizome-Min-Revision": wrong})
         assert_problem(response, 400, "BAD_VALUE")
-
-
-# --- limits, with a small store and small limits ----------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    history = History(tmp_path_factory.mktemp("http") / "oxigraph")
-    history.apply(many(2_000))
-    yield history
-    history.store.close()
-
-
-class Served:
-    """The route on a small store, asked inside one event loop."""
-
-    def __init__(self, history: History, **settings: Any) -> None:
-        chosen = {"rate_api": 0, "rate_query_s": 0.0, "sparql_deadline_s": 0.8, **settings}
-        self.settings = Settings(**chosen)
-        self.pool = QueryPool(self.settings, Source(history))
-        self.app = Starlette(routes=sparql.routes(), exception_handlers=handlers())
-        self.app.state.service = SimpleNamespace(
-            settings=self.settings,
-            pool=self.pool,
-            limiter=Limiter(self.settings),
-            revision=1,
-            version="0.1.0",
-        )
-
-    async def __aenter__(self) -> Served:
-        await self.pool.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.pool.close()
-
-    async def get(self, text: str, leave_after_s: float | None = None) -> tuple[int, bytes]:
-        """Status and body; the client leaves after some seconds, if any are given."""
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "path": "/sparql",
-            "query_string": f"query={quote(text)}".encode(),
-            "headers": [],
-            "client": ("192.0.2.1", 1),
-            "app": self.app,
-        }
-        sent: list[dict[str, Any]] = []
-        asked = False
-
-        async def receive() -> dict[str, Any]:
-            nonlocal asked
-            if not asked:
-                asked = True
-                return {"type": "http.request", "body": b"", "more_body": False}
-            await asyncio.sleep(1e6 if leave_after_s is None else leave_after_s)
-            return {"type": "http.disconnect"}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        await self.app(scope, receive, send)
-        return sent[0]["status"], b"".join(m.get("body", b"") for m in sent[1:])
-
-
-def test_a_runaway_is_a_problem_and_never_half_an_answer(history: History) -> None:
-    async def main() -> None:
-        async with Served(history) as served:
-            started = time.monotonic()
-            for text in (RUNAWAY, "SELECT * { ?a ?b ?c . ?d ?e ?f } ORDER BY ?c ?f"):
-                status, body = await served.get(text)
-                assert status == 504
-                problem = json.loads(body)
-                assert (problem["code"], problem["deadline_s"]) == ("QUERY_TIMEOUT", 0.8)
-            assert time.monotonic() - started < 2 * 1.5
-            assert (await served.get("ASK {}"))[0] == 200
-
-    asyncio.run(main())
-
-
-def test_when_the_client_leaves_its_query_ends(history: History) -> None:
-    async def main() -> None:
-        async with Served(history, sparql_fast_s=60.0, sparql_deadline_s=60.0) as served:
-            await until(lambda: len(pids(served.pool)) == 5)
-            before = pids(served.pool)
-            started = time.monotonic()
-            status, _ = await served.get(RUNAWAY, leave_after_s=0.2)
-            assert status == 499
-            assert time.monotonic() - started < 1.2
-            await until(lambda: sum(map(is_alive, before)) == 4, 2)
-            assert (await served.get("ASK {}"))[0] == 200
-
-    asyncio.run(main())
-
-
-def test_a_full_queue_is_said_at_once(history: History) -> None:
-    async def main() -> None:
-        changes = {"sparql_queue": 1, "sparql_queue_s": 0.3, "sparql_fast_s": 60.0}
-        async with Served(history, **changes) as served:
-            answers = await asyncio.gather(*(served.get(RUNAWAY) for _ in range(5)))
-            assert sorted({status for status, _ in answers}) == [503, 504]
-            for status, body in answers:
-                if status == 503:
-                    assert json.loads(body)["code"] == "STORE_UNAVAILABLE"
-
-    asyncio.run(main())
-
-
-def test_query_time_is_rationed(history: History) -> None:
-    async def main() -> None:
-        async with Served(history, rate_query_s=0.5) as served:
-            assert (await served.get(RUNAWAY))[0] == 504
-            status, body = await served.get("ASK {}")
-            assert status == 429
-            assert json.loads(body)["limit"] == "rate_query_s"
-
-    asyncio.run(main())
-
-
-# --- for people -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("language", ["en", "fr"])
-def test_the_form_offers_three_worked_questions(client: TestClient, language: str) -> None:
-    page = get(client, None, "text/html", parameters=[("lang", language)]).text
-    assert f'<html lang="{language}">' in page
-    questions = sparql.worked_questions(language)
-    assert len(questions) == 3
-    assert page.count('name="query"') == 1 + len(questions)
-    assert "PREFIX rz: &lt;https://w3id.org/rhizome/ontology#&gt;" in page
-    for mark in ("<script", "<style", "style=", 'src="http', "onclick"):
-        assert mark not in page
-
-
-@pytest.mark.parametrize("question", sparql.worked_questions("en"), ids=lambda q: q["title"][:20])
-def test_worked_questions_have_answers(client: TestClient, question: dict[str, str]) -> None:
-    page = get(client, question["sparql"], "text/html")
-    assert page.status_code == 200
-    assert page.headers["rhizome-revision"] == "1"
-    assert "<tbody>" in page.text
-    for format in ("json", "xml", "csv", "tsv"):
-        assert f'value="{format}"' in page.text
-
-
-def test_pages_hold_rows_answers_and_graphs(client: TestClient) -> None:
-    page = get(client, NAMES, "text/html").text
-    assert "<td lang=" in page
-    assert "Plant InterCluster" in page
-    assert '<p class="lead">Yes</p>' in get(client, "ASK {}", "text/html").text
-    assert (
-        '<p class="lead">Non</p>'
-        in get(client, "ASK { <http://e/a> ?p ?o }", "text/html", parameters=[("lang", "fr")]).text
-    )
-    graph = get(client, f"DESCRIBE <{PIC}>", "text/html").text
-    assert "@prefix" in graph
-    assert "No row" in get(client, "SELECT ?x { ?x ?y 'nothing' }", "text/html").text
-    shortened = get(client, f"SELECT ?g {{ GRAPH ?g {{ <{PIC}> a ?c }} }}", "text/html").text
-    assert ">id:source/" in shortened
-
-
-def test_pages_say_when_there_is_more(client: TestClient) -> None:
-    page = get(client, "SELECT * { ?s ?p ?o }", "text/html")
-    assert page.headers["rhizome-truncated"] == "true"
-    assert page.text.count("<tr>") == 1 + sparql.PAGE_ROWS
-    assert "There are more" in page.text
-
-
-def test_a_wrong_query_stays_in_the_form(client: TestClient) -> None:
-    page = get(client, "SELECT ?<b> { nonsense", "text/html")
-    assert page.status_code == 400
-    assert "SELECT ?&lt;b&gt; { nonsense</textarea>" in page.text
-    assert 'role="alert"' in page.text
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "<script>alert(1)</script>",
-        '"><img src=x onerror=alert(1)>',
-        "{{ 7 * 7 }}",
-        "javascript:alert(1)",
-    ],
-)
-def test_nothing_in_data_or_query_becomes_markup(client: TestClient, value: str) -> None:
-    literal = json.dumps(value)
-    page = get(client, f"SELECT ?x {{ BIND({literal} AS ?x) }}", "text/html").text
-    assert value not in page or "<" not in value
-    assert "49" not in page.split("<tbody>")[1].split("</tbody>")[0]
-    page = get(client, "SELECT ?x { BIND(IRI('javascript:alert(1)') AS ?x) }", "text/html").text
-    assert 'href="javascript' not in page
-
-
-@pytest.mark.parametrize("accept", ["text/html", "application/json"])
-def test_triple_terms_and_blank_nodes_are_shown(client: TestClient, accept: str) -> None:
-    text = "SELECT ?t ?b { BIND(<<( <http://e/a> <http://e/b> 1 )>> AS ?t) BIND(BNODE() AS ?b) }"
-    response = get(client, text, accept)
-    assert response.status_code == 200
-    assert "http://e/a" in response.text
 
 
 def test_it_is_asked_in_vain_before_the_store_is_open(tmp_path: Path) -> None:
