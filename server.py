@@ -7,12 +7,10 @@ codes. Each command runs in this process, or, where a server already runs on the
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -311,40 +309,16 @@ def read_command(options: argparse.Namespace) -> Command:
 
 
 def write_pieces(pieces: Iterator[Piece], out: Path | None) -> None:
-    """Write output to a file or standard output, and sentences to standard error.
-
-    A file appears whole or not at all: it is written beside its place and then moved there.
-    """
+    """Write output to a file or standard output, and sentences to standard error."""
     from web.control import Kind
+    from web.output import open_output
 
-    with _open_output(out) as output:
+    with open_output(out) as output:
         for piece in pieces:
             if piece.kind is Kind.SAY:
                 print(piece.content.decode(), file=sys.stderr)
             else:
                 output.write(piece.content)
-        output.flush()
-
-
-@contextlib.contextmanager
-def _open_output(out: Path | None) -> Iterator[Any]:
-    from graph.errors import BadValueError
-
-    if out is None:
-        yield sys.stdout.buffer
-        return
-    try:
-        descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-    except OSError as error:
-        raise BadValueError("--out", str(out), f"a file to write ({error.strerror})") from error
-    try:
-        with os.fdopen(descriptor, "wb") as output:
-            yield output
-        Path(name).chmod(0o644)
-        Path(name).replace(out)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _by_name(out: Path | None, formats: Sequence[str], default: str) -> str:

@@ -254,6 +254,18 @@ class TestExport:
         assert code == 2
         assert "--out" in err
 
+    def test_a_folder_or_a_full_device_is_one_sentence(
+        self, run: Run, store: Path, tmp_path: Path
+    ) -> None:
+        for command in ("export", "report"):
+            code, out, err = run(command, "--out", tmp_path, "--store", store)
+            assert (code, out) == (2, "")
+            assert err.startswith("error: --out: ")
+            assert err.count("\n") == 1
+            code, out, err = run(command, "--out", "/dev/full", "--store", store)
+            assert (code, out) == (5, "")
+            assert err.splitlines()[-1].startswith("error: /dev/full: No space left")
+
     def test_a_reader_that_has_enough_is_no_error(self, store: Path) -> None:
         """As in `export | head`."""
         command = [sys.executable, str(ROOT / "server.py"), "export", "--format", "nq"]
