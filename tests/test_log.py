@@ -232,6 +232,11 @@ def test_payloads_without_a_record_are_cut(filled: tuple[Path, list[Commit]]) ->
     assert known.stat().st_size == size
     assert not stray.exists()
     assert Log.open(folder).torn == ()
+    kept = {path.name: path.read_bytes() for path in (folder / "orphans").iterdir()}
+    assert kept == {
+        f"{known.name}.{size}.orphan-1": b"A <a:half",
+        f"{stray.name}.0.orphan-1": b"A <a:s> <a:p> <a:o> <a:new> .\n",
+    }
 
 
 # --- damage ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ the acknowledgement. Nothing here validates, or knows of snapshots and stores.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import threading
 from array import array
@@ -20,9 +21,11 @@ from typing import Final
 from graph.errors import StoreCorruptError, StoreError, StoreFullError, StoreUnavailableError
 from graph.store.commit import NO_HASH, Commit
 from graph.store.patch import Part, write_all
-from graph.store.payloads import Payloads, PayloadWriter, sync_folder
+from graph.store.payloads import Payloads, PayloadWriter, set_aside, sync_folder
 from graph.store.record import Header, Record, RecordError, head_of, read_records, write_record
 from graph.terms import Quad
+
+_log = logging.getLogger("rhizome.store")
 
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -34,7 +37,7 @@ class Log:
     describe the last commit; 0, 64 zeros, "", 0 and 0 before the first. `writers` gives the
     activity of the last commit that touched each graph (IRI), `latest` the last revision of each
     activity. `torn` names the files in which a stopped write left something behind, which the
-    next append cuts away.
+    next append moves into the folder `orphans`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,8 +61,8 @@ class Log:
     def open(cls, folder: Path) -> Log:
         """Return the log in `folder` (made when absent), every record and payload verified.
 
-        A last record or payload that a stopped write left unfinished does not count; it is cut
-        away by the next append, so that opening alone changes nothing: whoever finds a derived
+        A last record or payload that a stopped write left unfinished does not count; the next
+        append moves it away, so that opening alone changes nothing: whoever finds a derived
         store ahead of the log can still look at the whole.
 
         Raises
@@ -204,10 +207,16 @@ class Log:
         self.torn = (*headers, *self._payloads.torn())
 
     def _cut_torn(self) -> None:
-        if self.torn:
-            self._payloads.cut()
-            os.truncate(self._path, self._end)
-            self.torn = ()
+        """Cut away what no record acknowledges, and keep it aside for whoever misses it."""
+        if not self.torn:
+            return
+        orphans = self.folder / "orphans"
+        moved = self._payloads.cut(orphans)
+        if self._path.stat().st_size > self._end:
+            moved.append(set_aside(self._path, orphans, self._end))
+        self.torn = ()
+        for path in moved:
+            _log.warning("bytes that no record acknowledges were moved to %s", path)
 
     def _write_payloads(
         self, writer: PayloadWriter, commits: Sequence[Commit]

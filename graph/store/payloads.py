@@ -7,9 +7,10 @@ stopped has left. Records and their chain are the log's matter.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import groupby
+from itertools import count, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
@@ -82,14 +83,10 @@ class Payloads:
         found = sorted(self.folder.iterdir())
         return [path for path in found if path.stat().st_size != ends.get(path)]
 
-    def cut(self) -> None:
-        """Cut every file back to what is acknowledged."""
+    def cut(self, orphans: Path) -> list[Path]:
+        """Cut every file back to what is acknowledged; return where in `orphans` the rest is."""
         ends = {self.path(graph): end for graph, end in self.ends.items()}
-        for path in self.torn():
-            if path in ends:
-                os.truncate(path, ends[path])
-            else:
-                path.unlink()
+        return [set_aside(path, orphans, ends.get(path)) for path in self.torn()]
 
     def _damaged(self, revision: int, part: Part, error: Exception) -> StoreCorruptError:
         what = "is missing" if isinstance(error, FileNotFoundError) else str(error)
@@ -157,6 +154,38 @@ class PayloadWriter:
                     os.fdatasync(file)
             finally:
                 os.close(file)
+
+
+def set_aside(path: Path, orphans: Path, end: int | None) -> Path:
+    """Move the bytes of a file behind `end`, or the whole file, into `orphans`; return where.
+
+    Nothing is destroyed: whether a write had stopped, or records were lost that named these
+    bytes, cannot be told from here.
+
+    Raises
+    ------
+    OSError
+        What the disk answers; the file is as before.
+    """
+    orphans.mkdir(exist_ok=True)
+    names = (orphans / f"{path.name}.{end or 0}.orphan-{number}" for number in count(1))
+    target = next(name for name in names if not name.exists())
+    if end is None:
+        path.rename(target)
+        sync_folder(path.parent)
+        return target
+    try:
+        with path.open("rb") as source, target.open("xb") as copy:
+            source.seek(end)
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
+        sync_folder(orphans)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
+    os.truncate(path, end)
+    return target
 
 
 def sync_folder(folder: Path) -> None:
