@@ -1,8 +1,7 @@
 """SPARQL over HTTP: the query operation of SPARQL 1.1 Protocol, and a form for people.
 
-Floor 5. Reads the three ways to send a query, checks the text, negotiates the format and answers
-what a worker returns. An answer begins only when the worker is done, so that a query that fails
-never looks like one that succeeded.
+Floor 5. Checks the text, negotiates the format and answers what a worker returns. An answer begins
+only when the worker is done, so that a query that fails never looks like one that succeeded.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl
 
 import anyio.to_thread
 import orjson
@@ -23,18 +20,15 @@ from starlette.routing import Route
 from graph.access import anonymous
 from graph.errors import (
     BadValueError,
-    QuerySyntaxError,
-    QueryTooLargeError,
     RhizomeError,
-    UnsupportedMediaTypeError,
 )
-from graph.store.guard import FROM_MAX, check_query
+from graph.store.guard import check_query
 from graph.store.prefixes import PREFIXES
 from graph.store.query import Answer, Query
-from graph.terms import is_iri
 from schema.questions import load_questions
 from web.frame import MIN_REVISION, REVISION, read_revision
 from web.negotiation import choose_media_type, request_language
+from web.sparql_request import Asked, read_request
 from web.templating import render_page
 from web.texts import LANGUAGES
 
@@ -42,8 +36,6 @@ if TYPE_CHECKING:
     from web.service import Service
 
 TRUNCATED: Final = "Rhizome-Truncated"
-FORM: Final = "application/x-www-form-urlencoded"
-QUERY: Final = "application/sparql-query"
 HTML: Final = "text/html"
 #: Media type by format, the default first; the others are names that clients also use.
 TABLES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -69,18 +61,8 @@ LABELS: Final = {
 }
 #: Questions of the library that the form offers.
 WORKED: Final = (2, 10, 14)
-_FIELDS_MAX: Final = 100
 # A longer text is checked in a thread: 64 KiB of tokens take 80 ms.
 _INLINE_CHARACTERS: Final = 4_000
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a request asks: the query's text, and the graphs that the protocol names."""
-
-    text: str
-    default_graphs: tuple[str, ...]
-    named_graphs: tuple[str, ...]
 
 
 def routes() -> list[Route]:
@@ -90,7 +72,7 @@ def routes() -> list[Route]:
 
 async def answer_sparql(request: Request) -> Response:
     """Answer a SPARQL query; to a browser, show the form and the answer as a table."""
-    asked = await _read(request)
+    asked = await read_request(request)
     is_page = _wants_page(request)
     if asked is None:
         if is_page:
@@ -163,71 +145,7 @@ def _describe(answer: Answer) -> dict[str, str]:
     return headers
 
 
-# --- what is asked ----------------------------------------------------------------------------
-
-
-async def _read(request: Request) -> Asked | None:
-    """Return what is asked, in whichever of the protocol's three ways; None for nothing.
-
-    Raises
-    ------
-    BadValueError
-        It is no UTF-8, asks twice, or names a graph that is no IRI.
-    UnsupportedMediaTypeError
-        The body is neither a form nor a query.
-    """
-    in_url = _read_fields(request.scope["query_string"], "URL")
-    if request.method != "POST":
-        return _gather(in_url)
-    given = request.headers.get("content-type", "")
-    media_type, _, parameters = given.partition(";")
-    charset = parameters.lower().replace(" ", "").replace('"', "").removeprefix("charset=")
-    if media_type.strip().lower() not in (FORM, QUERY) or charset not in ("", "utf-8", "utf8"):
-        raise UnsupportedMediaTypeError(given[:200], (QUERY, FORM))
-    body = await request.body()
-    if media_type.strip().lower() == FORM:
-        asked = _gather(_read_fields(body, "form"))
-        if asked is None:
-            raise BadValueError("query", "", "a SPARQL query; send one as `query`")
-        return asked
-    if any(name == "query" for name, _ in in_url):
-        raise BadValueError("query", "two", "one query, in the body or in the URL")
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise BadValueError("query", repr(body[error.start :][:8]), "UTF-8") from None
-    return _gather([*in_url, ("query", text)])
-
-
-def _read_fields(data: bytes, place: str) -> list[tuple[str, str]]:
-    try:
-        text = data.decode("ascii")
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_MAX)
-    except UnicodeError:
-        raise BadValueError(place, repr(data[:40]), "percent-encoded UTF-8") from None
-    except ValueError:
-        raise QueryTooLargeError("parameters", _FIELDS_MAX) from None
-
-
-def _gather(fields: list[tuple[str, str]]) -> Asked | None:
-    if any(name == "update" for name, _ in fields):
-        detail = "updates are not taken here; send a query: SELECT, ASK, CONSTRUCT or DESCRIBE"
-        raise QuerySyntaxError("SPARQL", detail)
-    texts = [text for name, text in fields if name == "query"]
-    if len(texts) > 1:
-        raise BadValueError("query", f"{len(texts)} queries", "one query")
-    graphs: dict[str, list[str]] = {"default-graph-uri": [], "named-graph-uri": []}
-    for name, iri in fields:
-        if name in graphs:
-            if not is_iri(iri):
-                raise BadValueError(name, iri[:200], "an absolute IRI")
-            graphs[name].append(iri)
-    count = sum(map(len, graphs.values()))
-    if count > FROM_MAX:
-        raise QueryTooLargeError("graphs in FROM", FROM_MAX, count)
-    if not texts:
-        return None
-    return Asked(texts[0], tuple(graphs["default-graph-uri"]), tuple(graphs["named-graph-uri"]))
+# --- formats ---------------------------------------------------------------------------------
 
 
 def _wants_page(request: Request) -> bool:
