@@ -8,10 +8,11 @@ wrong in C code, in time or in memory, ends this process and nothing else.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 import pyoxigraph as ox
@@ -173,7 +174,8 @@ _OPERATIONS: Final = {
 
 
 def _write_lines(data: bytes, format: str, base: str | None) -> Iterator[str]:
-    for quad in ox.parse(data, format=_FORMATS[format], base_iri=base):
+    quads = ox.parse(data, format=_FORMATS[format], base_iri=base, lenient=format == "jsonld")
+    for quad in quads if format != "jsonld" else _check_terms(quads):
         subject, predicate, value, graph = quad
         if isinstance(value, ox.Triple):
             raise RefusedError("syntax", "triple terms (RDF 1.2) are not read")
@@ -182,6 +184,51 @@ def _write_lines(data: bytes, format: str, base: str | None) -> Iterator[str]:
         named = "" if graph == _DEFAULT_GRAPH else str(graph)
         # The engine escapes tabs and line ends inside literals.
         yield f"{subject}\t{predicate}\t{value}\t{named}\n"
+
+
+def _check_terms(quads: Iterable[ox.Quad]) -> Iterator[ox.Quad]:
+    """Yield the quads of JSON-LD that was read leniently, all terms checked.
+
+    Read strictly, the engine leaves out a statement with a wrong term without a word. What the
+    standard leaves out is left out here, too: a property that is no IRI in its context.
+    """
+    for subject, predicate, value, graph in quads:
+        if ":" not in predicate.value:
+            continue
+        for node in (subject, predicate, graph, value):
+            if isinstance(node, ox.NamedNode):
+                _check_iri(node.value)
+            elif isinstance(node, ox.BlankNode):
+                _check_label(node.value)
+        if isinstance(value, ox.Literal):
+            _check_iri(value.datatype.value)
+            if value.language is not None and value.direction is None:
+                value = _in_language(value.value, value.language)
+        yield ox.Quad(subject, predicate, value, graph)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _check_iri(value: str) -> None:
+    try:
+        ox.NamedNode(value)
+    except ValueError as error:
+        raise RefusedError("syntax", f"{value[:200]!r} is no absolute IRI: {error}") from None
+
+
+def _check_label(value: str) -> None:
+    try:
+        ox.BlankNode(value)
+    except ValueError:
+        raise RefusedError("syntax", f"'_:{value[:200]}' is no blank node") from None
+
+
+def _in_language(value: str, language: str) -> ox.Literal:
+    """Return a text with its language tag in lower case."""
+    try:
+        return ox.Literal(value, language=language)
+    except ValueError as error:
+        detail = f"@language {language[:200]!r} is no language tag: {error}"
+        raise RefusedError("syntax", detail) from None
 
 
 def _choose_dataset(store: ox.Store, message: Message) -> tuple[ox.Store, Message]:
