@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from graph.errors import StoreUnavailableError
+from graph.errors import StoreFullError, StoreUnavailableError
 from graph.store.lock import Holder, StoreLock, read_holder
 
 HOLD = textwrap.dedent(
@@ -85,3 +88,47 @@ def test_a_store_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreUnavailableError, match="cannot be used"):
         StoreLock(tmp_path / "file" / "store", "serve")
+
+
+def test_a_file_in_the_place_of_the_store_is_a_clear_error(tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_text("# Not a store")
+    with pytest.raises(StoreUnavailableError, match=r"README\.md cannot be used"):
+        read_holder(file)
+    with pytest.raises(StoreUnavailableError, match=r"README\.md cannot be used"):
+        StoreLock(file, "serve")
+    assert file.read_text() == "# Not a store"
+
+
+def fail(number: int) -> Callable[..., None]:
+    def raise_error(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return raise_error
+
+
+def test_a_full_disk_is_a_clear_error_and_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail(errno.ENOSPC))
+        with pytest.raises(StoreFullError):
+            StoreLock(tmp_path, "serve")
+    with StoreLock(tmp_path, "serve") as lock:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "ftruncate", fail(errno.EDQUOT))
+            with pytest.raises(StoreFullError):
+                lock.describe("http://127.0.0.1:8000")
+            lock.close()
+        assert read_holder(tmp_path) is None
+
+
+def test_a_file_system_without_locks_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lock").touch()
+    monkeypatch.setattr(fcntl, "flock", fail(errno.ENOLCK))
+    with pytest.raises(StoreUnavailableError, match="No locks available"):
+        StoreLock(tmp_path, "serve")
+    with pytest.raises(StoreUnavailableError, match="No locks available"):
+        read_holder(tmp_path)

@@ -7,6 +7,8 @@ that want to reach the running server.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -16,10 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from graph.errors import StoreUnavailableError
+from graph.errors import StoreError, StoreFullError, StoreUnavailableError
 
 _TRIES: Final = 5
 _PAUSE_S: Final = 0.02
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class StoreLock:
     StoreUnavailableError
         Another process (or this one, a second time) holds it; the message names it and says
         what to do. Or the folder cannot be made or written.
+    StoreFullError
+        There is no room to write the lock.
     """
 
     def __init__(self, folder: Path, command: str, address: str = "") -> None:
@@ -48,23 +53,44 @@ class StoreLock:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise StoreUnavailableError(f"the store {folder} cannot be used: {error}") from error
-        if not _try_lock(self._file):
+            raise _translate(folder, error) from error
+        try:
+            self._take(folder)
+            self.describe(address)
+        except BaseException:
             os.close(self._file)
-            raise StoreUnavailableError(_refusal(folder, _read(self.path)))
-        self.describe(address)
+            self._file = -1
+            raise
 
     def describe(self, address: str) -> None:
-        """Say at what address this process answers, once it is known."""
+        """Say at what address this process answers, once it is known.
+
+        Raises
+        ------
+        StoreFullError, StoreUnavailableError
+            It cannot be written.
+        """
         holder = Holder(os.getpid(), self._command, address)
         text = json.dumps(asdict(holder)).encode() + b"\n"
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, text, 0)
+        try:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, text, 0)
+        except OSError as error:
+            raise _translate(self.path.parent, error) from error
+
+    def _take(self, folder: Path) -> None:
+        try:
+            is_taken = _try_lock(self._file)
+        except OSError as error:  # a file system without locks
+            raise _translate(folder, error) from error
+        if not is_taken:
+            raise StoreUnavailableError(_refusal(folder, _read(self.path)))
 
     def close(self) -> None:
         """Release the lock; a second call does nothing."""
         if self._file >= 0:
-            os.ftruncate(self._file, 0)
+            with contextlib.suppress(OSError):  # what it says is of no account without the lock
+                os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = -1
 
@@ -81,15 +107,25 @@ class StoreLock:
 
 
 def read_holder(folder: Path) -> Holder | None:
-    """Return who holds the store now, or None when nobody does."""
+    """Return who holds the store now, or None when nobody does.
+
+    Raises
+    ------
+    StoreUnavailableError
+        That cannot be told: the folder is a file, or may not be read.
+    """
     try:
         file = os.open(folder / "lock", os.O_RDONLY)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _translate(folder, error) from error
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _read(folder / "lock") or Holder(0, "another process")
+    except OSError as error:
+        raise _translate(folder, error) from error
     else:
         return None
     finally:
@@ -115,6 +151,12 @@ def _read(path: Path) -> Holder | None:
         return Holder(int(fields["pid"]), str(fields["command"]), str(fields["address"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _translate(folder: Path, error: OSError) -> StoreError:
+    if error.errno in _FULL:
+        return StoreFullError(str(folder))
+    return StoreUnavailableError(f"the store {folder} cannot be used: {error.strerror or error}")
 
 
 def _refusal(folder: Path, holder: Holder | None) -> str:
