@@ -20,6 +20,7 @@ from typing import IO, Any, Final
 
 import pyoxigraph
 
+from graph.errors import StoreUnavailableError
 from graph.store import frames
 from graph.store.query import ANSWER_BYTES
 
@@ -61,12 +62,28 @@ class TooMuchSentError(WorkerDiedError):
 
 
 class Process:
-    """A started worker process and our end of its socket."""
+    """A started worker process and our end of its socket.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The system gives no more files, processes or room.
+    """
 
     def __init__(self) -> None:
+        try:
+            with contextlib.ExitStack() as opened:
+                self._start(opened)
+                opened.pop_all()  # `wait` and the owner of the connection close them
+        except OSError as error:
+            detail = f"no worker process can be started: {error.strerror or error}"
+            raise StoreUnavailableError(detail) from error
+
+    def _start(self, opened: contextlib.ExitStack) -> None:
         self.connection, theirs = socket.socketpair()
-        self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `wait` closes it
+        opened.enter_context(self.connection)
         with theirs:
+            self._words: IO[bytes] = opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
             command = [sys.executable, "-I", "-S", "-c", _BOOT, str(theirs.fileno())]
             self._popen = subprocess.Popen(
                 [*command, str(_ROOT), str(_ENGINE)],
