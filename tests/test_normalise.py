@@ -221,6 +221,22 @@ def test_bad_tags_and_schemes_are_named() -> None:
         _kept("<javascript:alert(1)>")
 
 
+@pytest.mark.parametrize("scheme", ["javascript", "JavaScript", "data", "vbscript", "file", "blob"])
+def test_addresses_as_literals_are_checked_as_iris_are(scheme: str) -> None:
+    datatype = f"{XSD}anyURI"
+    (violation,) = _one(write_literal(f"{scheme}:alert(1)", datatype)).violations
+    assert violation.constraint == "datatype"
+    assert violation.message == say("iriScheme", scheme=scheme.lower())
+    for wrong in ("", "page.html", "//e.org/a", "https://e.org/a b", " https://e.org/", "a"):
+        (violation,) = _one(write_literal(wrong, datatype)).violations
+        assert violation.message == say("relativeIri")
+    long = "https://e.org/" + "a" * SETTINGS.iri_bytes
+    (violation,) = _one(write_literal(long, datatype)).violations
+    assert violation.constraint == "maxLength"
+    kept = write_literal("https://e.org/a?b=%20#c", datatype)
+    assert _kept(kept) == kept
+
+
 def test_each_place_takes_its_kind_of_term() -> None:
     quads: list[Quad] = [('"s"', P, S, G), (S, "_:p", S, G), (S, P, S, "_:g"), (S, P, S, G)]
     result = normalise(quads, SETTINGS, language="fr")

@@ -35,6 +35,7 @@ from graph.terms import (
 _SCHEMES_REFUSED: Final = ("javascript", "data", "vbscript", "file", "blob")
 # What XML, and with it half of the formats, cannot hold; tab and line breaks stand.
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+_ADDRESS: Final = f"{XSD}anyURI"
 _TAG: Final = re.compile(r'"@([A-Za-z0-9-]*)$')
 _SHOWN: Final = 200
 
@@ -161,17 +162,19 @@ class _Terms:
         iri = fold_nfc(term[1:-1])
         if term.startswith("<<"):
             raise self._refuse("nodeKind", "unknownTerm")
+        self._check_address(iri, "nodeKind")
+        return write_iri(iri)
+
+    def _check_address(self, iri: str, constraint: str) -> None:
+        """Refuse what is no absolute IRI, too long, or dangerous to follow."""
         if not is_iri(iri):
-            raise self._refuse("nodeKind", "relativeIri")
-        size = len(iri.encode())
-        if size > self._settings.iri_bytes:
-            raise self._refuse(
-                "maxLength", "iriLength", actual=size, limit=self._settings.iri_bytes
-            )
+            raise self._refuse(constraint, "relativeIri")
+        size, limit = len(iri.encode()), self._settings.iri_bytes
+        if size > limit:
+            raise self._refuse("maxLength", "iriLength", actual=size, limit=limit)
         scheme = iri.partition(":")[0].lower()
         if scheme in _SCHEMES_REFUSED:
-            raise self._refuse("nodeKind", "iriScheme", scheme=scheme)
-        return write_iri(iri)
+            raise self._refuse(constraint, "iriScheme", scheme=scheme)
 
     def _literal(self, term: str) -> str:
         try:
@@ -186,6 +189,8 @@ class _Terms:
             return write_literal(value, language=tag)
         if is_number(datatype) and len(value) > (limit := self._settings.number_digits):
             raise self._refuse("datatype", "numberLength", actual=len(value), limit=limit)
+        if datatype == _ADDRESS:
+            self._check_address(value, "datatype")
         try:
             return write_literal(*canonical(value, datatype))
         except LexicalError:
