@@ -74,6 +74,39 @@ def test_the_sample_is_valid_and_its_gaps_are_warnings() -> None:
     assert found[0].message == "A source states 3 parties; signatories known by name: 2."
 
 
+@pytest.mark.parametrize(
+    ("given_", "constraint"),
+    [
+        ("2147483647", None),
+        ("2147483648", "maxInclusive"),
+        ("99999999999999999999", "maxInclusive"),
+        ("-2147483649", "minInclusive"),
+    ],
+)
+def test_numbers_that_graphql_cannot_answer_are_refused(
+    given_: str, constraint: str | None
+) -> None:
+    found = _blocking(_whole(_edited("statedPartyCount 3", f"statedPartyCount {given_}")))
+    found = [v for v in found if v.constraint in ("minInclusive", "maxInclusive")]
+    if constraint == "minInclusive":  # the shape asks for a count as well
+        found = [v for v in found if "-2147483648" in v.message]
+    assert [(v.constraint, v.severity) for v in found] == (
+        [(constraint, "Violation")] if constraint else []
+    )
+
+
+def test_a_year_with_a_time_zone_is_refused() -> None:
+    call = (
+        "  <https://w3id.org/rhizome/id/territory/x> a rz:Territory ; "
+        'rz:nutsVersion "YEAR"^^xsd:gYear .\n  organisation:b a'
+    )
+    for year, broken in (("2021", []), ("2021Z", ["pattern"]), ("2021+01:00", ["pattern"])):
+        found = _whole(_edited("  organisation:b a", call.replace("YEAR", year)))
+        assert [
+            v.constraint for v in _blocking(found) if v.path and v.path.endswith("nutsVersion>")
+        ] == broken
+
+
 # --- the same as pySHACL -----------------------------------------------------------------------
 
 

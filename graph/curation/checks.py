@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from graph.errors import OntologyError
 from graph.model import Constraint, Model
-from graph.terms import LANG_STRING, XSD, is_literal, read_literal
+from graph.terms import LANG_STRING, XSD, is_literal, read_literal, write_literal
 
 SH: Final = "http://www.w3.org/ns/shacl#"
 _NUMBERS: Final = frozenset({f"{XSD}integer", f"{XSD}decimal"})
@@ -59,6 +60,31 @@ def compile_value_check(constraint: Constraint) -> ValueCheck:
         case "maxInclusive":
             return _bound(str(parameter), -1)
     raise OntologyError(constraint.shape, f"sh:{constraint.component} cannot be checked")
+
+
+def compile_served_checks(constraint: Constraint) -> list[tuple[Constraint, ValueCheck]]:
+    """Return what a datatype asks beyond SHACL, so that every value kept can be served.
+
+    GraphQL answers xsd:integer and xsd:gYear as Int, which has 32 bits and no time zone: what it
+    could not answer is refused, always as a violation. Values of another datatype are left to
+    the constraint itself.
+    """
+    if constraint.component != "datatype":
+        return []
+    implied: list[Constraint] = []
+    given = replace(constraint, severity="Violation", messages={})
+    if constraint.parameter == f"{XSD}integer":
+        for component, bound in (("minInclusive", -(2**31)), ("maxInclusive", 2**31 - 1)):
+            limit = write_literal(str(bound), f"{XSD}integer")
+            implied.append(replace(given, component=component, parameter=limit))
+    elif constraint.parameter == f"{XSD}gYear":
+        implied.append(replace(given, component="pattern", parameter=("^[0-9]{4}$", "")))
+    is_typed = compile_value_check(constraint)
+    return [(each, _if_typed(is_typed, compile_value_check(each))) for each in implied]
+
+
+def _if_typed(is_typed: ValueCheck, check: ValueCheck) -> ValueCheck:
+    return lambda value: not is_typed(value) or check(value)
 
 
 def compile_list_check(constraint: Constraint) -> ListCheck:

@@ -17,6 +17,7 @@ from graph.curation.checks import (
     ValueCheck,
     accepted_classes,
     compile_list_check,
+    compile_served_checks,
     compile_value_check,
 )
 from graph.errors import OntologyError
@@ -49,6 +50,7 @@ class PathPlan:
         component = constraint.component
         if component in OF_VALUES:
             self.values.append((constraint, compile_value_check(constraint)))
+            self.values.extend(compile_served_checks(constraint))
         elif component in OF_GRAPHS:
             self.lists.append((constraint, compile_list_check(constraint)))
         elif component in OF_UNION:
