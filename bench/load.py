@@ -18,7 +18,7 @@ from typing import Final, cast
 
 import uvloop
 
-_WAIT_S: Final = 120.0
+_WAIT_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
