@@ -50,7 +50,7 @@ _CONVERSIONS: Final = {
 }
 _PROLOGUE: Final = """\
 def make(R):
-    T = R.texts; X = R.prefixes; C = R.counter; L = R.limit; A = R.bound
+    T = R.texts; X = R.prefixes; G = R.languages; C = R.counter; L = R.limit; A = R.bound
     cut = R.cut; pick = R.pick; cursor = R.cursor; over = R.over; find = R.find
     label = R.label; date = R.date; type_of = R.type_of; integer = R.integer"""
 
@@ -79,6 +79,7 @@ class _Writer:
         self.model = model
         self.columns: dict[tuple[str, bool], str] = {}
         self.tables: dict[str, str] = {}
+        self.pages: list[int] = []
         self.names = 0
         self.heavy = {s.number for s in _selections(plan) if _has_nodes_below(s)}
 
@@ -92,6 +93,8 @@ class _Writer:
             yield f"    {name} = R.column({predicate!r}, inverse={inverse}); p{name} = {name}.pages"
         for text, name in self.tables.items():
             yield f"    {name} = {text}"
+        for slot in self.pages:
+            yield f"    w{slot} = A[{slot}].first if A[{slot}].whole else -1"
         yield from body
         yield "    def root():"
         yield from (f"        {line}" for line in before)
@@ -114,7 +117,8 @@ class _Writer:
 
     def _selection(self, selection: Selection) -> Iterator[str]:
         n = selection.number
-        yield f"    m{n} = {{}}"
+        if not self._is_met_once(selection) or selection.branches:
+            yield f"    m{n} = {{}}"
         if selection.branches:
             made: dict[int, str] = {}
             for object_type, steps in selection.branches:
@@ -128,9 +132,22 @@ class _Writer:
             yield from self._memo(n, [f"o = {inner}"])
             return
         before, pairs = self._steps(selection.steps, selection.class_iri)
-        yield from self._memo(
-            n, ["h = n >> 8; i = n & 255", *before, f"o = {{{', '.join(pairs)}}}"]
-        )
+        if self._is_met_once(selection):
+            yield f"    def f{n}(n):"
+            yield "        h = n >> 8; i = n & 255"
+            yield from (f"        {line}" for line in before)
+            yield f"        return {{{', '.join(pairs)}}}"
+            return
+        body = ["h = n >> 8; i = n & 255", *before, f"o = {{{', '.join(pairs)}}}"]
+        yield from self._memo(n, body)
+
+    def _is_met_once(self, selection: Selection) -> bool:
+        """Tell whether a node rarely comes twice, so that remembering it costs more than it saves.
+
+        A relation belongs to one node on each side, and that one is remembered.
+        """
+        shape = self.model.classes.get(selection.class_iri or "")
+        return shape is not None and shape.relation
 
     def _memo(self, number: int, body: list[str]) -> Iterator[str]:
         """Yield a selection's function, which makes each node's object once a request."""
@@ -239,12 +256,19 @@ class _Writer:
         if not step.unique:
             return [], f"R.list_texts({c}, n, A[{step.slot}])"
         p, s, v = self._name("p"), self._name("s"), self._name("v")
+        o = self._table(f"A[{step.slot}]")
         return [
             f"{p} = p{c}.get(h); {s} = None",
             f"if {p} is not None:",
             f"    a = {p}[0][i]; b = {p}[0][i + 1]",
             f"    if b - a == 1: {v} = {p}[1][a]; {s} = T[{v} >> 8][{v} & 255]",
-            f"    elif b > a: {s} = pick({p}, a, b, A[{step.slot}])",
+            # Most names have two languages: choose here, and call only for what is rarer.
+            "    elif b - a == 2:",
+            f"        {v} = {p}[1][a]; w = {p}[1][a + 1]",
+            f"        x = {o}[G[{v} >> 8]]; y = {o}[G[w >> 8]]",
+            f"        if x == y: {s} = pick({p}, a, b, {o})",
+            f"        else: {v} = {v} if x < y else w; {s} = T[{v} >> 8][{v} & 255]",
+            f"    elif b > a: {s} = pick({p}, a, b, {o})",
         ], s
 
     def _date(self, step: Date) -> tuple[list[str], str]:
@@ -279,8 +303,9 @@ class _Writer:
                 f"    if {p}[3]: {q} = list(dict.fromkeys({q}))",
             ]
         total, more, before = f"{q}t", f"{q}m", f"{q}b"
+        self.pages.append(slot)
         lines += [
-            f"if A[{slot}].whole and len({q}) <= A[{slot}].first:",
+            f"if len({q}) <= w{slot}:",
             f"    {total} = len({q}); {more} = {before} = False",
             f"else: {q}, {total}, {more}, {before} = cut({q}, A[{slot}])",
             f"C[0] += len({q})",
