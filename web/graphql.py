@@ -10,6 +10,7 @@ import hashlib
 from functools import cache, partial
 from typing import Any, Final
 
+import anyio
 import anyio.to_thread
 import orjson
 from starlette.requests import Request
@@ -72,11 +73,11 @@ async def _answer(request: Request, asked: execute.Request) -> Answer:
         prepared = service.engine.prepare(asked, snapshot, viewer)
     else:  # reading and validating a new document would hold the others up
         prepare = partial(service.engine.prepare, asked, snapshot, viewer)
-        prepared = await anyio.to_thread.run_sync(prepare)
+        prepared = await anyio.to_thread.run_sync(prepare, limiter=_turns())
     if isinstance(prepared, Answer):
         return prepared
     if prepared.cost > service.settings.graphql_inline_cost:
-        return await anyio.to_thread.run_sync(service.engine.run, prepared)
+        return await anyio.to_thread.run_sync(service.engine.run, prepared, limiter=_turns())
     return service.engine.run(prepared)  # type: ignore[no-any-return]
 
 
@@ -176,6 +177,12 @@ async def _show_form(request: Request) -> Response:
         "questions": worked_questions(language),
     }
     return render_page(request, "graphql.html", context)
+
+
+@cache
+def _turns() -> anyio.CapacityLimiter:
+    """Return what lets one dear query run at a time: threads of one interpreter only trip up."""
+    return anyio.CapacityLimiter(1)
 
 
 @cache

@@ -6,6 +6,7 @@ doing. What it opened it closes again, in the other order, at the end or when a 
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from contextlib import ExitStack
@@ -98,6 +99,7 @@ def verify_parts(parts: Parts) -> None:
         builds it from the log.
     """
     load_analysis()
+    _settle_memory()
     dataset = parts.dataset
     finding = check_snapshot(dataset, lambda: time.sleep(_PAUSE_S))
     if finding.error is not None:
@@ -108,3 +110,14 @@ def verify_parts(parts: Parts) -> None:
         _logger.error("the SPARQL store is wrong: %s", found.error)
         dataset.mend_store(str(found.error))
     _logger.info("all derived data is as the log states")
+
+
+def _settle_memory() -> None:
+    """Take what the start has made out of the collector's rounds, and make these rarer.
+
+    Columns and plans live as long as the service. A full round over them costs more than a query,
+    and answers make many objects that no cycle holds.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
