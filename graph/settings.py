@@ -115,6 +115,10 @@ class Settings:
         values.update({name: value for name, value in overrides.items() if value is not None})
         return cls(**values)
 
+    def __post_init__(self) -> None:
+        """Make the store's path absolute: workers run in another folder."""
+        object.__setattr__(self, "store", self.store.absolute())
+
     @property
     def language_chain(self) -> tuple[str, ...]:
         """The languages in order of preference."""
