@@ -9,12 +9,13 @@ ontology's authors keep to that (a rule that looks further would miss what is th
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from graph.curation.findings import Findings
+from graph.curation.uniqueness import find_doubles, identity_fields
 from graph.curation.view import View
 from graph.model import FieldKind, Model, SparqlConstraint
 from graph.store.scratch import Scratch
@@ -24,7 +25,7 @@ _TIES: Final = 2
 _QUESTIONS_AT_ONCE: Final = 500
 _PREFIX: Final = re.compile(r"PREFIX\s+([\w-]*):\s*<([^>]*)>", re.IGNORECASE)
 _IRI: Final = re.compile(r"<([^<>\s]*)>")
-_NAME: Final = re.compile(r"([A-Za-z][\w-]*):([A-Za-z][\w-]*)")
+_NAME: Final = re.compile(r"[A-Za-z][\w-]*:[A-Za-z][\w-]*")
 
 Triple = tuple[str, str, str]
 #: Which nodes each rule is asked about.
@@ -35,13 +36,15 @@ Asked = dict["_Rule", set[str]]
 class _Rule:
     """A constraint, the classes it is about, and the predicates (N-Triples texts) it names.
 
-    `ties` are those of them that lead to other nodes.
+    `ties` are those of them that lead to other nodes; `identity` those that together name a node
+    of which there is to be one, where that is what the constraint asks.
     """
 
     constraint: SparqlConstraint
     targets: frozenset[str]
     predicates: tuple[str, ...]
     ties: tuple[str, ...]
+    identity: tuple[str, ...]
 
 
 class Rules:
@@ -83,24 +86,22 @@ class Rules:
     def check(self, view: View, asked: Asked, findings: Findings) -> None:
         """Ask each rule about its nodes and note every solution.
 
-        Many nodes are asked about at once: the query runs over the neighbourhoods of all, and
-        solutions for other nodes, which are not seen whole, are passed over.
+        Many nodes are asked about at once: the query runs over the neighbourhoods of all, each
+        node of them looked at once, and solutions for other nodes, which are not seen whole, are
+        passed over.
         """
-        questions = iter([(rule, node) for rule, nodes in asked.items() for node in sorted(nodes)])
-        while some := list(islice(questions, _QUESTIONS_AT_ONCE)):
-            triples: set[Triple] = set()
-            wanted: Asked = {}
-            for rule, node in some:
-                triples.update(_neighbourhood(view, node, rule))
-                wanted.setdefault(rule, set()).add(node)
-            scratch = Scratch(triples)
-            for rule, nodes in wanted.items():
-                constraint = rule.constraint
-                for solution in scratch.select(constraint.select):
-                    if solution.get("this") in nodes:
-                        findings.rule_broken(
-                            constraint.shape, constraint.severity, constraint.messages, solution
-                        )
+        for rule, nodes in asked.items():
+            if rule.identity:
+                for node in sorted(nodes):
+                    for double in find_doubles(view, node, rule.identity):
+                        _note(rule, {"this": node, "value": double}, findings)
+                continue
+            wanted = iter(sorted(nodes))
+            while some := set(islice(wanted, _QUESTIONS_AT_ONCE)):
+                scratch = Scratch(_neighbourhood(view, some, rule))
+                for solution in scratch.select(rule.constraint.select):
+                    if solution.get("this") in some:
+                        _note(rule, solution, findings)
 
     def _ask(self, view: View, node: str, rules: Iterable[_Rule], asked: Asked) -> None:
         classes = view.types(node)
@@ -115,11 +116,17 @@ def _neighbours(view: View, node: str, ties: Iterable[str]) -> Iterator[str]:
         yield from view.referrers(predicate, node)
 
 
-def _neighbourhood(view: View, focus: str, rule: _Rule) -> Iterator[Triple]:
+def _note(rule: _Rule, solution: Mapping[str, str], findings: Findings) -> None:
+    constraint = rule.constraint
+    findings.rule_broken(constraint.shape, constraint.severity, constraint.messages, solution)
+
+
+def _neighbourhood(view: View, focuses: Set[str], rule: _Rule) -> Iterator[Triple]:
     """Yield the triples that a rule may look at; the class of a node leads nowhere."""
-    for predicate, stated in view.node(focus).items():
-        yield from ((focus, predicate, value) for value in stated)
-    seen, edge = {focus}, [focus]
+    for focus in focuses:
+        for predicate, stated in view.node(focus).items():
+            yield from ((focus, predicate, value) for value in stated)
+    seen, edge = set(focuses), list(focuses)
     for _ in range(_TIES if rule.ties else 0):
         found: list[str] = []
         for node in edge:
@@ -134,22 +141,22 @@ def _neighbourhood(view: View, focus: str, rule: _Rule) -> Iterator[Triple]:
 
 
 def _compile(constraint: SparqlConstraint, model: Model, ties: Container[str]) -> _Rule:
-    predicates = _mentioned(constraint.select)
+    prefixes = dict(_PREFIX.findall(constraint.select))
+    body = _PREFIX.sub("", constraint.select)
+    names = {name: iri for name in _NAME.findall(body) if (iri := _expand(name, prefixes))}
+    iris = {f"<{iri}>" for iri in _IRI.findall(body)}
+    predicates = tuple(sorted({*names.values(), *iris} - {RDF_TYPE}))
+    identity = identity_fields(body, lambda name: _expand(name, prefixes))
     return _Rule(
         constraint,
         frozenset(model.descendants.get(constraint.target, (constraint.target,))),
         predicates,
         tuple(predicate for predicate in predicates if predicate in ties),
+        identity if all(predicate in ties for predicate in identity) else (),
     )
 
 
-def _mentioned(select: str) -> tuple[str, ...]:
-    """Return the IRIs (N-Triples texts) that a query names, its prefixes' apart."""
-    prefixes = dict(_PREFIX.findall(select))
-    body = _PREFIX.sub("", select)
-    names = {
-        f"<{prefixes[prefix]}{local}>"
-        for prefix, local in _NAME.findall(body)
-        if prefix in prefixes
-    }
-    return tuple(sorted({*names, *(f"<{iri}>" for iri in _IRI.findall(body))} - {RDF_TYPE}))
+def _expand(name: str, prefixes: Mapping[str, str]) -> str | None:
+    """Return the N-Triples text of a prefixed name; the prefixes are the query's own."""
+    prefix, _, local = name.partition(":")
+    return f"<{prefixes[prefix]}{local}>" if prefix in prefixes else None

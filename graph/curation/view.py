@@ -38,6 +38,10 @@ class Reads(Protocol):
         """Return the nodes that have a value of a predicate (IRI without brackets)."""
         ...
 
+    def subject_count(self, predicate: str, value: str) -> int:
+        """Return how many statements of a predicate (IRI without brackets) have a node as value."""
+        ...
+
     def values(self, subject: str, predicate: str) -> list[str]:
         """Return the distinct values of a predicate (IRI without brackets)."""
         ...
@@ -70,6 +74,7 @@ class View:
         self.added = {q: None for q in wanted if not snapshot.contains(q)}
         self._added_of = _group(self.added, 0)
         self._added_to = _group((q for q in self.added if not is_literal(q[2])), 2)
+        self._added_ties = _ties(self._added_to)
         self._lessened = {q[:2] for q in self.removed}
         self._types: dict[str, frozenset[str]] = {}
         self._nodes: dict[str, Node] = {}
@@ -128,13 +133,18 @@ class View:
 
     def referrers(self, predicate: str, node: str) -> list[str]:
         """Return the nodes that have `node` as a value of a predicate (N-Triples text), sorted."""
-        more = {q[0] for q in self._added_to.get(node, _NOTHING) if q[1] == predicate}
+        more = self._added_ties.get((predicate, node), ())
         if not self._is_known(node):
             return sorted(more)
         before = self.snapshot.subjects(predicate[1:-1], node)
         if self.removed:
             before = [s for s in before if not self._is_gone(s, predicate, node)]
         return sorted({*before, *more})
+
+    def referrer_count(self, predicate: str, node: str) -> int:
+        """Return at most how many nodes have `node` as a value of a predicate, at little cost."""
+        more = len(self._added_ties.get((predicate, node), ()))
+        return more + self.snapshot.subject_count(predicate[1:-1], node)
 
     def types(self, node: str) -> frozenset[str]:
         """Return the classes of a node, IRIs without brackets."""
@@ -168,3 +178,12 @@ def _group(quads: Iterable[Quad], place: int) -> dict[str, list[Quad]]:
     for quad in quads:
         grouped.setdefault(quad[place], []).append(quad)
     return grouped
+
+
+def _ties(by_value: Mapping[str, Iterable[Quad]]) -> dict[tuple[str, str], set[str]]:
+    """Return the subjects of quads by predicate and value."""
+    grouped: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for value, quads in by_value.items():
+        for subject, predicate, _, _ in quads:
+            grouped[predicate, value].add(subject)
+    return dict(grouped)
