@@ -71,6 +71,8 @@ class Source:
         self.store = store
         self.checkpoint: Checkpoint | None = store.checkpoint()
         self.listeners: list[Callable[[Checkpoint], None]] = []
+        self.doubt: str | None = None
+        self.doubts = 0
 
     def on_checkpoint(self, listener: Callable[[Checkpoint], None]) -> None:
         """Follow new checkpoints."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -34,6 +35,10 @@ class Source:
         self.checkpoint: Checkpoint | None = history.store.checkpoint()
         self.listeners: list[Callable[[Checkpoint], None]] = []
         self.mended: list[str] = []
+        self.doubt: str | None = None
+        self.doubts = 0
+        self.may_end = threading.Event()
+        self.may_end.set()
 
     def on_checkpoint(self, listener: Callable[[Checkpoint], None]) -> None:
         self.listeners.append(listener)
@@ -43,7 +48,11 @@ class Source:
 
     def mend_store(self, reason: str) -> None:
         self.mended.append(reason)
+        self.doubt, self.doubts = reason, self.doubts + 1
+        self.may_end.wait(20)
+        self.history.rebuild()
         self.publish()
+        self.doubt = None
 
     def publish(self) -> Checkpoint:
         self.checkpoint = self.history.store.checkpoint()

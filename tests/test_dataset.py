@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.commit import Change
 from graph.store.dataset import Dataset
+from graph.store.directory import Checkpoint
 from graph.store.snapshot import TYPE, Snapshot
 from graph.terms import ENTITY, RZ, Quad, hash_dataset
 
@@ -257,6 +259,44 @@ def test_a_store_in_doubt_is_built_anew(dataset: Dataset) -> None:
     before = dataset.checkpoint
     dataset.mend_store("a worker met damage")
     assert dataset.checkpoint != before
+    assert_sound(dataset)
+
+
+def test_a_checkpoint_begun_before_a_doubt_does_not_settle_it(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dataset.store is not None
+    store = dataset.store
+    begun, may_end = threading.Event(), threading.Event()
+    make, rebuild, rebuilt, heard = store.checkpoint, store.rebuild, [], []
+
+    def checkpoint() -> Checkpoint:
+        begun.set()
+        assert may_end.wait(10)
+        return make()
+
+    def build(*arguments: Any) -> None:
+        rebuilt.append(dataset.doubt)
+        rebuild(*arguments)
+
+    monkeypatch.setattr(store, "checkpoint", checkpoint)
+    monkeypatch.setattr(store, "rebuild", build)
+    dataset.on_checkpoint(lambda found: heard.append((found, dataset.doubt)))
+    dataset.commit(add(cluster(1)))
+    assert begun.wait(10)
+    assert dataset.doubt is None
+    assert dataset.doubts == 0
+    mending = threading.Thread(target=dataset.mend_store, args=("a worker met damage",))
+    mending.start()
+    while not dataset.doubts:
+        time.sleep(0.01)
+    may_end.set()
+    mending.join(20)
+    assert rebuilt == ["a worker met damage"]
+    assert dataset.doubt is None
+    assert dataset.doubts == 1
+    # Listeners have the new checkpoint before the doubt ends.
+    assert heard[-1] == (dataset.checkpoint, "a worker met damage")
     assert_sound(dataset)
 
 

@@ -21,7 +21,7 @@ from graph.errors import (
 )
 from graph.settings import Settings
 from graph.store.outcome import (
-    explain_engine,
+    explain_opening,
     explain_parse_death,
     explain_parse_refusal,
     explain_query_death,
@@ -73,9 +73,12 @@ def test_deaths_name_the_limit() -> None:
         ("syntax", "error at 1:1: expected SELECT", QuerySyntaxError),
         ("syntax", "something else", QuerySyntaxError),
         ("evaluation", "The custom function <http://e/f> is not supported", QuerySyntaxError),
-        ("evaluation", "Corruption: block checksum mismatch", StoreCorruptError),
-        ("engine", "Corruption: block checksum mismatch", StoreCorruptError),
-        ("engine", "IO error: No such file or directory: 000012.sst", StoreCorruptError),
+        ("evaluation", "The function <http://e/corruption> is not supported", QuerySyntaxError),
+        ("evaluation", "Corruption: no such file, checksum mismatch", QuerySyntaxError),
+        ("damage", "Corruption: block checksum mismatch", StoreCorruptError),
+        ("damage", "IO error: No such file or directory: 000012.sst", StoreCorruptError),
+        ("engine", "Corruption: no such file", StoreUnavailableError),
+        ("answer", "", QueryTooLargeError),
         ("engine", "Permission denied (os error 13)", ForbiddenError),
         ("engine", "anything", StoreUnavailableError),
     ],
@@ -124,6 +127,6 @@ def test_the_engines_sentences_are_shortened(text: str, detail: str, told: str) 
 
 
 def test_a_damaged_place_is_named() -> None:
-    error = explain_engine("Corruption: x", "a checkpoint")
+    error = explain_opening({"error": "damage", "detail": "Corruption: x"}, "a checkpoint")
     assert isinstance(error, StoreCorruptError)
     assert error.path == "a checkpoint"

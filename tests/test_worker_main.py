@@ -180,6 +180,9 @@ def test_rows_are_cut(open_talk: Talk) -> None:
     [
         ("SELECT", "syntax"),
         ("SELECT (<http://e/f>(1) AS ?x) {}", "evaluation"),
+        ("SELECT (<http://e/Corruption:>(1) AS ?x) {}", "evaluation"),
+        ("SELECT (<Corruption:>(1) AS ?x) {}", "evaluation"),
+        ("SELECT (<IO:no%20such%20file>(1) AS ?x) {}", "evaluation"),
         ("ASK { SERVICE <http://127.0.0.1:9/> {} }", "engine"),
     ],
 )
@@ -222,8 +225,8 @@ def test_a_checkpoint_without_a_stamp_is_refused(open_talk: Talk, tmp_path: Path
     ox.Store(str(tmp_path / "plain")).flush()
     answer, _ = open_talk.ask({"do": "open", "path": str(tmp_path / "plain")})
     assert (answer["error"], answer["detail"]) == (
-        "engine",
-        "Corruption: 0 stamps in the checkpoint",
+        "damage",
+        "0 stamps in the checkpoint, not a whole one",
     )
 
 

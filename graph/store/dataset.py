@@ -222,6 +222,16 @@ class Dataset:
         """Why the SPARQL store is behind the log, in words, if it is."""
         return None if self._follower is None else self._follower.fault
 
+    @property
+    def doubt(self) -> str | None:
+        """Why the SPARQL store is being built anew, if it is."""
+        return None if self._follower is None else self._follower.doubt
+
+    @property
+    def doubts(self) -> int:
+        """How often the SPARQL store was found damaged."""
+        return 0 if self._follower is None else self._follower.doubts
+
     def wait_for_store(self, revision: int, timeout_s: float) -> bool:
         """Tell whether a checkpoint of at least this revision is there within the time."""
         return self._follower is not None and self._follower.wait_for(revision, timeout_s)

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from graph.errors import RhizomeError, StoreUnavailableError
+from graph.errors import RhizomeError, StoreCorruptError, StoreUnavailableError
 from graph.store.directory import Checkpoint
-from graph.store.outcome import explain_engine
+from graph.store.mending import CheckpointSource, Mender, is_sign_of_damage
+from graph.store.outcome import explain_opening
 from graph.store.process import START_S, AsyncWorker, WorkerDiedError, start_message
 
 _logger = logging.getLogger(__name__)
@@ -27,27 +28,8 @@ STANDBY: Final = 2
 # How long the writer must pause before the processes that stand by follow.
 _QUIET_S: Final = 0.5
 _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0)
-
-
-class CheckpointSource(Protocol):
-    """Where checkpoints come from: the dataset."""
-
-    @property
-    def checkpoint(self) -> Checkpoint | None:
-        """The newest checkpoint."""
-        ...
-
-    def on_checkpoint(self, listener: Callable[[Checkpoint], None]) -> None:
-        """Call a function with each new checkpoint, in any thread."""
-        ...
-
-    def prune_checkpoints(self, in_use: frozenset[Path]) -> None:
-        """Delete the checkpoints that are neither in use nor the newest; in any thread."""
-        ...
-
-    def mend_store(self, reason: str) -> None:
-        """Build the store anew, since a worker met damage in it; in any thread."""
-        ...
+_LOOK_S: Final = 0.2
+_MENDING_S: Final = 5.0
 
 
 class Fleet:
@@ -70,12 +52,13 @@ class Fleet:
         self._refreshing: asyncio.Task[None] | None = None
         self._is_pruning = False
         self._is_closed = False
+        self._mender = Mender(source)
         source.on_checkpoint(self.publish)
 
     @property
     def is_ready(self) -> bool:
         """Whether at least one process can answer."""
-        return bool(self._alive) and not self._is_closed
+        return bool(self._alive) and not self._is_closed and self._source.doubt is None
 
     @property
     def is_closed(self) -> bool:
@@ -99,13 +82,16 @@ class Fleet:
         if self._latest is None:
             raise StoreUnavailableError("there is no checkpoint to query yet")
         self._fill()
-        try:
-            async with asyncio.timeout(START_S):
-                while not self._alive:
+        deadline = self._loop.time() + START_S
+        while not self._alive:
+            if self._mender.is_busy:  # it takes as long as it takes
+                deadline = self._loop.time() + START_S
+            elif self._loop.time() > deadline:
+                await self.close()
+                raise StoreUnavailableError("no query worker could start; see the log")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
                     await self.wait()
-        except TimeoutError:
-            await self.close()
-            raise StoreUnavailableError("no query worker could start; see the log") from None
 
     async def close(self) -> None:
         """End all processes, and what they do."""
@@ -127,10 +113,21 @@ class Fleet:
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[AsyncWorker]:
-        """Lend a worker that serves the newest checkpoint; one that fails is replaced."""
+        """Lend a worker that serves the newest checkpoint; one that fails is replaced.
+
+        Raises
+        ------
+        StoreUnavailableError
+            Damage was found, before or since: what the worker said is not to be told.
+        """
+        doubts = self._source.doubts
+        if self._source.doubt is not None:
+            raise _being_mended()
         worker = await self._take()
         try:
             yield worker
+            if self._source.doubts != doubts:
+                raise _being_mended()
         except BaseException:
             # It died, or nobody waits for what it does: only a new process is surely idle.
             self.drop(worker)
@@ -153,6 +150,12 @@ class Fleet:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def suspect(self, error: Exception) -> None:
+        """Have it looked into when an error speaks of damage."""
+        is_sign = isinstance(error, WorkerDiedError) and is_sign_of_damage(error)
+        if (is_sign or isinstance(error, StoreCorruptError)) and not self._is_closed:
+            self.do(self._mender.look_into(str(error)))
 
     async def wait(self) -> None:
         """Wait until something changes: a worker is free, a checkpoint is there, the end."""
@@ -192,7 +195,11 @@ class Fleet:
         except (WorkerDiedError, RhizomeError, OSError) as error:
             _logger.error("a query worker could not start: %s", error)
             self._failures += 1
-            await asyncio.sleep(_RETRY_S[min(self._failures, len(_RETRY_S)) - 1])
+            self.suspect(error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_RETRY_S[min(self._failures, len(_RETRY_S)) - 1]):
+                    while self._latest == checkpoint:  # another may be sound
+                        await self.wait()
         else:
             self._failures = 0
             self._alive.add(worker)
@@ -208,7 +215,7 @@ class Fleet:
             message = start_message(self._memory_mb, checkpoint.path)
             answer, _ = await worker.ask(message, START_S)
             if "error" in answer:
-                raise explain_engine(answer["detail"])
+                raise explain_opening(answer)
         except BaseException:
             await worker.end()
             raise
@@ -226,9 +233,10 @@ class Fleet:
         try:
             answer, _ = await worker.ask({"do": "open", "path": str(checkpoint.path)}, START_S)
             if "error" in answer:
-                raise explain_engine(answer["detail"])
+                raise explain_opening(answer)
         except (WorkerDiedError, RhizomeError) as error:
             _logger.warning("a query worker could not open a checkpoint: %s", error)
+            self.suspect(error)
             self.drop(worker)
             return False
         except BaseException:
@@ -279,8 +287,8 @@ class Fleet:
     async def _prune_now(self) -> None:
         try:
             serving = {worker.path for worker in self._alive if worker.path is not None}
-            latest = {self._latest.path} if self._latest is not None else set()
-            in_use = frozenset(serving | latest | set(self._opening))
+            others = (self._latest and self._latest.path, self._mender.scanned)
+            in_use = frozenset(serving.union(filter(None, others), self._opening))
             await asyncio.to_thread(self._source.prune_checkpoints, in_use)
         finally:
             self._is_pruning = False
@@ -289,3 +297,8 @@ class Fleet:
         """Wake all who wait."""
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _being_mended() -> StoreUnavailableError:
+    detail = "the SPARQL store was found damaged and is being built anew; try again"
+    return StoreUnavailableError(detail, retry_after_s=_MENDING_S)

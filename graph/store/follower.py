@@ -25,13 +25,15 @@ _log = logging.getLogger("rhizome.store")
 
 #: Pause after a failure, in seconds: a full disk is not freed at once.
 _PAUSE_S = 1.0
+#: Quads that are missing from which on it is quicker to build all anew than to apply commits.
+_FAR_BEHIND = 50_000
 
 
 class Follower:
     """The SPARQL store of a dataset and the thread that keeps it in step.
 
     `checkpoint` is the newest that workers may read; `fault` says why SPARQL is behind, if it
-    is. `newest` returns the snapshot that readers have.
+    is. `doubts` counts how often damage was found. `newest` returns the snapshot that readers have.
 
     Raises
     ------
@@ -42,6 +44,7 @@ class Follower:
     def __init__(self, folder: Path, log: Log, newest: Callable[[], Snapshot]) -> None:
         self.log = log
         self.fault: str | None = None
+        self.doubts = 0
         self._newest = newest
         self._changed = threading.Condition()
         self._listeners: list[Callable[[Checkpoint], None]] = []
@@ -54,6 +57,11 @@ class Follower:
         self._thread.start()
 
     # --- for others -----------------------------------------------------------------------
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the store is being built anew, if it is: nothing may be answered from it."""
+        return self._doubt
 
     def tell(self) -> None:
         """Say that there is a new commit."""
@@ -72,9 +80,10 @@ class Follower:
         self._listeners.append(listener)
 
     def mend(self, reason: str) -> None:
-        """Have the store built anew, and wait until it is."""
+        """Have the store built anew, and wait until its checkpoint is published."""
         with self._changed:
             self._doubt = reason
+            self.doubts += 1
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._doubt is None or self._is_stopping)
 
@@ -111,14 +120,14 @@ class Follower:
         has to open again.
         """
         try:
-            if self._doubt is not None:
-                self._rebuild(self._doubt)
+            if (doubt := self._doubt) is not None:
+                self._rebuild(doubt)
             elif self.fault is not None:
                 self.store.reopen()
                 self._settle()
             else:
                 self._catch_up()
-            self._publish()
+            self._publish(doubt)
         except Exception as error:
             return str(error) or type(error).__name__
         return None
@@ -130,6 +139,8 @@ class Follower:
             raise log_behind(self.log, "the SPARQL store", store.revision)
         if store.fault is None and not is_in_step(store, self.log):
             store.fault = f"its dataset hash at revision {store.revision} is not the log's"
+        if store.fault is None and self._newest().quad_count - store.quad_count > _FAR_BEHIND:
+            store.fault = f"it is far behind, at revision {store.revision}"
         if store.fault is None:
             store.fault = self._try_catching_up()
         if store.fault is not None:
@@ -153,13 +164,16 @@ class Follower:
             snapshot.quads(), snapshot.revision, snapshot.dataset_hash, snapshot.quad_count
         )
 
-    def _publish(self) -> None:
+    def _publish(self, doubt: str | None) -> None:
+        """Publish a checkpoint; it settles the doubt that was there before it was made."""
         checkpoint = self.store.checkpoint()
-        with self._changed:
-            self.checkpoint, self._doubt = checkpoint, None
-            self._changed.notify_all()
+        self.checkpoint = checkpoint
         for listener in self._listeners:
             listener(checkpoint)
+        with self._changed:
+            if self._doubt == doubt:
+                self._doubt = None
+            self._changed.notify_all()
 
 
 def is_in_step(derived: Snapshot | OxigraphStore, log: Log) -> bool:

@@ -21,6 +21,7 @@ from graph.errors import (
     QueryTooLargeError,
     RhizomeError,
     StoreCorruptError,
+    StoreError,
     StoreUnavailableError,
 )
 from graph.settings import Settings
@@ -36,7 +37,6 @@ MERGED_STATEMENTS: Final = 200_000
 _PLACE: Final = re.compile(r"error at (\d+):(\d+): expected (?:one of )?", re.ASCII)
 # Among what the engine expected stand its sentences: some words with spaces between them.
 _SENTENCE: Final = re.compile(r"[A-Z][a-zA-Z]*(?: [a-zA-Z]+){2,}")
-_CORRUPT: Final = re.compile(r"corruption|checksum mismatch|no such file", re.IGNORECASE)
 _EXCERPT: Final = 60
 _ENDED_BY_FAULT: Final = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
@@ -69,18 +69,19 @@ def explain_query_refusal(answer: dict[str, Any], text: str, memory_mb: int) -> 
             return _answer_too_large()
         case "statements":
             return QueryTooLargeError("statements of FROM graphs", MERGED_STATEMENTS)
-        case "evaluation" if not _CORRUPT.search(detail):  # damage comes this way, too
+        case "evaluation":
             return QuerySyntaxError(LANGUAGE, detail[:300])
-    return explain_engine(detail)
+        case "engine" if "Permission denied" in detail:
+            return ForbiddenError("to reach the network from a query")
+    return explain_opening(answer)
 
 
-def explain_engine(detail: str, path: str = "the SPARQL store") -> RhizomeError:
-    """Return the error for what the engine says of its files."""
-    if _CORRUPT.search(detail):
-        return StoreCorruptError(path, detail[:300])
-    if "Permission denied" in detail:
-        return ForbiddenError("to reach the network from a query")
-    return StoreUnavailableError(f"the SPARQL engine failed: {detail[:300]}")
+def explain_opening(answer: dict[str, Any], path: str = "the SPARQL store") -> StoreError:
+    """Return the error for a checkpoint that a worker could not open or read."""
+    detail = str(answer["detail"])[:300]
+    if answer["error"] == "damage":  # the worker goes by the kind of the engine's exception
+        return StoreCorruptError(path, detail)
+    return StoreUnavailableError(f"the SPARQL engine failed: {detail}")
 
 
 def explain_parse_death(died: WorkerDiedError, source: str, settings: Settings) -> RhizomeError:

@@ -66,9 +66,9 @@ class Worker:
             except SyntaxError as error:
                 answer = {"error": "syntax", "detail": error.msg}
                 answer |= {"line": error.lineno, "column": error.offset}
-            except OSError as error:
-                answer = {"error": "engine", "detail": str(error)}
-            except (RuntimeError, ValueError) as error:
+            except (OSError, RuntimeError) as error:
+                answer = {"error": _name_failure(error), "detail": str(error)}
+            except ValueError as error:
                 answer = {"error": "evaluation", "detail": str(error)}
             except MemoryError:
                 answer = {"error": "memory", "detail": ""}
@@ -98,11 +98,12 @@ class Worker:
         self.store = ox.Store.read_only(message["path"])
         names = (graph.value for graph in self.store.named_graphs())
         stamps = [name for name in names if name.startswith(_STAMP_PREFIX)]
-        if len(stamps) != 1:
-            raise RefusedError("engine", f"Corruption: {len(stamps)} stamps in the checkpoint")
+        revision = stamps[0][len(_STAMP_PREFIX) :].partition("/")[0] if len(stamps) == 1 else ""
+        if not revision.isdecimal():
+            raise RefusedError("damage", f"{len(stamps)} stamps in the checkpoint, not a whole one")
         self.base_mb = sandbox.resident_mb()
         sandbox.cap_memory(self.memory_mb)
-        return {"revision": int(stamps[0][len(_STAMP_PREFIX) :].partition("/")[0])}
+        return {"revision": int(revision)}
 
     def query(self, message: Message, data: bytes) -> Message:
         """Answer one query; its text is the data."""
@@ -162,6 +163,19 @@ class Worker:
             self.send(piece)
         lines.clear()
         return count
+
+
+def _name_failure(error: OSError | RuntimeError) -> str:
+    """Return what failed: the files (`damage`), the engine, or what was asked (`evaluation`).
+
+    The words may be those of a query. Damage begins with a word of the engine's, and comes as an
+    exception of a kind that no query has.
+    """
+    words = str(error)
+    if isinstance(error, RuntimeError):
+        return "damage" if words.startswith("Corruption:") else "evaluation"
+    is_lost = isinstance(error, FileNotFoundError) or "Input/output error" in words
+    return "damage" if is_lost and words.startswith("IO error:") else "engine"
 
 
 _OPERATIONS: Final = {

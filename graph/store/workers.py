@@ -18,15 +18,14 @@ from typing import Final
 
 from graph.errors import (
     QueryTimeoutError,
-    RhizomeError,
-    StoreCorruptError,
     StoreUnavailableError,
 )
 from graph.settings import Settings
-from graph.store.fleet import CheckpointSource, Fleet
+from graph.store.fleet import Fleet
+from graph.store.mending import SCAN_MEMORY_MB, SCAN_S, CheckpointSource
 from graph.store.outcome import (
     MERGED_STATEMENTS,
-    explain_engine,
+    explain_opening,
     explain_parse_death,
     explain_parse_refusal,
     explain_query_death,
@@ -39,9 +38,6 @@ from graph.terms import Quad
 
 _logger = logging.getLogger(__name__)
 
-#: Memory and time of a full scan.
-SCAN_MEMORY_MB: Final = 8 * 1024
-SCAN_S: Final = 3600.0
 _SLOW_KEPT: Final = 256
 
 
@@ -72,7 +68,6 @@ class QueryPool:
         busy_max = settings.sparql_fast_workers + settings.sparql_slow_workers
         self._fleet = Fleet(source, busy_max, settings.sparql_memory_mb)
         self._waiting = 0
-        self._is_mending = False
         self._known_slow: OrderedDict[tuple[object, ...], None] = OrderedDict()
 
     @property
@@ -115,9 +110,10 @@ class QueryPool:
         QueryTimeoutError, QueryMemoryError
             It was stopped at its deadline, or needs too much memory.
         StoreUnavailableError
-            The queue is full, the wait was too long, the revision is not here.
+            The queue is full, the wait was too long, the revision is not here, or the store
+            is being built anew since damage was found.
         StoreCorruptError
-            The store is damaged; it is being built anew.
+            A worker met what looks like damage; it is looked into, and mended.
         """
         await self._wait_for(min_revision)
         spent_s = 0.0
@@ -167,7 +163,7 @@ class QueryPool:
                 raise error from died
         if "error" in answer:
             refused = explain_query_refusal(answer, query.text, memory_mb)
-            self._report(refused)
+            self._fleet.suspect(refused)
             raise refused
         if answer["is_worn"]:
             self._fleet.drop(worker)
@@ -217,20 +213,6 @@ class QueryPool:
         except TimeoutError:
             detail = f"revision {revision} is not here yet; SPARQL answers with {self.revision}"
             raise StoreUnavailableError(detail) from None
-
-    def _report(self, error: RhizomeError) -> None:
-        """Have a damaged store built anew, once at a time."""
-        if isinstance(error, StoreCorruptError) and not self._is_mending:
-            self._is_mending = True
-            self._fleet.do(self._mend(error.detail))
-
-    async def _mend(self, reason: str) -> None:
-        try:
-            await asyncio.to_thread(self._source.mend_store, reason)
-        except RhizomeError as error:
-            _logger.error("the SPARQL store could not be built anew: %s", error)
-        finally:
-            self._is_mending = False
 
 
 def parse_rdf(
@@ -306,7 +288,7 @@ def scan_checkpoint(path: Path, *, is_deep: bool = False) -> tuple[str, ...]:
             if "error" not in answer:
                 answer = worker.ask(message, SCAN_S)
             if "error" in answer:
-                raise explain_engine(str(answer["detail"]), str(path))
+                raise explain_opening(answer, str(path))
             return tuple(answer["faults"])
     except WorkerDiedError as died:
         raise StoreUnavailableError("the scan of the SPARQL store did not end") from died
