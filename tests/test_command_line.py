@@ -316,7 +316,7 @@ class TestCheck:
         code, out, err = run("check", "--store", store)
         assert (code, err) == (0, "")
         parts = [line.split()[:2] for line in out.splitlines()]
-        assert parts == [["ok", "log"], ["ok", "snapshot"], ["ok", "store"], ["ok", "shapes"]]
+        assert parts == [["ok", part] for part in ("log", "image", "snapshot", "store", "shapes")]
         assert "0 violations" in out
 
     def test_a_store_without_derived_data_is_sound(self, run: Run, store: Path) -> None:

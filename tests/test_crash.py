@@ -89,9 +89,9 @@ def _check(store: Path, added: set[str], removed: set[str]) -> None:
         assert snapshot.dataset_hash == dataset.log.dataset_hash == hash_dataset(snapshot.quads())
         assert dataset.store is not None
         assert dataset.store.stamp().dataset_hash == snapshot.dataset_hash
-        assert check_store(dataset.store, dataset.log).error is None
     finally:
         dataset.close()
+    assert check_store(store / "oxigraph", dataset.log).error is None
 
 
 # --- the power cut -------------------------------------------------------------------------------

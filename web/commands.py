@@ -16,6 +16,7 @@ from typing import Any, Final
 from graph.curation.check import (
     Finding,
     check_checkpoint,
+    check_image,
     check_log,
     check_shapes,
     check_snapshot,
@@ -32,7 +33,7 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.dataset import Dataset
 from graph.store.lock import StoreLock, read_holder
-from graph.store.oxigraph import OxigraphStore
+from graph.store.log import Log
 from web.control import Command, Piece, ask_server
 from web.report import make_report
 
@@ -177,30 +178,20 @@ def _check(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
 
 
 def _check_alone(settings: Settings) -> Iterator[Piece]:
-    """Verify a store that no other process has open."""
+    """Verify a store that no other process has open; what is wrong is told, not mended."""
     if not (settings.store / "log").is_dir():
         raise BadValueError("--store", str(settings.store), "a folder that holds a store")
     with StoreLock(settings.store, "check"):
-        log = check_log(settings.store / "log")
-        yield _line(log)
-        if log.error is not None:
-            raise log.error
+        found = check_log(settings.store / "log")
+        yield _line(found)
+        if found.error is not None:
+            raise found.error
         model = load_model()
-        dataset = Dataset.open(settings, model, with_store=False)
-        try:
-            findings = [check_snapshot(dataset)]
-            folder = settings.store / "oxigraph"
-            if folder.is_dir():
-                store = OxigraphStore.open(folder, model.system_quads)
-                try:
-                    findings.append(check_store(store, dataset.log))
-                finally:
-                    store.close()
-            else:
-                findings.append(Finding("store", "not built yet; the next start does"))
-            yield from _tell(findings, dataset, model)
-        finally:
-            dataset.close()
+        log = Log.open(settings.store / "log")
+        image, snapshot = check_image(settings.store / "image", model, log)
+        dataset = Dataset(settings, model, log, snapshot)  # never closed: that saves the image
+        store = check_store(settings.store / "oxigraph", log)
+        yield from _tell([image, check_snapshot(dataset), store], dataset, model)
 
 
 def _tell(findings: list[Finding], dataset: Dataset, model: Model) -> Iterator[Piece]:

@@ -1,4 +1,4 @@
-"""Verifies a store from end to end: log, snapshot, SPARQL store, shapes.
+"""Verifies a store from end to end: log, image, snapshot, SPARQL store, shapes.
 
 Floor 2. Everything is read and compared with what the log states; nothing is written. What the
 findings mean for an exit code or an answer is the caller's part.
@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, Final
 
 from graph.curation.validate import Validator
 from graph.curation.view import View
-from graph.errors import RhizomeError, StoreCorruptError, Violation
+from graph.errors import RhizomeError, StoreCorruptError, StoreUnavailableError, Violation
+from graph.store.advance import advance
+from graph.store.build import build_snapshot
+from graph.store.follower import is_in_step, log_behind
+from graph.store.image import load_image
+from graph.store.live import scan_live
 from graph.store.log import Log
-from graph.store.oxigraph import OxigraphStore
 from graph.store.workers import scan_checkpoint
 from graph.terms import HASH_MODULUS, hash_quad
 
 if TYPE_CHECKING:
+    from graph.model import Model
     from graph.store.dataset import Dataset
     from graph.store.snapshot import Snapshot
     from graph.store.stamp import Stamp
@@ -87,23 +92,57 @@ def check_snapshot(dataset: Dataset, pause: Callable[[], None] = _go_on) -> Find
     return Finding("snapshot", text)
 
 
-def check_store(store: OxigraphStore, log: Log) -> Finding:
+def check_image(path: Path, model: Model, log: Log) -> tuple[Finding, Snapshot]:
+    """Return whether the saved image is what the log says, and the snapshot of the log's revision.
+
+    The snapshot is built from the log alone where the image cannot be used; nothing is saved.
+    """
+    finding, snapshot = _read_image(path, model, log)
+    if snapshot is None or finding.error is not None:
+        return finding, build_snapshot(model, log.commits())
+    for commit in log.commits(snapshot.revision):
+        snapshot = advance(snapshot, commit)
+    return finding, snapshot
+
+
+def _read_image(path: Path, model: Model, log: Log) -> tuple[Finding, Snapshot | None]:
+    if not path.exists():
+        return Finding("image", "not saved yet; closing the store does"), None
+    try:
+        snapshot = load_image(path, model)
+    except StoreCorruptError as error:
+        return Finding("image", "cannot be used", error), None
+    except OSError as error:
+        unavailable = StoreUnavailableError(f"{path} cannot be read: {error}")
+        return Finding("image", "cannot be read", unavailable), None
+    if snapshot is None:
+        return Finding("image", "empty or of another model; the next start builds it anew"), None
+    text = f"revision {snapshot.revision}, {snapshot.quad_count} quads"
+    wrong: StoreCorruptError | None = None
+    if snapshot.revision > log.revision:
+        wrong = log_behind(log, "the snapshot's image", snapshot.revision)
+    elif not is_in_step(snapshot, log):
+        detail = f"the log states another dataset hash of revision {snapshot.revision}"
+        wrong = StoreCorruptError(str(path), detail)
+    return Finding("image", text, wrong), snapshot
+
+
+def check_store(folder: Path, log: Log) -> Finding:
     """Return whether the SPARQL store holds what its stamp says, and the log of its revision.
 
-    For a store that nobody writes to meanwhile; a revision behind the log is no fault, since the
-    next start catches up.
+    It is read as it lies there, and nothing is changed or mended; nobody may write to it
+    meanwhile. A revision behind the log is no fault, since the next start catches up.
     """
-    place = str(store.folder)
-    if store.fault is not None:
-        return Finding("store", "cannot be used", StoreCorruptError(place, store.fault))
-    stamp = store.stamp()
     try:
-        faults = store.verify(is_deep=True).faults(stamp)
-    except RhizomeError as error:
-        return Finding("store", "cannot be read", error)
-    faults += _differences(stamp, log)
+        found = scan_live(folder)
+    except StoreCorruptError as error:
+        return Finding("store", "cannot be used", error)
+    if found is None:
+        return Finding("store", "not built yet; the next start does")
+    stamp, scan = found
+    faults = scan.faults(stamp) + _differences(stamp, log)
     text = f"revision {stamp.revision}, {stamp.quad_count} quads, {stamp.total} statements"
-    wrong = StoreCorruptError(place, "; ".join(faults)) if faults else None
+    wrong = StoreCorruptError(str(folder), "; ".join(faults)) if faults else None
     return Finding("store", text, wrong)
 
 
