@@ -68,7 +68,7 @@ def scan_store(database: ox.Store, *, is_deep: bool = False) -> Scan:
     """Return what the whole store holds.
 
     Cost: about 12 microseconds a statement; `is_deep` reads every index, also graph by graph,
-    which takes three times as long.
+    which takes four to five times as long.
     """
     total, quad_count, dataset_hash = 0, 0, 0
     system: list[Quad] = []
