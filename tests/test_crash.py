@@ -1,4 +1,8 @@
-"""Nothing acknowledged is lost, nothing torn: when the process is killed, or the power cut."""
+"""Nothing acknowledged is lost, nothing torn: when the process is killed, or the power cut.
+
+`make test` kills writers 4 times, and a load of a file at each of its stages; the run of 50 kills
+is marked `slow` and part of `make nightly` (about 5 minutes).
+"""
 
 from __future__ import annotations
 
@@ -23,10 +27,10 @@ from graph.settings import Settings
 from graph.store.commit import Change, Commit, Position, follow
 from graph.store.dataset import Dataset
 from graph.store.log import Log
-from graph.terms import Quad, hash_dataset
-from tests.crash_child import ALIAS
+from graph.terms import RDF_TYPE, Quad, hash_dataset
+from tests.crash_child import ALIAS, GRAPHS, describe
 from tests.require import ROOT
-from tests.samples import model
+from tests.samples import iri, model, rz
 
 TOKEN = re.compile(r'"(\S+) \d+ of (\d+)"@en')
 
@@ -92,6 +96,72 @@ def _check(store: Path, added: set[str], removed: set[str]) -> None:
     finally:
         dataset.close()
     assert check_store(store / "oxigraph", dataset.log).error is None
+
+
+# --- a load of a file ----------------------------------------------------------------------------
+
+
+COMPANIES = 4_000
+
+
+def _write_file(path: Path) -> int:
+    """Write a TriG file of one source; return how many quads it holds."""
+    names = [f"organisation/load-{number}" for number in range(COMPANIES)]
+    quads = [
+        (iri(name), *rest)
+        for name in names
+        for rest in (
+            (RDF_TYPE, rz("Company")),
+            (rz("acronym"), '"C"'),
+            *((ALIAS, f'"{name} {n}"@en') for n in range(4)),
+        )
+    ]
+    lines = "".join(f"{s} {p} {o} .\n" for s, p, o in quads)
+    graph = describe(GRAPHS[0])
+    path.write_text(f"{graph}<{GRAPHS[0]}> {{\n{lines}}}\n", encoding="utf-8")
+    return len(quads) + 3
+
+
+def _has_payload(log: Path) -> bool:
+    return any(path.stat().st_size for path in log.glob("graphs/*"))
+
+
+def _has_record(log: Path) -> bool:
+    return (log / "headers").exists() and (log / "headers").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    "is_reached", [lambda log: (log / "headers").exists(), _has_payload, _has_record]
+)
+def test_a_killed_load_is_recorded_whole_or_not_at_all(
+    tmp_path: Path, is_reached: Callable[[Path], bool]
+) -> None:
+    file, store = tmp_path / "large.trig", tmp_path / "store"
+    count = _write_file(file)
+    command = [sys.executable, str(ROOT / "server.py"), "load", "--store", str(store), str(file)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and not is_reached(store / "log"):
+        assert time.monotonic() < deadline
+        time.sleep(0.0005)
+    process.kill()
+    _, said = process.communicate()
+    had_record = _has_record(store / "log")
+
+    dataset = Dataset.open(Settings(store=store), model())
+    try:
+        assert (dataset.log.revision, dataset.snapshot.quad_count) in ((0, 0), (1, count))
+        if not had_record:
+            assert dataset.log.revision == 0
+        if "revision 1" in said:
+            assert dataset.log.revision == 1
+    finally:
+        dataset.close()
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    log = Log.open(store / "log")
+    assert (log.revision, log.quad_count, log.torn) == (1, count, ())
+    assert check_store(store / "oxigraph", log).error is None
 
 
 # --- the power cut -------------------------------------------------------------------------------
