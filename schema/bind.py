@@ -7,6 +7,7 @@ fan-out that the snapshot has, so that a page of 500 of a field with three value
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from graph.errors import BadValueError, QueryTooLargeError
@@ -22,16 +23,54 @@ from schema.plan import (
     Text,
     Value,
     Variable,
+    all_steps,
     children,
 )
 from schema.run import LanguageOrder, Page, Run, language_order, read_cursor
 
 _MISSING = object()
+#: Choices of languages for which a plan's binding is kept.
+_KEPT_LANGUAGES = 16
 #: What claims or sources of one node are taken to cost.
 _CLAIMS_COST = 20
 
 
-def bind(plan: Plan, run: Run, variables: Mapping[str, Any]) -> int:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What binding gave before, and the revision for which its cost was estimated."""
+
+    bound: tuple[Any, ...]
+    cost: int
+    revision: int
+
+
+class Bindings:
+    """What of a plan's binding stays the same from request to request, by languages.
+
+    Where no argument but a root field's identifier varies, all else is bound once.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.lookups = tuple(step for step in plan.steps if isinstance(step, Lookup))
+        self.is_constant = all(map(_is_constant, plan.steps))
+        self._kept: dict[tuple[str, ...], Kept] = {}
+
+    def find(self, run: Run) -> Kept | None:
+        """Return what was bound before for these languages and this revision."""
+        kept = self._kept.get(run.default_order.wanted)
+        return kept if kept is not None and kept.revision == run.snapshot.revision else None
+
+    def keep(self, run: Run, cost: int) -> None:
+        """Remember a binding; clients name languages freely, so few are kept."""
+        if self.is_constant:
+            if len(self._kept) >= _KEPT_LANGUAGES:
+                self._kept.clear()
+            kept = Kept(tuple(run.bound), cost, run.snapshot.revision)
+            self._kept[run.default_order.wanted] = kept
+
+
+def bind(bindings: Bindings, run: Run, variables: Mapping[str, Any]) -> int:
     """Fill `run.bound` from coerced variables and return the estimated cost.
 
     The cost is the number of nodes answered and of those that conditions are asked about; only
@@ -44,10 +83,36 @@ def bind(plan: Plan, run: Run, variables: Mapping[str, Any]) -> int:
     QueryTooLargeError
         The estimate or a page size is over its limit; the field is named.
     """
-    run.bound = [None] * plan.slots
     binder = _Binder(run, variables)
-    nodes = sum(binder.step(step, 1, step.key) for step in plan.steps)
-    return nodes + binder.looked_at
+    kept = bindings.find(run)
+    if kept is not None:
+        run.bound = list(kept.bound)
+        for lookup in bindings.lookups:
+            run.bound[lookup.slot] = binder.identifier(lookup)
+        return kept.cost
+    plan = bindings.plan
+    run.bound = [None] * plan.slots
+    cost = sum(binder.step(step, 1, step.key) for step in plan.steps) + binder.looked_at
+    bindings.keep(run, cost)
+    return cost
+
+
+def _is_constant(step: Step) -> bool:
+    """Tell whether a step and all below bind alike in every request, identifiers apart."""
+    arguments = getattr(step, "arguments", {})
+    if not isinstance(step, Lookup) and ("where" in arguments or _varies(arguments)):
+        return False
+    return all(
+        _is_constant(below) for _, selection in children(step) for below in all_steps(selection)
+    )
+
+
+def _varies(value: Value) -> bool:
+    if isinstance(value, dict):
+        return any(map(_varies, value.values()))
+    if isinstance(value, tuple):
+        return any(map(_varies, value))
+    return isinstance(value, Variable)
 
 
 class _Binder:
@@ -65,7 +130,7 @@ class _Binder:
             self._once(step, lambda: self._languages(step))
             return 0
         if isinstance(step, Lookup):
-            self._once(step, lambda: str(self._resolve(step.arguments)["id"]))
+            self._once(step, lambda: self.identifier(step))
         elif isinstance(step, Connection):
             self._once(step, lambda: self._page(step, place))
             own = times * self._size(step)
@@ -81,6 +146,10 @@ class _Binder:
         for key, selection in children(step):
             total += self._selection(selection, own, f"{place}.{key}")
         return total
+
+    def identifier(self, step: Lookup) -> str:
+        """Return the identifier that a root field asks for."""
+        return str(self._resolve(step.arguments)["id"])
 
     def _selection(self, selection: Selection, times: int, place: str) -> int:
         """Return the cost of what is asked of `times` nodes: of branches, the dearest."""

@@ -19,6 +19,8 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLSchema,
+    NamedTypeNode,
+    NonNullTypeNode,
     OperationDefinitionNode,
     SelectionSetNode,
     execute,
@@ -30,7 +32,7 @@ from graph.errors import MethodNotAllowedError, RhizomeError
 from graph.model import Model
 from graph.settings import Settings
 from graph.store.snapshot import Snapshot
-from schema.bind import bind
+from schema.bind import Bindings, bind
 from schema.compile import SchemaIndex, compile_operation
 from schema.document import choose_operation, is_query, read_document, validate_document
 from schema.generate import Executable, generate
@@ -40,6 +42,8 @@ from schema.selection import Collector, condition_variables
 
 _log = logging.getLogger("rhizome.graphql")
 
+#: Types whose values a client sends as text and the service takes as it is.
+_TEXTS = frozenset({"ID", "String"})
 #: Errors of single fields that an answer lists.
 _ERRORS_MAX = 20
 
@@ -75,11 +79,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """A validated operation; its plans differ only by the conditions of `@skip`, `@include`."""
+    """A validated operation; its plans differ only by the conditions of `@skip`, `@include`.
+
+    `texts` names its variables when all are required text, which needs no coercion.
+    """
 
     document: DocumentNode
     node: OperationDefinitionNode
     conditions: tuple[str, ...]
+    texts: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,7 @@ class Engine:
         self.settings = settings
         self.index = SchemaIndex(model, schema)
         self._operations: OrderedDict[tuple[str, str | None], _Operation] = OrderedDict()
-        self._plans: OrderedDict[tuple[Any, ...], tuple[Plan, Executable]] = OrderedDict()
+        self._plans: OrderedDict[tuple[Any, ...], tuple[Bindings, Executable]] = OrderedDict()
         self._lock = Lock()
 
     def answer(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Answer:
@@ -153,9 +161,10 @@ class Engine:
     def _prepare(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Prepared:
         operation = self._operation(request.query, request.operation or None)
         variables = self._variables(operation, request.variables)
-        plan, executable = self._plan(request, operation, variables)
+        bindings, executable = self._plan(request, operation, variables)
+        plan = bindings.plan
         run = Run(snapshot, viewer, self.settings, request.languages)
-        cost = bind(plan, run, variables)
+        cost = bind(bindings, run, variables)
         if plan.introspects:
             cost += 1 + self.settings.graphql_inline_cost  # describing the schema takes its time
         return Prepared(plan, executable, run, variables, cost, operation)
@@ -174,7 +183,8 @@ class Engine:
         node = choose_operation(document, name)
         if not is_query(node):
             raise MethodNotAllowedError(node.operation.value, ("query",))
-        operation = _Operation(document, node, condition_variables(document))
+        texts = _text_variables(node)
+        operation = _Operation(document, node, condition_variables(document), texts)
         with self._lock:
             _keep(self._operations, key, operation, self.settings.graphql_plans)
         return operation
@@ -182,6 +192,11 @@ class Engine:
     def _variables(
         self, operation: _Operation, given: Mapping[str, Any] | None
     ) -> Mapping[str, Any]:
+        texts = operation.texts
+        if texts is not None and given is not None and given.keys() == texts:
+            are_texts = all(isinstance(value, str) for value in given.values())
+            if are_texts:
+                return given
         definitions = operation.node.variable_definitions or ()
         coerced = get_variable_values(self.schema, definitions, dict(given or {}), max_errors=20)
         if isinstance(coerced, list):
@@ -190,7 +205,7 @@ class Engine:
 
     def _plan(
         self, request: Request, operation: _Operation, variables: Mapping[str, Any]
-    ) -> tuple[Plan, Executable]:
+    ) -> tuple[Bindings, Executable]:
         conditions = {name: variables.get(name) for name in operation.conditions}
         key = (request.query, request.operation or None, *conditions.values())
         with self._lock:
@@ -201,7 +216,7 @@ class Engine:
         plan = compile_operation(
             self.index, operation.document, operation.node, conditions, self.settings.graphql_fields
         )
-        made = plan, generate(plan, self.model)
+        made = Bindings(plan), generate(plan, self.model)
         with self._lock:
             _keep(self._plans, key, made, self.settings.graphql_plans)
         return made
@@ -236,6 +251,19 @@ class Engine:
         found = {**data, **(result.data or {})}
         errors = (*found_errors, *map(_validation_error, result.errors or ()))
         return Answer({key: found[key] for key in fields if key in found}, errors)
+
+
+def _text_variables(node: OperationDefinitionNode) -> frozenset[str] | None:
+    """Return the names of an operation's variables if each is `ID!` or `String!`, else None."""
+    names: set[str] = set()
+    for definition in node.variable_definitions or ():
+        kind = definition.type
+        if definition.default_value is not None or not isinstance(kind, NonNullTypeNode):
+            return None
+        if not isinstance(kind.type, NamedTypeNode) or kind.type.name.value not in _TEXTS:
+            return None
+        names.add(definition.variable.name.value)
+    return frozenset(names)
 
 
 def error_entry(error: RhizomeError) -> dict[str, Any]:

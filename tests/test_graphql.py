@@ -429,6 +429,36 @@ def test_nodes_that_are_remembered_count_again(ask: Ask) -> None:
     assert not ask(query, graphql_nodes=85).errors
 
 
+def test_what_is_bound_once_serves_other_identifiers_languages_and_revisions(
+    model: Model, schema: GraphQLSchema, snapshot: Snapshot
+) -> None:
+    engine = Engine(model, schema, Settings())
+    viewer = anonymous(engine.settings)
+    query = """query($id: ID!) { cluster(id: $id) { name memberships(first: 1) { totalCount
+      nodes { memberOf { members(first: 3) { totalCount } } } } } }"""
+
+    def ask_for(number: int, languages: tuple[str, ...], seen: Snapshot) -> tuple[str, int]:
+        variables = {"id": organisation(number)[1:-1]}
+        found = data(engine.answer(Request(query, None, variables, languages), seen, viewer))
+        tie = found["cluster"]["memberships"]["nodes"][0]
+        return found["cluster"]["name"], tie["memberOf"]["members"]["totalCount"]
+
+    assert ask_for(0, ("en",), snapshot) == ("Cluster zero", 5)
+    assert ask_for(1, ("en",), snapshot) == ("Cluster 1", 5)
+    assert ask_for(0, ("fr",), snapshot) == ("Grappe 0", 5)
+    tie = f"<{ENTITY}membership/o0--n--observer>"
+    more = [
+        (tie, f"<{TYPE}>", f"<{RZ}Membership>", A),
+        (tie, f"<{ORG}organization>", NETWORK, A),
+    ]
+    first = commit_of(small_dataset(), (), None)
+    later = build_snapshot(model, [first, commit_of(more, (), first)])
+    assert ask_for(0, ("en",), later) == ("Cluster zero", 6)
+    wrong = engine.answer(Request(query, None, {"id": 7}, ("en",)), later, viewer)
+    assert wrong.data == {"cluster": None}  # an ID may be a number; it is no identifier here
+    assert code(engine.answer(Request(query, None, {"id": None}, ("en",)), later, viewer))
+
+
 def test_a_plan_is_kept_and_the_oldest_forgotten(
     model: Model, schema: GraphQLSchema, snapshot: Snapshot
 ) -> None:
