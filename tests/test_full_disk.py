@@ -84,7 +84,7 @@ def test_a_load_on_a_full_disk_is_refused_by_the_server_and_taken_later(
     waiting = running.get(COUNT, **{"Rhizome-Min-Revision": "2"})
     assert (waiting.status, waiting.headers["rhizome-revision"]) == (200, "2")
     assert running.stop() == 0
-    assert said(running.store, Command("check", {})).count("ok ") == 4
+    assert said(running.store, Command("check", {})).count("ok ") == 5
 
 
 def said(store: Path, command: Command) -> str:
