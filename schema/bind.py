@@ -12,6 +12,7 @@ from typing import Any
 
 from graph.errors import BadValueError, QueryTooLargeError
 from schema.filters import depth_of
+from schema.languages import LanguageOrder, language_order
 from schema.plan import (
     Arguments,
     Claims,
@@ -26,7 +27,7 @@ from schema.plan import (
     all_steps,
     children,
 )
-from schema.run import LanguageOrder, Page, Run, language_order, read_cursor
+from schema.run import Page, Run, read_cursor
 
 _MISSING = object()
 #: Choices of languages for which a plan's binding is kept.

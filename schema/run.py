@@ -23,6 +23,7 @@ from graph.store.snapshot import SYSTEM, TYPE, Snapshot
 from graph.store.term_table import MASK, NIL, SHIFT
 from graph.terms import is_iri
 from schema.filters import Condition, Filters
+from schema.languages import LanguageOrder, language_order
 from schema.naming import enum_value_name, object_name
 
 #: Values looked at by conditions, for each node that may be answered.
@@ -274,32 +275,6 @@ class Run:
 
     def _source(self, graph: int) -> int:
         return self.snapshot.terms.find(self.snapshot.graphs_table.terms[graph]) or NIL
-
-
-class LanguageOrder(dict[str, tuple[int, str]]):
-    """The place of each language, the first preferred, by RFC 4647's lookup.
-
-    Who asks for `fr-ca` also takes `fr`; who asks for `fr` also takes `fr-ca`.
-    """
-
-    def __init__(self, languages: Sequence[str]) -> None:
-        tags = (tag.lower() for tag in languages)
-        families = ((tag, tag.split("-")[0]) for tag in tags)
-        self.wanted = tuple(dict.fromkeys(tag for pair in families for tag in pair))
-        super().__init__({tag: (place, tag) for place, tag in enumerate(self.wanted)})
-
-    def __missing__(self, language: str) -> tuple[int, str]:
-        """Place a language that was not named: with its own family, else last."""
-        family = language.split("-")[0]
-        place = self.wanted.index(family) if family in self.wanted else len(self.wanted)
-        self[language] = place, language
-        return place, language
-
-
-@lru_cache(maxsize=256)
-def language_order(languages: tuple[str, ...]) -> LanguageOrder:
-    """Return the order of languages, the first preferred."""
-    return LanguageOrder(languages)
 
 
 @lru_cache(maxsize=256)
