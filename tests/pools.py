@@ -96,7 +96,9 @@ def run(source: Source, test: Callable[[QueryPool], Awaitable[None]], **settings
 
 
 def ask(text: str = COUNT, **changes: Any) -> Query:
-    return Query(**{"text": text, "format": "json", "deadline_s": 1.0, **changes})
+    # What is meant to be answered may take long where the machine is busy.
+    deadline_s = 20.0 if text == COUNT else 1.0
+    return Query(**{"text": text, "format": "json", "deadline_s": deadline_s, **changes})
 
 
 def number(answer: Answer) -> int:
@@ -109,7 +111,7 @@ async def refused(pool: QueryPool, query: Query) -> RhizomeError:
     return caught.value
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come about"

@@ -49,7 +49,7 @@ def run(command: Command) -> Iterator[Piece]:
             raise KeyError("secret")
         case "slow":
             yield Piece.say("begun")
-            time.sleep(0.5)
+            time.sleep(2)
             yield Piece.say("ended")
         case _:
             raise BadValueError("command", command.name, "one")
@@ -228,7 +228,7 @@ def test_commands_run_side_by_side(start: Start, tmp_path: Path) -> None:
     next(slow)
     started = time.monotonic()
     ask(tmp_path, "echo")
-    assert time.monotonic() - started < 0.4
+    assert time.monotonic() - started < 1.5
     assert [piece.content for piece in slow] == [b"ended"]
 
 
@@ -242,7 +242,7 @@ def test_closing_waits_for_a_running_command_and_removes_the_socket(
     closing = threading.Thread(target=server.close, args=(5,))
     closing.start()
     assert [piece.content for piece in slow] == [b"ended"]
-    closing.join(2)
+    closing.join(10)
     assert not closing.is_alive()
     assert not (tmp_path / control.NAME).exists()
     assert ask_server(tmp_path, Command("echo", {})) is None
@@ -255,7 +255,7 @@ def test_closing_gives_up_on_a_command_that_takes_too_long(tmp_path: Path) -> No
     next(slow)
     started = time.monotonic()
     server.close(0.1)
-    assert time.monotonic() - started < 0.4
+    assert time.monotonic() - started < 1.5
     list(slow)
 
 

@@ -261,7 +261,7 @@ def test_closing_ends_queries_and_processes(source: Source) -> None:
         await asyncio.sleep(0.1)
         started = time.monotonic()
         await pool.close()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 20
         assert isinstance(await running, StoreUnavailableError)
         await until(lambda: not any(map(is_alive, before)))
         assert (pool.is_ready, pool.revision) == (False, 1)

@@ -89,7 +89,7 @@ def test_offered_parameters_do_not_hinder_a_match() -> None:
 def test_a_hostile_header_costs_linear_time(header: str) -> None:
     started = time.perf_counter()
     read_qualities(header)
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 10
 
 
 @pytest.mark.parametrize(

@@ -78,4 +78,4 @@ def test_an_entity_bomb_is_refused() -> None:
 def test_no_text_takes_long(format: str, piece: str) -> None:
     started = time.perf_counter()
     depth_fault(piece * (1_000_000 // len(piece)), format, 10**9)
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 20

@@ -221,7 +221,7 @@ def test_a_signal_while_the_store_opens_ends_it_at_once(start: Start, tmp_path: 
     server = start(store=tmp_path / "new").listens()
     started = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert start(store=tmp_path / "new").ready().get("/version").json()["revision"] == 1
 
 
@@ -260,7 +260,7 @@ def test_a_request_that_never_ends_does_not_hold_up_the_end(start: Start) -> Non
         time.sleep(0.2)
         started = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 30
 
 
 def test_the_log_holds_no_secret(start: Start) -> None:
