@@ -17,6 +17,7 @@ from graph.errors import (
 from graph.settings import Settings
 from web import limits
 from web.limits import Limiter, Limits, Rate, find_address, rate_key, read_networks
+from web.receiving import receive_by
 
 
 def scope(path: str = "/sparql", method: str = "POST", **headers: str) -> dict[str, Any]:
@@ -247,6 +248,44 @@ class TestBody:
 
         asyncio.run(run())
         assert seen == [{"type": "http.disconnect"}]
+
+
+class TestReceivingByADeadline:
+    @staticmethod
+    def receive(*waits_s: float) -> Any:
+        async def receive() -> Any:
+            for wait_s in waits_s:
+                await asyncio.sleep(wait_s)
+            return {"type": "http.request"}
+
+        return receive
+
+    @pytest.mark.parametrize("waits_s", [(), (0,), (0.01, 0, 0.01)])
+    def test_what_comes_in_time_is_returned(self, waits_s: tuple[float, ...]) -> None:
+        coming = receive_by(self.receive(*waits_s), time.monotonic() + 20)
+        assert asyncio.run(coming) == {"type": "http.request"}
+
+    def test_what_comes_late_is_not_waited_for(self) -> None:
+        with pytest.raises(TimeoutError):
+            asyncio.run(receive_by(self.receive(0.01, 60), time.monotonic() + 0.05))
+
+    def test_an_error_of_the_server_is_passed_on(self) -> None:
+        async def receive() -> Any:
+            await asyncio.sleep(0)
+            raise OSError("gone")
+
+        with pytest.raises(OSError, match="gone"):
+            asyncio.run(receive_by(receive, time.monotonic() + 20))
+
+    def test_it_can_be_cancelled(self) -> None:
+        async def run() -> None:
+            task = asyncio.ensure_future(receive_by(self.receive(60), time.monotonic() + 60))
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(run())
 
 
 class TestRates:

@@ -16,7 +16,7 @@ from web.protocol import bounded_protocol
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the number of bytes of the body; `/slow` waits until released."""
+    """Answers with the number of bytes of the body; some paths break rules or send in parts."""
     size = 0
     while True:
         message = await receive()
@@ -25,7 +25,23 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
             break
     body = str(size).encode()
     headers = [(b"content-length", str(len(body)).encode())]
+    match scope["path"]:
+        case "/split":
+            headers.append((b"x-name", b"value\r\nx-other: 1"))
+        case "/parts":
+            headers = []
+        case "/closing":
+            headers.append((b"connection", b"close"))
+        case "/wrong":
+            headers = [(b"content-length", b"9")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
+    match scope["path"]:
+        case "/nothing":
+            return
+        case "/bug":
+            raise RuntimeError("after the head")
+        case "/parts":
+            await send({"type": "http.response.body", "body": b"a", "more_body": True})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -190,6 +206,66 @@ def test_what_is_no_request_is_400_and_the_server_goes_on(start: Start, text: by
     with running.connect() as c:
         c.sendall(GET)
         assert read_answer(c)[0] == 200
+
+
+def test_a_short_answer_comes_in_one_piece(start: Start) -> None:
+    running = start()
+    with running.connect() as c:
+        for _ in range(5):
+            c.sendall(GET)
+            piece = c.recv(65536)
+            assert piece.startswith(b"HTTP/1.1 200 OK\r\ndate: ")
+            assert piece.endswith(b"content-length: 1\r\n\r\n0")
+
+
+def test_an_answer_in_parts_is_chunked(start: Start) -> None:
+    running = start()
+    with running.connect() as c:
+        c.sendall(GET.replace(b"/ ", b"/parts ", 1))
+        data = b""
+        while not data.endswith(b"0\r\n\r\n"):
+            data += c.recv(65536)
+        assert b"transfer-encoding: chunked" in data
+        assert data.endswith(b"\r\n\r\n1\r\na\r\n1\r\n0\r\n0\r\n\r\n")
+        c.sendall(GET)
+        assert read_answer(c)[0] == 200
+
+
+def test_an_answer_to_head_has_no_body(start: Start) -> None:
+    running = start()
+    with running.connect() as c:
+        c.sendall(GET.replace(b"GET", b"HEAD", 1) + GET)
+        data = b""
+        while data.count(b"HTTP/1.1 200") < 2 or not data.endswith(b"\r\n\r\n0"):
+            data += c.recv(65536)
+        assert data.count(b"\r\n\r\n0") == 1
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(start: Start) -> None:
+    running = start()
+    with running.connect() as c:
+        head = b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+        c.sendall(head)
+        assert c.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        c.sendall(b"xyz")
+        assert read_answer(c)[2] == b"3"
+
+
+@pytest.mark.parametrize("path", [b"/closing", b"/nothing", b"/bug", b"/split", b"/wrong"])
+def test_what_cannot_go_as_one_goes_as_uvicorn_sends_it(start: Start, path: bytes) -> None:
+    running = start()
+    with running.connect() as c:
+        c.sendall(GET.replace(b"/ ", path + b" ", 1))
+        status, headers, body = read_answer(c)
+        assert b"x-other" not in body
+        assert "x-other" not in headers
+        if path == b"/closing":
+            assert (status, headers["connection"], body) == (200, "close", b"0")
+        elif path in (b"/nothing", b"/bug"):
+            assert (status, body) == (500, b"Internal Server Error")
+        else:  # what is broken is broken off
+            assert len(body) < int(headers.get("content-length", "1"))
+        assert is_closed(c) or path == b"/nothing"
 
 
 def test_an_unfinished_head_is_given_up_at_the_deadline(start: Start) -> None:

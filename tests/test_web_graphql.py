@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from graph.access import Viewer
+from graph.access import Viewer, anonymous
 from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.build import build_snapshot
@@ -39,6 +39,8 @@ def client() -> TestClient:
     app = Starlette(routes=graphql.routes(), exception_handlers=handlers())
     app.state.service = SimpleNamespace(
         settings=settings,
+        visitor=anonymous(settings),
+        languages=settings.language_chain,
         model=model,
         engine=Engine(model, load_schema(model), settings),
         dataset=SimpleNamespace(snapshot_for=snapshot_for, snapshot=snapshot),

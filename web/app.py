@@ -18,6 +18,7 @@ from typing import TypeVar
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web import export, graphql, ontology, operations, pages, report, sparql, static
 from web.frame import Frame, Revisions
@@ -53,6 +54,7 @@ def create_app(
             Middleware(Frame, service=service),
             Middleware(Limits, limiter=service.limiter),
             Middleware(Revisions, service=service),
+            Middleware(Shortcut, path=graphql.PATH, endpoint=graphql.GraphQL()),
         ],
         exception_handlers=handlers(),
         lifespan=_lifespan(service, opener, verifier),
@@ -61,6 +63,21 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.service = service
     return app
+
+
+class Shortcut:
+    """ASGI middleware: takes what is posted to one path there, past the router."""
+
+    def __init__(self, app: ASGIApp, path: str, endpoint: ASGIApp) -> None:
+        self.app = app
+        self.path = path
+        self.endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        is_short = scope["type"] == "http" and scope["path"] == self.path
+        app = self.endpoint if is_short and scope["method"] == "POST" else self.app
+        await app(scope, receive, send)
 
 
 def list_routes() -> list[Route]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -88,6 +89,8 @@ class Frame:
                 )
                 return
             await self.app(scope, receive, answer.send)
+        except ClientDisconnect:
+            answer.status = answer.status or 499  # nobody reads it; other servers log it so
         except Exception as error:
             if answer.status:
                 raise  # part of it is sent: the server breaks the connection off, and logs
@@ -140,6 +143,13 @@ def _is_preflight(scope: Scope) -> bool:
     )
 
 
+@lru_cache(maxsize=256)
+def _missing(present: frozenset[bytes], method: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers that an answer with those present still needs."""
+    wanted = [*_SECURITY, *(_CORS if method in ("GET", "HEAD") else ())]
+    return tuple(header for header in wanted if header[0] not in present)
+
+
 class _Answer:
     """One answer on its way out: completes its head and remembers its status."""
 
@@ -155,11 +165,9 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = list(message.get("headers", ()))
-            present = {name for name, _ in headers}
-            headers += [header for header in _SECURITY if header[0] not in present]
-            if self.scope["method"] in ("GET", "HEAD"):
-                headers += [header for header in _CORS if header[0] not in present]
-            if _REVISION_NAME not in present:
+            names = frozenset([name for name, _ in headers])
+            headers += _missing(names, self.scope["method"])
+            if _REVISION_NAME not in names:
                 revision = self.scope.get(SEEN) or self._service.revision
                 if revision is not None:
                     headers.append((_REVISION_NAME, str(revision).encode()))

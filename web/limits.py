@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.errors import PayloadTooLargeError, RateLimitedError, SettingError, SlowRequestError
+from web.receiving import receive_by
 
 if TYPE_CHECKING:
     from graph.settings import Settings
@@ -198,8 +199,7 @@ class Limits:
             if is_whole:  # only the news that the client left can come
                 return await receive()
             try:
-                async with asyncio.timeout(deadline - time.monotonic()):
-                    message = await receive()
+                message = await receive_by(receive, deadline)
             except TimeoutError:
                 raise SlowRequestError(self.body_deadline_s) from None
             size += len(message.get("body", b""))

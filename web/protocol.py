@@ -8,7 +8,9 @@ reaches the application, so the answer is written as bytes.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import (
@@ -30,14 +32,65 @@ from web.limits import Network, is_in, rate_key, read_networks
 from web.problems import PROBLEM_JSON, describe_error, encode_problem, problem_headers
 
 if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent
+
     from graph.settings import Settings
 
 #: What a header costs beside its name and value: `: ` and the end of the line.
 _HEADER_OVERHEAD: Final = 4
+#: What no header may hold; uvicorn says which when it sends one.
+_UNSENDABLE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class _HeadRefused(Exception):
     """The head is too large; the parser stops."""
+
+
+class _Cycle(RequestResponseCycle):
+    """One request and its answer; head and body of a short answer are sent as one.
+
+    uvicorn writes them apart, and each write is a call of the system that wakes the client: that
+    costs more than a small answer does (decision 0017).
+    """
+
+    _start: HTTPResponseStartEvent | None = None
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a part of the answer; its head waits for what comes next."""
+        if message["type"] == "http.response.start" and not self.response_started:
+            self._start = message
+            return
+        start, self._start = self._start, None
+        if start is not None:
+            if message["type"] == "http.response.body" and self._send_whole(start, message):
+                return
+            await super().send(start)
+        await super().send(message)
+
+    def _send_whole(self, start: HTTPResponseStartEvent, last: HTTPResponseBodyEvent) -> bool:
+        """Send an answer of one part with one write; False where it has to be uvicorn's way."""
+        body = last.get("body", b"")
+        headers = [*self.default_headers, *start.get("headers", ())]
+        values = dict(headers)
+        if (
+            last.get("more_body", False)
+            or not self.keep_alive
+            or self.disconnected
+            or self.flow.write_paused
+            or self.scope["method"] == "HEAD"
+            or values.get(b"content-length") != str(len(body)).encode()
+            or b"connection" in values
+            or b"transfer-encoding" in values
+            or _UNSENDABLE.search(b"".join(chain.from_iterable(headers)))
+        ):
+            return False
+        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[start["status"]], lines, body))
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.message_event.set()
+        self.on_response()
+        return True
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -115,6 +168,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refusal = self._too_large(size)
             raise _HeadRefused
         super().on_headers_complete()
+        self.cycle.__class__ = _Cycle  # uvicorn has no setting for it
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that the parser cannot read, or whose head was refused."""

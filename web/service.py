@@ -43,6 +43,7 @@ class Parts:
 class Service:
     """What every endpoint shares.
 
+    `visitor` is the viewer without a token, `languages` the chain that answers one without wishes.
     `stage` says in words what the start is doing. `failure` holds the error that ended the service
     and `on_failure` is called then. `is_busy` tells that a thread opens or verifies parts.
     """
@@ -50,6 +51,8 @@ class Service:
     def __init__(self, settings: Settings, model: Model) -> None:
         self.settings = settings
         self.model = model
+        self.visitor = anonymous(settings)
+        self.languages = settings.language_chain
         self.version = VERSION
         self.started = time.monotonic()
         self.limiter = Limiter(settings)
@@ -83,7 +86,7 @@ class Service:
         Endpoints that know no other viewer read through here, so that what is not public cannot
         be forgotten in one of them.
         """
-        return self.dataset.snapshot_for(anonymous(self.settings))
+        return self.dataset.snapshot_for(self.visitor)
 
     @property
     def gate(self) -> Gate:
