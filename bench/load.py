@@ -1,22 +1,23 @@
 """The load client: a process of its own that sends requests over kept connections.
 
 It reads what to do as JSON from standard input and writes latencies as JSON. HTTP is spoken by
-hand over `asyncio` protocols, since a full client would cost more than what is measured.
+hand over plain sockets, since a full client, or only an event loop, would cost more than what is
+measured.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
+import select
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import cycle
+from itertools import cycle, repeat
 from pathlib import Path
-from typing import Final, cast
-
-import uvloop
+from typing import Final
 
 _WAIT_S: Final = 600.0
 
@@ -45,42 +46,37 @@ class Timing:
     bytes_each: int
 
 
-class _Connection(asyncio.Protocol):
-    """One kept connection; `ask` sends a request and waits for the whole answer."""
+class _Connection:
+    """One kept connection, which has one question open at a time."""
 
-    def __init__(self) -> None:
-        self.buffer = bytearray()
-        self.missing = -1
-        self.answer: asyncio.Future[bytes] | None = None
-        self.transport: asyncio.Transport | None = None
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=_WAIT_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sent = 0.0
+        self._buffer = b""
+        self._missing = -1
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+    def ask(self, request: bytes) -> None:
+        """Send a request."""
+        self.sent = time.perf_counter()
+        self.socket.sendall(request)
 
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        if self.missing < 0:
-            end = self.buffer.find(b"\r\n\r\n")
+    def receive(self) -> bytes | None:
+        """Return the answer, or None when some of it is still to come."""
+        piece = self.socket.recv(1 << 18)
+        if not piece:
+            raise SystemExit("the server closed the connection")
+        self._buffer += piece
+        if self._missing < 0:
+            end = self._buffer.find(b"\r\n\r\n")
             if end < 0:
-                return
-            head = bytes(self.buffer[:end]).lower()
-            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
-            self.missing = end + 4 + length
-        if len(self.buffer) >= self.missing:
-            answer, self.buffer, self.missing = bytes(self.buffer), bytearray(), -1
-            assert self.answer is not None
-            self.answer.set_result(answer)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.answer is not None and not self.answer.done():
-            self.answer.set_exception(exc or ConnectionError("the server closed the connection"))
-
-    async def ask(self, request: bytes) -> bytes:
-        assert self.transport is not None
-        self.answer = asyncio.get_running_loop().create_future()
-        self.transport.write(request)
-        async with asyncio.timeout(_WAIT_S):
-            return await self.answer
+                return None
+            length = self._buffer[:end].lower().split(b"content-length:")[1].split(b"\r\n")[0]
+            self._missing = end + 4 + int(length)
+        if len(self._buffer) < self._missing:
+            return None
+        answer, self._buffer, self._missing = self._buffer, b"", -1
+        return answer
 
 
 def write_request(path: str, port: int, body: bytes) -> bytes:
@@ -92,34 +88,54 @@ def write_request(path: str, port: int, body: bytes) -> bytes:
     return head.encode() + body
 
 
-async def run(load: Load) -> Timing:
+def run(load: Load) -> Timing:
     """Send requests until the time is up, each connection one after the other."""
     bodies = Path(load.bodies).read_bytes().splitlines()
     begin = load.start % len(bodies)
     requests = cycle(
         [write_request(load.path, load.port, b) for b in bodies[begin:] + bodies[:begin]]
     )
-    loop = asyncio.get_running_loop()
+    connections = [_Connection(load.port) for _ in range(load.connections)]
     latencies: list[float] = []
-    size = 0
-
-    async def work() -> None:
-        nonlocal size
-        transport, connection = await loop.create_connection(_Connection, "127.0.0.1", load.port)
-        while True:
-            sent = time.perf_counter()
-            answer = await connection.ask(next(requests))
-            latencies.append((time.perf_counter() - sent) * 1000)
-            if not answer.startswith(b"HTTP/1.1 200") or b'"errors"' in answer[:2000]:
-                raise SystemExit(f"the server answered {answer[:600]!r}")
-            size = len(answer)
-            if time.perf_counter() - began >= load.seconds:
-                transport.close()
-                return
-
     began = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(load.connections)))
-    return Timing(sorted(latencies), time.perf_counter() - began, size)
+    for connection in connections:
+        connection.ask(next(requests))
+    size, is_over, open_ = 0, False, len(connections)
+    for connection in _readable(connections):
+        answer = connection.receive()
+        if answer is None:
+            continue
+        now = time.perf_counter()
+        latencies.append((now - connection.sent) * 1000)
+        if not answer.startswith(b"HTTP/1.1 200") or b'"errors"' in answer[:2000]:
+            raise SystemExit(f"the server answered {answer[:600]!r}")
+        size = len(answer)
+        is_over = is_over or now - began >= load.seconds
+        if not is_over:
+            connection.ask(next(requests))
+            continue
+        open_ -= 1
+        if not open_:
+            break
+    wall_s = time.perf_counter() - began
+    for connection in connections:
+        connection.socket.close()
+    return Timing(sorted(latencies), wall_s, size)
+
+
+def _readable(connections: list[_Connection]) -> Iterator[_Connection]:
+    """Yield connections as something comes for them, without end; of one, just wait for it."""
+    if len(connections) == 1:
+        yield from repeat(connections[0])
+    by_number = {connection.socket.fileno(): connection for connection in connections}
+    poll = select.epoll()
+    for number in by_number:
+        poll.register(number, select.EPOLLIN)
+    while True:
+        ready = poll.poll(_WAIT_S)
+        if not ready:
+            raise SystemExit("the server did not answer")
+        yield from (by_number[number] for number, _ in ready)
 
 
 def measure(load: Load) -> Timing:
@@ -135,7 +151,7 @@ def measure(load: Load) -> Timing:
 
 def main() -> None:
     """Read a load, run it, write its timing."""
-    timing = uvloop.run(run(Load(**json.load(sys.stdin))))
+    timing = run(Load(**json.load(sys.stdin)))
     json.dump(asdict(timing), sys.stdout)
 
 
