@@ -17,14 +17,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graph.access import anonymous
-from graph.errors import BadValueError, QueryTooLargeError, UnsupportedMediaTypeError
+from graph.errors import (
+    AccessError,
+    BadValueError,
+    QueryTooLargeError,
+    UnsupportedMediaTypeError,
+)
 from schema import execute
 from schema.execute import Answer
 from schema.questions import worked_questions
 from schema.types import SDL
+from web.access import PRIVATE, VIEWER, viewer_of
 from web.conditional import answer_if_changed
 from web.negotiation import choose_media_type, read_qualities, request_language
+from web.problems import challenge
 from web.templating import render_page
 from web.texts import LANGUAGES
 
@@ -51,7 +57,10 @@ async def answer_graphql(request: Request) -> Response:
         return await _show_form(request)
     asked = await _read_body(request) if is_post else _read_query(request)
     answer = await _answer(request, asked)
-    return _respond(answer, media_type)
+    response = _respond(answer, media_type)
+    if VIEWER in request.scope:
+        response.headers["Cache-Control"] = PRIVATE
+    return response
 
 
 async def serve_sdl(request: Request) -> Response:
@@ -67,7 +76,10 @@ async def serve_sdl(request: Request) -> Response:
 
 async def _answer(request: Request, asked: execute.Request) -> Answer:
     service = request.app.state.service
-    viewer = anonymous(service.settings)
+    try:
+        viewer = viewer_of(request, service.settings)
+    except AccessError as error:
+        return Answer(None, (execute.error_entry(error),), failed=True, error=error)
     snapshot = service.dataset.snapshot_for(viewer)
     if service.engine.knows(asked):
         prepared = service.engine.prepare(asked, snapshot, viewer)
@@ -84,16 +96,19 @@ async def _answer(request: Request, asked: execute.Request) -> Answer:
 def _respond(answer: Answer, media_type: str) -> Response:
     """Return the response; plain JSON is 200 for what GraphQL itself refuses, as clients expect."""
     status = 200
-    if answer.error is not None and (answer.error.status >= 500 or _is_limit(answer)):
+    headers = {"Vary": "Accept, Accept-Language", "Cache-Control": "no-cache"}
+    if answer.error is not None and (answer.error.status >= 500 or _is_told(answer)):
         status = answer.error.status
+        if isinstance(answer.error, AccessError):
+            headers |= challenge(answer.error)
     elif answer.failed and media_type == GRAPHQL:
         status = answer.error.status if answer.error is not None else 400
-    headers = {"Vary": "Accept, Accept-Language", "Cache-Control": "no-cache"}
     return Response(orjson.dumps(answer.body()), status, headers, media_type + _UTF8)
 
 
-def _is_limit(answer: Answer) -> bool:
-    return answer.failed and isinstance(answer.error, QueryTooLargeError)
+def _is_told(answer: Answer) -> bool:
+    """Whether the status says what was wrong in plain JSON too: limits, and who may ask."""
+    return answer.failed and isinstance(answer.error, QueryTooLargeError | AccessError)
 
 
 # --- what is asked ----------------------------------------------------------------------------
