@@ -108,6 +108,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_report(commands)
     _add_check(commands)
+    _add_token(commands)
     return parser
 
 
@@ -244,6 +245,71 @@ def _add_check(commands: Any) -> None:
     )
 
 
+def _add_token(commands: Any) -> None:
+    parser = commands.add_parser(
+        "token",
+        help="make, list and revoke access tokens",
+        description="Make, list and revoke access tokens.",
+        epilog="commands: token create, token list, token revoke\n"
+        "  python server.py token create --help\n\n" + _EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    create = _add_command(
+        kinds,
+        "create",
+        "make an access token and print it, this once",
+        """\
+        A token goes into the header `Authorization: Bearer rhz_...`. It is printed to standard
+        output and kept nowhere: the store has its hash alone. Whoever has it may do what its
+        scopes say until it expires. It can be used at once, also while a server runs. Tokens of
+        one name act as one agent: what the old one wrote the new one may change.
+
+        scopes: write (mutations, into sources of its own), explain (how a query is answered),
+        changes (what was changed, from the log)
+
+        examples:
+          python server.py token create --scope write --name observatory --expires 30d
+          python server.py token create --scope write --scope changes --expires 2027-03-31
+        """,
+    )
+    create.add_argument(
+        "--scope", action="append", metavar="SCOPE", required=True, help="what it allows; repeat"
+    )
+    create.add_argument(
+        "--expires", metavar="WHEN", help="a day (until its end, UTC) or days, 30d (default: 90d)"
+    )
+    create.add_argument("--name", help="under which it acts (default: its identifier)")
+    create.add_argument(
+        "--source", action="append", metavar="IRI", help="a source begun by others to write; repeat"
+    )
+    _add_command(
+        kinds,
+        "list",
+        "list the access tokens, without their secrets",
+        """\
+        One line a token: identifier, name, state, scopes, when it was made and when it expires.
+
+        examples:
+          python server.py token list
+        """,
+    )
+    revoke = _add_command(
+        kinds,
+        "revoke",
+        "revoke an access token, at once",
+        """\
+        From the next request on it is refused, also by a server that runs. A name revokes all
+        tokens of that name.
+
+        examples:
+          python server.py token revoke 3kT9xQ2a
+          python server.py token revoke observatory
+        """,
+    )
+    revoke.add_argument("token", metavar="TOKEN", help="identifier or name, see `token list`")
+
+
 def serve(settings: Settings, *, seeds: bool) -> int:
     """Serve until a signal comes; return the exit code."""
     from graph.shapes import load_model
@@ -303,9 +369,28 @@ def read_command(options: argparse.Namespace) -> Command:
             "format": options.format or _by_name(options.out, REPORT_FORMATS, "html"),
             "language": options.lang,
         }
+    elif options.command == "token":
+        return _read_token_command(options)
     else:
         arguments = {}
     return Command(options.command, arguments)
+
+
+def _read_token_command(options: argparse.Namespace) -> Command:
+    """Return the command on tokens that the options describe."""
+    from web.control import Command
+
+    arguments: dict[str, Any] = {}
+    if options.kind == "create":
+        arguments = {
+            "scopes": options.scope,
+            "expires": options.expires,
+            "name": options.name,
+            "sources": options.source or [],
+        }
+    elif options.kind == "revoke":
+        arguments = {"token": options.token}
+    return Command(f"token {options.kind}", arguments)
 
 
 def write_pieces(pieces: Iterator[Piece], out: Path | None) -> None:

@@ -86,7 +86,7 @@ def commands_page() -> str:
     parser = server.make_parser()
     parts = [
         "Run from the checkout, in its environment (`make venv`). Where a server runs on the "
-        "store, `load`, `export`, `report` and `check` are done by it, through a socket in the "
+        "store, all commands but `serve` are done by it, through a socket in the "
         "store's folder that only its owner may open.",
         _block(parser.epilog),
     ]
@@ -187,11 +187,14 @@ def _block(text: str | None) -> str:
 
 
 def _commands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
-    """The parsers of the commands by name."""
+    """The parsers of the commands by name; of one that has commands of its own, theirs."""
+    found: dict[str, argparse.ArgumentParser] = {}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            return action.choices
-    return {}
+            for name, command in action.choices.items():
+                below = {f"{name} {kind}": each for kind, each in _commands(command).items()}
+                found.update(below or {name: command})
+    return found
 
 
 def _usage(action: argparse.Action) -> str:

@@ -1,13 +1,14 @@
 """Who asks: level, scopes and limits of a viewer.
 
 Floor 0. A level is physical: each has its own snapshot and store that hold nothing above it.
-Until partner or restricted graphs exist there is one level, public, and one anonymous viewer.
+Until partner or restricted graphs exist there is one level, public. A viewer without a token may
+read; a token adds scopes and wider limits.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from graph.settings import Settings
 
@@ -20,12 +21,22 @@ class Level(IntEnum):
     RESTRICTED = 2
 
 
+class Scope(StrEnum):
+    """What a token allows beyond reading."""
+
+    WRITE = "write"  # mutations, into sources of its own
+    EXPLAIN = "explain"  # how a query is answered
+    CHANGES = "changes"  # what was changed, from the log
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """The one who asks.
 
     `name` is `anonymous` or the token's name; `nodes_max` is how many nodes one GraphQL
     operation may produce; `query_deadline_s` is the wall time of one SPARQL query in seconds.
+    `token` is the token's public identifier, empty without one, `expires` when it ends (UTC, ISO
+    8601), `sources` the IRIs of the sources that it may write besides those it began.
     """
 
     name: str
@@ -33,6 +44,14 @@ class Viewer:
     scopes: frozenset[str]
     nodes_max: int
     query_deadline_s: float
+    token: str = ""
+    expires: str | None = None
+    sources: frozenset[str] = frozenset()
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether no token was presented."""
+        return not self.token
 
 
 def anonymous(settings: Settings) -> Viewer:

@@ -245,6 +245,7 @@ class UnauthenticatedError(AccessError):
     code: ClassVar[str] = "UNAUTHENTICATED"
     status: ClassVar[int] = 401
     detail: str = "a valid token is needed"
+    error: str | None = None  # `invalid_token` (RFC 6750) of one that was presented
 
     def _say(self) -> str:
         return self.detail
@@ -256,6 +257,7 @@ class ForbiddenError(AccessError):
 
     code: ClassVar[str] = "FORBIDDEN"
     action: str
+    scope: str | None = None  # that the token would need
 
     def _say(self) -> str:
         return f"not allowed: {self.action}"

@@ -82,6 +82,14 @@ class Settings:
     rate_api: int = _setting(120, "requests a minute", "API requests of an address; 0: no limit")
     rate_pages: int = _setting(1_200, "requests a minute", "pages and assets; 0: no limit")
     rate_query_s: float = _setting(20.0, "seconds a minute", "query time; 0: no limit")
+    rate_token_api: int = _setting(
+        1_200, "requests a minute", "requests of a token, to whatever path; 0: no limit"
+    )
+    rate_token_query_s: float = _setting(
+        120.0, "seconds a minute", "query time of a token; 0: no limit"
+    )
+    token_days: int = _setting(90, "days", "how long a token is valid when nothing is said")
+    token_days_max: int = _setting(366, "days", "how long a token may be valid")
 
     literal_bytes: int = _setting(64 * 1024, "bytes", "longest literal")
     iri_bytes: int = _setting(2 * 1024, "bytes", "longest IRI")

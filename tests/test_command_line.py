@@ -21,6 +21,7 @@ from tests.require import ROOT
 from web import commands
 from web.control import Command, Piece, RemoteFailure
 
+TOKEN = ("token", "token create", "token list", "token revoke")
 SOURCE = "https://w3id.org/rhizome/id/source/mine"
 GOOD = f"""
 @prefix rz: <https://w3id.org/rhizome/ontology#> .
@@ -71,7 +72,7 @@ def good(tmp_path: Path) -> Path:
 
 
 class TestWords:
-    @pytest.mark.parametrize("command", ["", "serve", "load", "export", "report", "check"])
+    @pytest.mark.parametrize("command", ["", "serve", "load", "export", "report", "check", *TOKEN])
     def test_help_teaches_with_examples_and_exit_codes(self, run: Run, command: str) -> None:
         code, out, _ = run(*command.split(), "--help")
         assert code == 0
@@ -88,6 +89,10 @@ class TestWords:
             ["report", "--lang", "de"],
             ["serve", "--port", "many"],
             ["check", "--deep"],
+            ["token"],
+            ["token", "create"],
+            ["token", "revoke"],
+            ["token", "show"],
         ],
     )
     def test_a_mistake_is_one_sentence_and_exit_code_2(

@@ -61,7 +61,8 @@ def test_every_error_has_its_heading_and_row() -> None:
 def test_every_command_and_argument_is_described() -> None:
     page = PAGES["commands.md"]()
     commands = generate._commands(server.make_parser())
-    assert set(commands) == {"serve", "load", "export", "report", "check"}
+    tokens = {"token create", "token list", "token revoke"}
+    assert set(commands) == {"serve", "load", "export", "report", "check", *tokens}
     for name, command in commands.items():
         section = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
         assert "examples:" in section

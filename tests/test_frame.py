@@ -114,7 +114,7 @@ def dataset(app: Starlette, client: TestClient) -> Dataset:
 
 def open_dataset(app: Starlette, client: TestClient) -> Dataset:
     dataset = Dataset()
-    parts: Any = SimpleNamespace(dataset=dataset, gate=None, pool=None)
+    parts: Any = SimpleNamespace(tokens=None, dataset=dataset, gate=None, pool=None)
 
     async def open_parts() -> None:
         app.state.service.open(parts, asyncio.get_running_loop())

@@ -399,4 +399,4 @@ class TestQueries:
         asyncio.run(run())
 
     def test_an_unknown_caller_is_one_caller(self) -> None:
-        assert limits.address_of(SimpleNamespace(client=None)) == ""  # type: ignore[arg-type]
+        assert limits.address_of(SimpleNamespace(client=None, scope={})) == ""  # type: ignore[arg-type]

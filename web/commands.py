@@ -31,11 +31,13 @@ from graph.errors import BadValueError, ShapeViolationError, Violation
 from graph.model import Model
 from graph.settings import Settings
 from graph.shapes import load_model
+from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
 from graph.store.lock import StoreLock, read_holder
 from graph.store.log import Log
 from web.control import Command, Piece, ask_server
 from web.report import make_report
+from web.token_commands import TOKEN_COMMANDS
 
 SEEDS: Final = Path(__file__).parent.parent / "seeds"
 #: How long a command waits for a server that opens its store, in seconds.
@@ -52,6 +54,7 @@ class Opened:
     settings: Settings
     dataset: Dataset
     gate: Gate
+    tokens: Tokens
     holder: str = ""
 
 
@@ -65,9 +68,12 @@ def run_command(command: Command, opened: Opened) -> Iterator[Piece]:
     RhizomeError
         What the command met.
     """
+    if command.name in TOKEN_COMMANDS:
+        return TOKEN_COMMANDS[command.name](opened.tokens, command.arguments)
     run = _COMMANDS.get(command.name)
     if run is None:
-        raise BadValueError("command", command.name[:40], f"one of {', '.join(_COMMANDS)}")
+        known = ", ".join((*_COMMANDS, *TOKEN_COMMANDS))
+        raise BadValueError("command", command.name[:40], f"one of {known}")
     return run(opened, command.arguments)
 
 
@@ -104,6 +110,11 @@ def run_locally(command: Command, settings: Settings) -> Iterator[Piece]:
     if command.name == "check":
         yield from _check_alone(settings)
         return
+    if command.name in TOKEN_COMMANDS:
+        with StoreLock(settings.store, command.name):
+            tokens = Tokens.open(settings)
+            yield from TOKEN_COMMANDS[command.name](tokens, command.arguments)
+        return
     with open_store(settings, command.name) as opened:
         if command.name in ("export", "report") and opened.dataset.log.revision == 0:
             yield Piece.say(f"the store {settings.store} is empty: loading the seeds first")
@@ -118,7 +129,7 @@ def open_store(settings: Settings, command: str) -> Iterator[Opened]:
         model = load_model()
         dataset = Dataset.open(settings, model, with_store=False)
         try:
-            yield Opened(settings, dataset, Gate(dataset, model, settings))
+            yield Opened(settings, dataset, Gate(dataset, model, settings), Tokens.open(settings))
         finally:
             dataset.close()
 

@@ -19,13 +19,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from graph.errors import BadValueError, QueryTooLargeError, UnsupportedMediaTypeError
+from graph.errors import (
+    AccessError,
+    BadValueError,
+    QueryTooLargeError,
+    UnsupportedMediaTypeError,
+)
 from schema import execute
 from schema.execute import Answer
 from schema.questions import worked_questions
 from schema.types import SDL
+from web.access import PRIVATE, VIEWER, viewer_of
 from web.conditional import answer_if_changed
 from web.negotiation import choose_media_type, read_qualities, request_language
+from web.problems import challenge
 from web.service import Service
 from web.templating import render_page
 from web.texts import LANGUAGES
@@ -46,14 +53,14 @@ def routes() -> list[Route]:
 
 
 class GraphQL:
-    """The endpoint, an ASGI application: a POST is answered from the bare scope.
+    """Answers a GraphQL request; to a browser without a query, shows the form.
 
-    A small read takes a fifth of a millisecond; Starlette's request, response and routing would
+    An ASGI application: a POST is answered from the bare scope. A small read takes a fifth of a millisecond; Starlette's request, response and routing would
     be a third of it.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a GraphQL request; to a browser without a query, show the form."""
+        """Answer one request."""
         if scope["method"] != "POST":
             request = Request(scope, receive)
             response = await _answer_get(request)
@@ -63,9 +70,10 @@ class GraphQL:
         media_type = choose_media_type(_header(headers, b"accept"), (JSON, GRAPHQL))
         asked = _read_body(headers, await _receive_body(receive))
         service = scope["app"].state.service
-        answer = await _answer(service, _make_request(asked, _languages(service, headers)))
+        answer = await _answer(service, _make_request(asked, _languages(service, headers)), scope)
         body = orjson.dumps(answer.body())
-        sent = [*_head(media_type), (b"content-length", str(len(body)).encode())]
+        head = _head(answer, media_type, is_private=VIEWER in scope)
+        sent = [*head, (b"content-length", str(len(body)).encode())]
         status = _status_of(answer, media_type)
         await send({"type": "http.response.start", "status": status, "headers": sent})
         await send({"type": "http.response.body", "body": body})
@@ -76,10 +84,9 @@ async def _answer_get(request: Request) -> Response:
     media_type = choose_media_type(request.headers.get("accept"), offered)
     if media_type == HTML:
         return await _show_form(request)
-    answer = await _answer(request.app.state.service, _read_query(request))
-    body, status = orjson.dumps(answer.body()), _status_of(answer, media_type)
-    response = Response(body, status)
-    response.raw_headers.extend(_head(media_type))
+    answer = await _answer(request.app.state.service, _read_query(request), request.scope)
+    response = Response(orjson.dumps(answer.body()), _status_of(answer, media_type))
+    response.raw_headers.extend(_head(answer, media_type, is_private=VIEWER in request.scope))
     return response
 
 
@@ -94,8 +101,11 @@ async def serve_sdl(request: Request) -> Response:
     return answer_if_changed(request, tag, make)
 
 
-async def _answer(service: Service, asked: execute.Request) -> Answer:
-    viewer = service.visitor
+async def _answer(service: Service, asked: execute.Request, scope: Scope) -> Answer:
+    try:
+        viewer = viewer_of(scope, service.visitor)
+    except AccessError as error:
+        return Answer(None, (execute.error_entry(error),), failed=True, error=error)
     snapshot = service.dataset.snapshot_for(viewer)
     engine = service.engine
     if engine.knows(asked):
@@ -112,24 +122,34 @@ async def _answer(service: Service, asked: execute.Request) -> Answer:
 
 def _status_of(answer: Answer, media_type: str) -> int:
     """Return the status; plain JSON is 200 for what GraphQL itself refuses, as clients expect."""
-    if answer.error is not None and (answer.error.status >= 500 or _is_limit(answer)):
+    if answer.error is not None and (answer.error.status >= 500 or _is_told(answer)):
         return answer.error.status
     if answer.failed and media_type == GRAPHQL:
         return answer.error.status if answer.error is not None else 400
     return 200
 
 
+def _head(answer: Answer, media_type: str, *, is_private: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers of an answer but for its length."""
+    head = _usual_head(media_type, is_private)
+    if isinstance(answer.error, AccessError):
+        challenged = challenge(answer.error).items()
+        return (*head, *((name.lower().encode(), value.encode()) for name, value in challenged))
+    return head
+
+
 @cache
-def _head(media_type: str) -> tuple[tuple[bytes, bytes], ...]:
+def _usual_head(media_type: str, is_private: bool) -> tuple[tuple[bytes, bytes], ...]:
     return (
         (b"content-type", (media_type + _UTF8).encode()),
         (b"vary", b"Accept, Accept-Language"),
-        (b"cache-control", b"no-cache"),
+        (b"cache-control", PRIVATE.encode() if is_private else b"no-cache"),
     )
 
 
-def _is_limit(answer: Answer) -> bool:
-    return answer.failed and isinstance(answer.error, QueryTooLargeError)
+def _is_told(answer: Answer) -> bool:
+    """Whether the status says what was wrong in plain JSON too: limits, and who may ask."""
+    return answer.failed and isinstance(answer.error, QueryTooLargeError | AccessError)
 
 
 # --- what is asked ----------------------------------------------------------------------------
@@ -227,7 +247,7 @@ async def _show_form(request: Request) -> Response:
     variables = request.query_params.get("variables", "")
     answer: str | None = None
     if query.strip():
-        found = await _answer(request.app.state.service, _read_query(request))
+        found = await _answer(request.app.state.service, _read_query(request), request.scope)
         answer = orjson.dumps(found.body(), option=orjson.OPT_INDENT_2).decode()
     context = {
         "query": query,

@@ -19,10 +19,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.errors import PayloadTooLargeError, RateLimitedError, SettingError, SlowRequestError
+from web.access import CALLER, REFUSED, TELLING_PATHS, identify
 from web.receiving import receive_by
 
 if TYPE_CHECKING:
     from graph.settings import Settings
+    from graph.store.access_tokens import Tokens
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -97,6 +99,9 @@ class Limiter:
         self.api = Rate("rate_api", settings.rate_api)
         self.pages = Rate("rate_pages", settings.rate_pages)
         self.query_s = Rate("rate_query_s", settings.rate_query_s)
+        self.token_api = Rate("rate_token_api", settings.rate_token_api)
+        self.token_query_s = Rate("rate_token_query_s", settings.rate_token_query_s)
+        self.tokens: Tokens | None = None  # None until the store is open
         self._turns: dict[str, _Turn] = {}
 
     def take(self, path: str, address: str) -> None:
@@ -105,6 +110,25 @@ class Limiter:
             return
         rate = self.api if path in API_PATHS else self.pages
         rate.take(address, time.monotonic())
+
+    def admit(self, scope: Scope, address: str) -> None:
+        """Use one request of who asks: of a valid token its own rate, else of the address.
+
+        Raises
+        ------
+        UnauthenticatedError
+            A token was presented that is not valid; it counts for the address.
+        RateLimitedError
+            The allowance is used up.
+        """
+        path = scope["path"]
+        tokens = None if path in UNLIMITED_PATHS else self.tokens
+        if tokens is not None and identify(scope, tokens):
+            self.token_api.take(scope[CALLER], time.monotonic())
+            return
+        self.take(path, address)
+        if REFUSED in scope and path not in TELLING_PATHS:
+            raise scope[REFUSED]
 
     @asynccontextmanager
     async def query(self, request: Request) -> AsyncIterator[Use]:
@@ -116,13 +140,14 @@ class Limiter:
             The address used its query time up, or its last query still runs.
         """
         use = Use()
-        if not self.query_s.allowance:
+        rate = self.token_query_s if CALLER in request.scope else self.query_s
+        if not rate.allowance:
             yield use
             return
         address = address_of(request)
-        wait_s = self.query_s.wait_s(address, time.monotonic())
+        wait_s = rate.wait_s(address, time.monotonic())
         if wait_s > 0:
-            raise RateLimitedError(self.query_s.name, self.query_s.allowance, retry_after_s=wait_s)
+            raise RateLimitedError(rate.name, rate.allowance, retry_after_s=wait_s)
         async with self._turn(address):
             started = time.monotonic()
             try:
@@ -130,7 +155,7 @@ class Limiter:
             finally:
                 now = time.monotonic()
                 seconds = now - started if use.seconds is None else use.seconds
-                self.query_s.charge(address, seconds, now)
+                rate.charge(address, seconds, now)
 
     @asynccontextmanager
     async def _turn(self, address: str) -> AsyncIterator[None]:
@@ -179,7 +204,7 @@ class Limits:
             return
         address = find_address(scope, self.limiter.proxies)
         scope["client"] = (address, 0)
-        self.limiter.take(scope["path"], rate_key(address))
+        self.limiter.admit(scope, rate_key(address))
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
             return
@@ -213,7 +238,8 @@ class Limits:
 
 def address_of(request: Request) -> str:
     """Return the key under which the caller's use is counted."""
-    return rate_key(request.client.host if request.client else "")
+    caller: str | None = request.scope.get(CALLER)
+    return caller or rate_key(request.client.host if request.client else "")
 
 
 def rate_key(address: str) -> str:

@@ -30,6 +30,8 @@ _SECRETS = (
         rf"\1\2{CUT}",
     ),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {CUT}"),
+    # a token of ours wherever it stands; its public identifier may stay
+    (re.compile(r"(rhz_[0-9A-Za-z]{8})_[0-9A-Za-z]{6,}"), rf"\1{CUT}"),
     # the query string of a URL or a path
     (
         re.compile(r"""((?:[a-z]{2,9}://|(?<![\w<])/)[^\s?"'<>]{0,500})\?[^\s"'<>]+"""),

@@ -16,6 +16,7 @@ from graph.curation.check import check_checkpoint, check_snapshot
 from graph.curation.gate import Gate
 from graph.curation.seeding import seed
 from graph.errors import StoreUnavailableError
+from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
 from graph.store.workers import QueryPool
 from schema.execute import Engine
@@ -68,7 +69,8 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
         if not dataset.wait_for_store(dataset.snapshot.revision, _STORE_WAIT_S):
             raise StoreUnavailableError("the SPARQL store does not follow the log; see the log")
         pool = QueryPool(settings, dataset)
-        opened = Opened(settings, dataset, gate, f"the server at {address}")
+        tokens = Tokens.open(settings)
+        opened = Opened(settings, dataset, gate, tokens, f"the server at {address}")
         control = ControlServer(settings.store, lambda command: run_command(command, opened))
         stack.callback(control.close, settings.stop_s)
         closing = stack.pop_all()
@@ -82,7 +84,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
             }
         },
     )
-    return Parts(dataset, gate, pool, engine, closing.close)
+    return Parts(dataset, gate, pool, engine, tokens, closing.close)
 
 
 def verify_parts(parts: Parts) -> None:

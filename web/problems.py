@@ -21,7 +21,9 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from graph.errors import (
+    AccessError,
     BadValueError,
+    ForbiddenError,
     MethodNotAllowedError,
     NotAcceptableError,
     NotFoundError,
@@ -88,14 +90,25 @@ def problem_headers(error: RhizomeError) -> dict[str, str]:
     headers = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Language"}
     if isinstance(error, MethodNotAllowedError):
         headers["Allow"] = ", ".join(error.allowed)
-    if isinstance(error, UnauthenticatedError):
-        headers["WWW-Authenticate"] = 'Bearer realm="rhizome"'
+    if isinstance(error, AccessError):
+        headers |= challenge(error)
     if error.status == 413:
         headers["Connection"] = "close"  # the rest of the body is not worth reading
     if error.retry:
         after_s = getattr(error, "retry_after_s", 1.0)
         headers["Retry-After"] = str(max(1, math.ceil(after_s)))
     return headers
+
+
+def challenge(error: AccessError) -> dict[str, str]:
+    """Return the header by which RFC 6750 says what token is needed, or nothing."""
+    text = 'Bearer realm="rhizome"'
+    if isinstance(error, UnauthenticatedError):
+        return {"WWW-Authenticate": f'{text}, error="{error.error}"' if error.error else text}
+    if isinstance(error, ForbiddenError) and error.scope:
+        wanted = f'{text}, error="insufficient_scope", scope="{error.scope}"'
+        return {"WWW-Authenticate": wanted}
+    return {}
 
 
 def answer_error(request: Request, error: RhizomeError) -> Response:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graph.curation.gate import Gate
     from graph.model import Model
     from graph.settings import Settings
+    from graph.store.access_tokens import Tokens
     from graph.store.dataset import Dataset
     from graph.store.snapshot import Snapshot
     from graph.store.workers import QueryPool
@@ -37,6 +38,7 @@ class Parts:
     gate: Gate
     pool: QueryPool
     engine: Engine
+    tokens: Tokens
     close: Callable[[], None]
 
 
@@ -103,16 +105,23 @@ class Service:
         """What answers GraphQL; StoreUnavailableError while the store opens."""
         return self._opened.engine
 
+    @property
+    def tokens(self) -> Tokens:
+        """The access tokens; StoreUnavailableError while the store opens."""
+        return self._opened.tokens
+
     def open(self, parts: Parts, loop: asyncio.AbstractEventLoop) -> None:
         """Take the opened parts: from now on endpoints answer. Called in the loop's thread."""
         self._loop = loop
         self._parts = parts
+        self.limiter.tokens = parts.tokens
         self.stage = "ready"
         parts.dataset.on_commit(lambda *_: self._tell())
 
     def close(self) -> Parts | None:
         """Let endpoints answer 503 again, and return the parts, which are to be closed."""
         parts, self._parts = self._parts, None
+        self.limiter.tokens = None
         self.stage = "stopping"
         self._tell_waiting()
         return parts

@@ -26,6 +26,7 @@ from graph.store.guard import check_query
 from graph.store.prefixes import PREFIXES
 from graph.store.query import Answer, Query
 from schema.questions import load_questions
+from web.access import PRIVATE, VIEWER, viewer_of
 from web.frame import MIN_REVISION, REVISION, read_revision
 from web.negotiation import choose_media_type, request_language
 from web.sparql_request import Asked, read_request
@@ -81,7 +82,8 @@ async def answer_sparql(request: Request) -> Response:
     if is_page:
         return await _answer_page(request, asked)
     answer, media_type = await _answer(request, asked)
-    headers = {"Vary": "Accept", "Cache-Control": "no-cache", **_describe(answer)}
+    kept = PRIVATE if VIEWER in request.scope else "no-cache"
+    headers = {"Vary": "Accept", "Cache-Control": kept, **_describe(answer)}
     return Response(answer.body, headers=headers, media_type=media_type)
 
 
@@ -97,7 +99,7 @@ async def _answer(request: Request, asked: Asked, *, is_page: bool = False) -> t
     format, media_type = next(iter(formats)), HTML
     if not is_page:
         format, media_type = _choose_format(request, formats)
-    viewer = anonymous(settings)
+    viewer = viewer_of(request.scope, anonymous(settings))
     query = Query(
         text=asked.text,
         format=format,
