@@ -151,7 +151,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._head_bytes += len(data)
             if self._head_bytes > self.settings.header_bytes:
                 self._refuse(self._too_large(self._head_bytes))
-        elif not self._is_in_head and not self._is_answering():
+        elif not self._is_answering():
             # Bytes that begin no request (blank lines) put uvicorn's keep-alive timer off.
             self._start_head_timer()
 
