@@ -1,4 +1,4 @@
-"""What commits do to an Oxigraph store, as SPARQL Update texts and bulk loads.
+"""What commits do to an Oxigraph store, as SPARQL Update texts.
 
 Floor 1. The merged triples of the default graph are worked out here: a triple enters with its
 first source and leaves with its last (DESIGN 4a, rule 4). Nothing here opens or stamps a store.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import Final
 
 import pyoxigraph as ox
@@ -22,8 +22,6 @@ from graph.terms import Quad
 #: A subject, predicate and object as N-Triples texts.
 Triple = tuple[str, str, str]
 
-# A bulk load by 50,000 keeps 1M quads under 250 MiB; all in one call takes 2 GiB and longer.
-_BULK_QUADS: Final = 25_000
 _DEFAULT_GRAPH: Final = ox.DefaultGraph()
 
 
@@ -96,23 +94,6 @@ def removals(effect: Effect, size: int) -> Iterator[Effect]:
         yield Effect((), piece, (), ())
     while rest := tuple(islice(triples, size)):
         yield Effect((), (), (), rest)
-
-
-def bulk_load(database: ox.Store, quads: Iterable[Quad]) -> int:
-    """Load quads and their merged triples past the transaction log; return how many quads.
-
-    Each piece is atomic, the whole is not. Cost: about 13 microseconds a quad, 250 MiB.
-    """
-    count = 0
-    source = iter(quads)
-    while piece := list(islice(source, _BULK_QUADS)):
-        count += len(piece)
-        lines = chain.from_iterable(
-            (f"{s} {p} {o} {g} .\n", f"{s} {p} {o} .\n") for s, p, o, g in piece
-        )
-        # The lines are canonical already: checking every IRI again would cost a tenth more.
-        database.bulk_load("".join(lines).encode(), format=ox.RdfFormat.N_QUADS, lenient=True)
-    return count
 
 
 def drop_empty_graphs(database: ox.Store, graphs: Iterable[str]) -> None:
