@@ -28,7 +28,7 @@ class Piece(NamedTuple):
     """N-Quads text and how many quads it holds, their merged triples not counted."""
 
     text: bytes
-    count: int
+    quads: int
 
 
 def bulk_load(database: ox.Store, pieces: Iterable[Piece]) -> int:
@@ -40,7 +40,7 @@ def bulk_load(database: ox.Store, pieces: Iterable[Piece]) -> int:
     loading: deque[Future[None]] = deque()
     with ThreadPoolExecutor(_LOADERS, "bulk") as pool:
         for piece in pieces:
-            count += piece.count
+            count += piece.quads
             loading.append(pool.submit(_load, database, piece.text))
             if len(loading) > _LOADERS:
                 loading.popleft().result()

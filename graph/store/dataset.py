@@ -19,7 +19,7 @@ from graph.access import Viewer
 from graph.errors import RevisionConflictError
 from graph.model import Model
 from graph.settings import Settings
-from graph.store.advance import advance
+from graph.store.build import step
 from graph.store.commit import Change, Commit, Position, follow
 from graph.store.derive import build_parts, open_image
 from graph.store.directory import Checkpoint
@@ -167,7 +167,7 @@ class Dataset:
         if not added and not removed:
             return None
         commit = follow(self._last, change, added, removed, self.model.version)
-        pending = _Pending(commit, advance(tip, commit))
+        pending = _Pending(commit, step(tip, commit))
         self._queue.append(pending)
         self._tip, self._last = pending.snapshot, commit
         return pending

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from graph.errors import StoreCorruptError
 from graph.model import Model
-from graph.store.advance import advance
-from graph.store.build import build_snapshot
+from graph.store.build import build_snapshot, step
 from graph.store.bulk import replay_log
 from graph.store.follower import find_fault, is_in_step, log_behind
 from graph.store.image import load_image
@@ -45,7 +44,7 @@ def open_image(path: Path, model: Model, log: Log) -> tuple[Snapshot | None, int
         return None, -1
     image_revision = snapshot.revision
     for commit in log.commits(image_revision):
-        snapshot = advance(snapshot, commit)
+        snapshot = step(snapshot, commit)
     return snapshot, image_revision
 
 

@@ -25,6 +25,7 @@ from graph.store.commit import Commit
 from graph.store.directory import Checkpoint, StoreDirectory
 from graph.store.effect import (
     Effect,
+    Quads,
     balance_commits,
     drop_empty_graphs,
     find_effect,
@@ -285,11 +286,10 @@ class OxigraphStore:
         stamp = replace(self._stamp, system_digest=digest)
         self._change(database, set(self._system - old), old - self._system, stamp)
 
-    def _change(
-        self, database: ox.Store, added: set[Quad], removed: set[Quad], stamp: Stamp
-    ) -> None:
+    def _change(self, database: ox.Store, added: Quads, removed: Quads, stamp: Stamp) -> None:
+        is_bulk = len(added) + len(removed) > ATOMIC_STATEMENTS
         try:
-            effect = find_effect(database, added, removed)
+            effect = find_effect(database, added, removed, is_bulk=is_bulk)
             if effect.size <= ATOMIC_STATEMENTS:
                 stamp = replace(stamp, total=self._stamp.total + effect.growth)
                 database.update(write_update(effect) + write_stamp(self._stamp, stamp))
