@@ -18,7 +18,7 @@ import pyoxigraph as ox
 from graph.store.log import Log
 from graph.terms import Quad
 
-#: Quads of a piece: each piece is several files to sync, and each in work takes 150 MiB.
+#: Quads of a piece: each is about twenty files to sync, and takes 150 MiB while it is loaded.
 _PIECE_QUADS: Final = 50_000
 # The engine lets go of the interpreter; while one piece is synced, the other is sorted.
 _LOADERS: Final = 2
