@@ -109,9 +109,11 @@ class Snapshot:
         if number is None:
             return []
         term, graphs = self.terms.term, self.graphs_table.terms
+        page = number >> SHIFT  # most predicates have no page for the nodes of a kind
         found = [
             (subject, f"<{predicate}>", term(value), graphs[g])
             for predicate, column in self.forward.items()
+            if page in column.pages
             for value, g in column.pairs(number)
         ]
         return found if graph is None else [quad for quad in found if quad[3] == graph]
@@ -122,9 +124,11 @@ class Snapshot:
         if number is None:
             return []
         term, graphs = self.terms.term, self.graphs_table.terms
+        page = number >> SHIFT
         return [
             (term(subject), f"<{predicate}>", value, graphs[g])
             for predicate, column in self.inverse.items()
+            if page in column.pages
             for subject in column.values(number)
             for v, g in self.forward[predicate].pairs(subject)
             if v == number
