@@ -196,10 +196,13 @@ def _ranges(search: SearchText, text: str, match: Match) -> list[tuple[int, int]
         for at, letters in _matching(pattern, allowed, words):
             found[at] = max(found.get(at, 0), letters)
     ranges: list[tuple[int, int]] = []
+    last = 0
     for at in sorted(found):
         places = words[at][1]
         begin, end = places[0], _with_marks(text, places[found[at] - 1] + 1)
-        ranges.append((begin, end))
+        if end > last:  # one character may hold two words, as a fraction does
+            ranges.append((max(begin, last), end))
+            last = end
     return ranges
 
 
