@@ -19,6 +19,7 @@ from schema.plan import (
     Connection,
     Lookup,
     Plan,
+    Search,
     Selection,
     Step,
     Text,
@@ -28,6 +29,7 @@ from schema.plan import (
     children,
 )
 from schema.run import Page, Run, read_cursor
+from schema.search import Asked, cost_of, read_arguments
 
 _MISSING = object()
 #: Choices of languages for which a plan's binding is kept.
@@ -136,6 +138,10 @@ class _Binder:
             self._once(step, lambda: self._page(step, place))
             own = times * self._size(step)
             self.looked_at += self._examined(step, times)
+        elif isinstance(step, Search):
+            self._once(step, lambda: self._search(step, place))
+            own = times * self.run.bound[step.slot].first
+            self.looked_at += cost_of(self.run)
         elif isinstance(step, Claims):
             self._once(step, lambda: self._claims(step.arguments))
             own = times * _CLAIMS_COST
@@ -208,6 +214,9 @@ class _Binder:
         condition = filters.condition(step.class_iri, where)
         found = filters.candidates(step.class_iri, where)
         return Page(first, after, condition, None if found is None else frozenset(found), False)
+
+    def _search(self, step: Search, place: str) -> Asked:
+        return read_arguments(self._resolve(step.arguments), self.run.model, self.settings, place)
 
     def _languages(self, step: Text) -> Any:
         asked = _listed(self._resolve(step.arguments).get("lang"))

@@ -47,6 +47,7 @@ from schema.plan import (
     Plan,
     Revision,
     Scalar,
+    Search,
     Selection,
     Sources,
     Step,
@@ -56,6 +57,7 @@ from schema.plan import (
     Value,
     Variable,
 )
+from schema.search import compile_parts
 from schema.selection import Collected, Collector
 
 #: Types that stand for any node.
@@ -157,6 +159,9 @@ class _Compiler:
             return None
         if name == "revision":
             return Revision(key)
+        if name == "search":
+            parts = compile_parts(nodes, self._collect, self._selection)
+            return Search(key, _arguments(nodes[0]), next(self.slots), parts)
         if name == "node":
             selection = self._selection(nodes, "Node")
             return Lookup(key, None, _arguments(nodes[0]), next(self.slots), selection)

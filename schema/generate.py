@@ -26,6 +26,7 @@ from schema.plan import (
     Plan,
     Revision,
     Scalar,
+    Search,
     Selection,
     Sources,
     Step,
@@ -34,6 +35,7 @@ from schema.plan import (
     Types,
     children,
 )
+from schema.search import Found, write_page
 
 if TYPE_CHECKING:
     from schema.run import Run
@@ -57,7 +59,7 @@ def make(R):
 
 def generate(plan: Plan, model: Model) -> Executable:
     """Return the executable of a plan."""
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"search": Found}
     exec(compile_source(write_source(plan, model)), names)
     made: Executable = names["make"]
     return made
@@ -214,6 +216,14 @@ class _Writer:
                 return [find, count], f"f{step.selection.number}({v}) if {v} else None"
             case Connection():
                 return self._connection(step)
+            case Search():
+                q = self._name("q")
+                lines = [
+                    f"{q} = search(R, A[{step.slot}])",
+                    f"C[0] += len({q}.hits)",
+                    f"if C[0] > L: over({step.key!r})",
+                ]
+                return lines, write_page(step.parts, q)
             case Claims():
                 r = self._name("r")
                 entries = ", ".join(f"{p.key!r}: {_claim_part(p, r)}" for p in step.parts)

@@ -121,6 +121,16 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """The root field `search`: a page of hits."""
+
+    key: str
+    arguments: Arguments
+    slot: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Claims:
     """Every value of the answered fields with its source."""
 
@@ -165,6 +175,7 @@ Step = (
     | Date
     | Link
     | Connection
+    | Search
     | Claims
     | Sources
     | Lookup
@@ -199,7 +210,7 @@ def children(step: Step) -> Iterator[tuple[str, Selection]]:
     """Yield the selections below a step, each with the name of its place."""
     if isinstance(step, Link | Sources | Lookup):
         yield step.key, step.selection
-    elif isinstance(step, Connection | Claims):
+    elif isinstance(step, Connection | Search | Claims):
         yield from _below(step.parts)
 
 

@@ -30,6 +30,7 @@ from schema.naming import (
     public_fields,
     scalar_of,
 )
+from schema.search_types import ARGUMENTS, TEXT, add_search_types
 
 MODULE: Final = "schema.generated"
 #: The committed schema, from which clients are generated.
@@ -113,6 +114,7 @@ class _Builder:
         for shape in sorted(self.model.classes.values(), key=self._depth):
             self._class_types(shape)
         self._connection("Entity")
+        add_search_types(self.model, self.names, MODULE, self._make)
         return self._query()
 
     def _depth(self, shape: ClassShape) -> int:
@@ -331,6 +333,7 @@ class _Builder:
         one: Arguments = {"id": ("ID", "The identifier: its IRI.")}
         fields: dict[str, Any] = {
             "node": self._field("Optional[Node]", "Any node by its identifier.", one),
+            "search": self._field("SearchConnection", TEXT, ARGUMENTS | _PAGE),
             "revision": self._field("int", "The revision that this answer was read from."),
         }
         for shape in self.model.classes.values():

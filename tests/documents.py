@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 
@@ -36,6 +37,11 @@ class Documents:
         count = self.random.randint(1, 3)
         return f"{{ {self._fields(self.schema.query_type, 3, count)} }}"
 
+    def draw_search(self) -> str:
+        """Return a document whose root field is `search`."""
+        assert self.schema.query_type is not None
+        return f"{{ {self._field('search', self.schema.query_type.fields['search'], 3, 0)} }}"
+
     def _fields(self, kind: Composite, depth: int, count: int) -> str:
         names = self.random.sample(sorted(kind.fields), min(count, len(kind.fields)))
         parts = [self._field(name, kind.fields[name], depth, at) for at, name in enumerate(names)]
@@ -52,7 +58,7 @@ class Documents:
     def _field(self, name: str, field: GraphQLField, depth: int, at: int) -> str:
         kind = get_named_type(field.type)
         composite = isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
-        free = name in SKIPPED or kind.name in ("PartialDate", "PageInfo", "Claim")
+        free = name in SKIPPED or kind.name in ("PartialDate", "PageInfo", "Claim", "TextPiece")
         if composite and depth <= 0 and not free:
             return ""
         arguments = [
@@ -74,8 +80,13 @@ class Documents:
     def _argument(self, name: str, kind: object) -> str | None:
         if name == "id":
             return f'"{self.random.choice(self.identifiers)}"'
+        if name == "text":
+            return json.dumps(self._words())
         if self.random.random() < 0.5:
             return None
+        if name == "types":
+            assert isinstance(kind, GraphQLEnumType)
+            return f"[{self.random.choice(sorted(kind.values))}]"
         if name == "first":
             return str(self.random.randint(0, 6))
         if name == "lang":
@@ -85,6 +96,15 @@ class Documents:
         if isinstance(kind, GraphQLInputObjectType) and name == "where":
             return self._where(kind, 2)
         return None
+
+    def _words(self) -> str:
+        """Return what to search for: part of a text, at times with a letter missing."""
+        text = self.random.choice([t for t in self.texts if sum(map(str.isalnum, t[:40])) > 3])
+        start = " ".join(text[: self.random.choice((3, 8, 40, 40))].split()[:16])
+        text = start if any(map(str.isalnum, start)) else text[:40]
+        at = self.random.randrange(len(text))
+        typo = text[:at] + text[at + 1 :]
+        return typo if self.random.random() < 0.3 and any(map(str.isalnum, typo)) else text
 
     def _where(self, kind: GraphQLInputObjectType, depth: int) -> str:
         name = self.random.choice(sorted(kind.fields))

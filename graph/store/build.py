@@ -17,6 +17,7 @@ import numpy.typing as npt
 from graph.model import ONTOLOGY_GRAPH, Model
 from graph.store.advance import advance, sort_pairs
 from graph.store.columns import Column, Many, ManyColumn, One, OneColumn, Pair
+from graph.store.search import SearchIndex
 from graph.store.snapshot import SYSTEM, TYPE, Graphs, Snapshot
 from graph.store.sources import RANK, RETRIEVED, order_graphs
 from graph.store.term_table import MASK, PAGE, SHIFT, TermTable
@@ -147,6 +148,7 @@ class Builder:
             forward=forward,
             inverse=inverse,
             classes=class_index(self.model, self.terms, forward, places),
+            search=SearchIndex(self.model),
         )
 
     def _net(self) -> Numbers:
