@@ -91,6 +91,19 @@ class BadValueError(RequestError):
 
 
 @dataclass(eq=False)
+class UnknownDocumentError(RequestError):
+    """A GraphQL document was named by a hash that is not known (any more)."""
+
+    code: ClassVar[str] = "PERSISTED_QUERY_NOT_FOUND"
+    status: ClassVar[int] = 404
+    document: str
+
+    def _say(self) -> str:
+        # Clients go by these very words: they send the text next.
+        return "PersistedQueryNotFound"
+
+
+@dataclass(eq=False)
 class UnknownTermError(RequestError):
     """A class, field, graph, projection or measure that does not exist was named."""
 
