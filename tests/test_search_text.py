@@ -103,7 +103,9 @@ def test_a_text_of_too_many_letters_or_words_is_refused() -> None:
 
 def test_short_words_and_numbers_must_be_right() -> None:
     allowed = {word: edits_allowed(word) for word in ("pic", "agro", "cluster", "vegepoly", "2020")}
-    assert allowed == {"pic": 0, "agro": 1, "cluster": 1, "vegepoly": 2, "2020": 0}
+    assert allowed == {"pic": 1, "agro": 1, "cluster": 1, "vegepoly": 2, "2020": 0}
+    assert SearchText.read("pic", 200, 16).edits == (0,)
+    assert SearchText.read("pic at 2020 vegepolys", 200, 16).edits == (1, 0, 0, 2)
 
 
 # --- typos ----------------------------------------------------------------------------------------
