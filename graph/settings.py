@@ -76,6 +76,13 @@ class Settings:
     graphql_token_nodes: int = _setting(100_000, "nodes", "the same with a token")
     graphql_inline_cost: int = _setting(2_000, "nodes", "cost above which a thread executes")
     graphql_plans: int = _setting(1_000, "plans", "compiled operations kept")
+    graphql_writes: int = _setting(500, "acts", "creates, updates and deletes of one mutation")
+    message_characters: int = _setting(500, "characters", "longest message of a mutation")
+    changes_entities: int = _setting(1_000, "entities", "entities listed of one change")
+    changes_statements: int = _setting(
+        20_000, "statements", "statements of the log read for the changes of one request"
+    )
+    idempotency_keys: int = _setting(10_000, "keys", "idempotency keys remembered")
     page_size: int = _setting(50, "items", "page size when none is asked")
     page_size_max: int = _setting(500, "items", "largest page size")
 
