@@ -22,15 +22,17 @@ from starlette.types import Receive, Scope, Send
 from graph.errors import (
     AccessError,
     BadValueError,
+    MethodNotAllowedError,
     QueryTooLargeError,
     UnsupportedMediaTypeError,
 )
 from schema import execute
-from schema.execute import Answer
+from schema.execute import Answer, PreparedMutation
 from schema.questions import worked_questions
 from schema.types import SDL
 from web.access import PRIVATE, VIEWER, viewer_of
 from web.conditional import answer_if_changed
+from web.frame import SEEN
 from web.negotiation import choose_media_type, read_qualities, request_language
 from web.problems import challenge
 from web.service import Service
@@ -42,6 +44,8 @@ GRAPHQL: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 HTML: Final = "text/html"
 _UTF8: Final = "; charset=utf-8"
+#: Mutations that run at once; more wait.
+_WRITERS: Final = 4
 
 
 def routes() -> list[Route]:
@@ -70,7 +74,8 @@ class GraphQL:
         media_type = choose_media_type(_header(headers, b"accept"), (JSON, GRAPHQL))
         asked = _read_body(headers, await _receive_body(receive))
         service = scope["app"].state.service
-        answer = await _answer(service, _make_request(asked, _languages(service, headers)), scope)
+        sent_as_json = _make_request(asked, _languages(service, headers), may_write=True)
+        answer = await _answer(service, sent_as_json, scope)
         body = orjson.dumps(answer.body())
         head = _head(answer, media_type, is_private=VIEWER in scope)
         sent = [*head, (b"content-length", str(len(body)).encode())]
@@ -115,6 +120,10 @@ async def _answer(service: Service, asked: execute.Request, scope: Scope) -> Ans
         prepared = await anyio.to_thread.run_sync(prepare, limiter=_turns())
     if isinstance(prepared, Answer):
         return prepared
+    if isinstance(prepared, PreparedMutation):
+        answer = await anyio.to_thread.run_sync(service.writer.run, prepared, limiter=_writers())
+        scope[SEEN] = answer.revision or scope.get(SEEN)
+        return answer
     if prepared.cost > service.settings.graphql_inline_cost:
         return await anyio.to_thread.run_sync(engine.run, prepared, limiter=_turns())
     return engine.run(prepared)
@@ -135,6 +144,8 @@ def _head(answer: Answer, media_type: str, *, is_private: bool) -> tuple[tuple[b
     if isinstance(answer.error, AccessError):
         challenged = challenge(answer.error).items()
         return (*head, *((name.lower().encode(), value.encode()) for name, value in challenged))
+    if isinstance(answer.error, MethodNotAllowedError):
+        return (*head, (b"allow", b"POST"))
     return head
 
 
@@ -148,8 +159,9 @@ def _usual_head(media_type: str, is_private: bool) -> tuple[tuple[bytes, bytes],
 
 
 def _is_told(answer: Answer) -> bool:
-    """Whether the status says what was wrong in plain JSON too: limits, and who may ask."""
-    return answer.failed and isinstance(answer.error, QueryTooLargeError | AccessError)
+    """Whether the status says what was wrong in plain JSON too: limits, who may ask, and how."""
+    told = QueryTooLargeError | AccessError | MethodNotAllowedError
+    return answer.failed and isinstance(answer.error, told)
 
 
 # --- what is asked ----------------------------------------------------------------------------
@@ -204,7 +216,9 @@ def _check_content_type(content_type: str) -> None:
         raise UnsupportedMediaTypeError(content_type[:80], (JSON + _UTF8,))
 
 
-def _make_request(asked: Mapping[str, Any], languages: tuple[str, ...]) -> execute.Request:
+def _make_request(
+    asked: Mapping[str, Any], languages: tuple[str, ...], *, may_write: bool = False
+) -> execute.Request:
     query, variables = asked.get("query"), asked.get("variables")
     operation = asked.get("operationName")
     if not isinstance(query, str) or not query.strip():
@@ -216,7 +230,7 @@ def _make_request(asked: Mapping[str, Any], languages: tuple[str, ...]) -> execu
     extensions = asked.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadValueError("extensions", str(extensions)[:40], "a JSON object")
-    return execute.Request(query, operation, variables, languages)
+    return execute.Request(query, operation, variables, languages, may_write)
 
 
 def _languages(service: Service, headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
@@ -262,6 +276,12 @@ async def _show_form(request: Request) -> Response:
 def _turns() -> anyio.CapacityLimiter:
     """Return what lets one dear query run at a time: threads of one interpreter only trip up."""
     return anyio.CapacityLimiter(1)
+
+
+@cache
+def _writers() -> anyio.CapacityLimiter:
+    """Return what lets some mutations run side by side: they share the sync of the log."""
+    return anyio.CapacityLimiter(_WRITERS)
 
 
 @cache
