@@ -372,6 +372,20 @@ class RevisionRequiredError(DataError):
         return "say which revision you saw (If-Match or ifRevision)"
 
 
+@dataclass(eq=False)
+class KeyReusedError(DataError):
+    """An idempotency key was sent again with another request."""
+
+    code: ClassVar[str] = "IDEMPOTENCY_KEY_REUSED"
+    revision: int
+
+    def _say(self) -> str:
+        return (
+            f"this idempotency key belongs to another request, of revision {self.revision}: "
+            "make a new key for each request"
+        )
+
+
 # --- the store -------------------------------------------------------------------------------
 
 

@@ -81,6 +81,13 @@ class Settings:
     graphql_cache_mb: int = _setting(64, "MB", "answers kept until the next commit; 0: none")
     graphql_documents_mb: int = _setting(16, "MB", "documents known by their hash; 0: none")
     graphql_plans: int = _setting(1_000, "plans", "compiled operations kept")
+    graphql_writes: int = _setting(500, "acts", "creates, updates and deletes of one mutation")
+    message_characters: int = _setting(500, "characters", "longest message of a mutation")
+    changes_entities: int = _setting(1_000, "entities", "entities listed of one change")
+    changes_statements: int = _setting(
+        20_000, "statements", "statements of the log read for the changes of one request"
+    )
+    idempotency_keys: int = _setting(10_000, "keys", "idempotency keys remembered")
     page_size: int = _setting(50, "items", "page size when none is asked")
     page_size_max: int = _setting(500, "items", "largest page size")
 

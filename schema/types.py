@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import enum
 import inspect
-import sys
 import types
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +22,9 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.unset import UNSET
 
 from graph.model import ClassShape, Field, FieldKind, Model
+from schema.aside_types import make_asides
+from schema.making import MODULE, Maker
+from schema.mutation_types import make_mutation
 from schema.naming import (
     enum_value_name,
     is_interface,
@@ -32,7 +34,6 @@ from schema.naming import (
 )
 from schema.search_types import ARGUMENTS, TEXT, add_search_types
 
-MODULE: Final = "schema.generated"
 #: The committed schema, from which clients are generated.
 SDL: Final = Path(__file__).parent / "schema.graphql"
 _PYTHON: Final = {"String": "str", "Int": "int", "Float": "float", "Boolean": "bool"}
@@ -59,21 +60,17 @@ def build_schema(model: Model) -> GraphQLSchema:
     ----
     About half a second for 44 classes; done once at the start.
     """
-    module = types.ModuleType(MODULE)
-    sys.modules[MODULE] = module
-    names = vars(module)
-    names.update(
-        Optional=__import__("typing").Optional, List=list, ID=strawberry.ID, strawberry=strawberry
-    )
-    builder = _Builder(model, names)
+    maker = Maker()
+    builder = _Builder(model, maker)
     query = builder.build()
     built = strawberry.Schema(
         query=query,
+        mutation=make_mutation(maker, model),
         types=builder.objects,
         config=StrawberryConfig(auto_camel_case=False, scalar_map=builder.scalars),
     )
-    schema: GraphQLSchema = built._schema
-    return lexicographic_sort_schema(schema)
+    # Strawberry's resolvers stay behind: reads are plans, and what is not finds its own.
+    return read_sdl(print_schema(lexicographic_sort_schema(built._schema)), assume_valid=True)
 
 
 def print_sdl(model: Model, schema: GraphQLSchema) -> str:
@@ -100,9 +97,10 @@ def _first_line(model: Model) -> str:
 class _Builder:
     """Makes the types of one model in one name space."""
 
-    def __init__(self, model: Model, names: dict[str, Any]) -> None:
+    def __init__(self, model: Model, maker: Maker) -> None:
         self.model = model
-        self.names = names
+        self.maker = maker
+        self.names = maker.names
         self.objects: list[type] = []
         self.scalars: dict[object, Any] = {}
 
@@ -335,6 +333,7 @@ class _Builder:
             "node": self._field("Optional[Node]", "Any node by its identifier.", one),
             "search": self._field("SearchConnection", TEXT, ARGUMENTS | _PAGE),
             "revision": self._field("int", "The revision that this answer was read from."),
+            **make_asides(self.maker),
         }
         for shape in self.model.classes.values():
             if shape.exposure != "public":

@@ -19,14 +19,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from graph.errors import AccessError, QueryTooLargeError, UnknownDocumentError
+from graph.errors import (
+    AccessError,
+    MethodNotAllowedError,
+    QueryTooLargeError,
+    RhizomeError,
+    UnknownDocumentError,
+)
 from schema import execute
-from schema.execute import Answer
+from schema.execute import Answer, PreparedMutation
 from schema.questions import worked_questions
 from schema.types import SDL
 from web.access import PRIVATE, REFUSED, VIEWER, viewer_of
 from web.answers import COMPRESSED_BYTES, Reply, accepts_gzip
 from web.conditional import answer_if_changed, matches
+from web.frame import SEEN
 from web.graphql_request import (
     JSON,
     UTF8,
@@ -47,6 +54,8 @@ PATH: Final = "/graphql"
 GRAPHQL: Final = "application/graphql-response+json"
 HTML: Final = "text/html"
 VARY: Final = "Accept, Accept-Encoding, Accept-Language"
+#: Mutations that run at once; more wait.
+_WRITERS: Final = 4
 #: Longer requests are not kept with their answers.
 _KEPT_BYTES: Final = 16 * 1024
 
@@ -134,7 +143,8 @@ async def _answer(asked: dict[str, object], headers: Headers, scope: Scope) -> F
         accepted = header(headers, b"accept-language")
         chain = service.languages
         languages = chain if accepted is None else preferred_languages(accepted, chain)
-        request, is_named = make_request(asked, languages, service.documents)
+        may_write = scope["method"] == "POST"
+        request, is_named = make_request(asked, languages, service.documents, may_write=may_write)
     except (AccessError, UnknownDocumentError) as error:
         return _found(Answer(None, (execute.error_entry(error),), failed=True, error=error))
     snapshot = service.dataset.snapshot_for(viewer)
@@ -148,6 +158,10 @@ async def _answer(asked: dict[str, object], headers: Headers, scope: Scope) -> F
         return _found(prepared)
     if is_named:
         service.documents.learn(request.query)
+    if isinstance(prepared, PreparedMutation):
+        answer = await anyio.to_thread.run_sync(service.writer.run, prepared, limiter=_writers())
+        scope[SEEN] = answer.revision or scope.get(SEEN)
+        return _found(answer)
     make = partial(_run, engine, prepared)
     if prepared.cost > service.settings.graphql_inline_cost:
         return await anyio.to_thread.run_sync(make, limiter=_turns())
@@ -177,8 +191,8 @@ async def _send(
     status = 200 if answer is None else _status_of(answer, reply.media_type)
     is_private = VIEWER in scope
     head = _head(reply.media_type, is_private)
-    if answer is not None and isinstance(answer.error, AccessError):
-        head += _challenge(answer.error)
+    if answer is not None and answer.error is not None:
+        head += _head_of(answer.error)
     body = reply.body
     if scope["method"] != "POST" and status == 200 and not is_private:
         head += ((b"etag", reply.tag.encode()),)
@@ -204,8 +218,9 @@ def _status_of(answer: Answer, media_type: str) -> int:
 
 
 def _is_told(answer: Answer) -> bool:
-    """Whether the status says what was wrong in plain JSON too: limits, and who may ask."""
-    return answer.failed and isinstance(answer.error, QueryTooLargeError | AccessError)
+    """Whether the status says what was wrong in plain JSON too: limits, who may ask, and how."""
+    told = QueryTooLargeError | AccessError | MethodNotAllowedError
+    return answer.failed and isinstance(answer.error, told)
 
 
 @cache
@@ -217,8 +232,14 @@ def _head(media_type: str, is_private: bool) -> RawHeaders:
     )
 
 
-def _challenge(error: AccessError) -> RawHeaders:
-    return tuple((name.lower().encode(), text.encode()) for name, text in challenge(error).items())
+def _head_of(error: RhizomeError) -> RawHeaders:
+    """Return the headers that an error adds: how to ask instead."""
+    if isinstance(error, AccessError):
+        named = challenge(error).items()
+        return tuple((name.lower().encode(), text.encode()) for name, text in named)
+    if isinstance(error, MethodNotAllowedError):
+        return ((b"allow", b"POST"),)
+    return ()
 
 
 async def _receive_body(receive: Receive) -> bytes:
@@ -258,6 +279,12 @@ async def _show_form(request: Request) -> Response:
 def _turns() -> anyio.CapacityLimiter:
     """Return what lets one dear query run at a time: threads of one interpreter only trip up."""
     return anyio.CapacityLimiter(1)
+
+
+@cache
+def _writers() -> anyio.CapacityLimiter:
+    """Return what lets some mutations run side by side: they share the sync of the log."""
+    return anyio.CapacityLimiter(_WRITERS)
 
 
 @cache

@@ -74,7 +74,11 @@ def read_body(headers: Headers, body: bytes) -> dict[str, Any]:
 
 
 def make_request(
-    asked: Mapping[str, Any], languages: tuple[str, ...], documents: Documents
+    asked: Mapping[str, Any],
+    languages: tuple[str, ...],
+    documents: Documents,
+    *,
+    may_write: bool = False,
 ) -> tuple[execute.Request, bool]:
     """Return the request, and whether it names its document by a hash.
 
@@ -98,7 +102,7 @@ def make_request(
         raise BadValueError("variables", str(variables)[:40], "a JSON object")
     if operation is not None and not isinstance(operation, str):
         raise BadValueError("operationName", str(operation)[:40], "text")
-    return execute.Request(query, operation, variables, languages), digest is not None
+    return execute.Request(query, operation, variables, languages, may_write), digest is not None
 
 
 @lru_cache(maxsize=256)

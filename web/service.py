@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from graph.store.snapshot import Snapshot
     from graph.store.workers import QueryPool
     from schema.execute import Engine
+    from schema.mutation import Writer
 
 VERSION: Final = "0.1.0"
 
@@ -40,6 +41,7 @@ class Parts:
     gate: Gate
     pool: QueryPool
     engine: Engine
+    writer: Writer
     tokens: Tokens
     close: Callable[[], None]
 
@@ -110,6 +112,11 @@ class Service:
     def engine(self) -> Engine:
         """What answers GraphQL; StoreUnavailableError while the store opens."""
         return self._opened.engine
+
+    @property
+    def writer(self) -> Writer:
+        """What runs mutations; StoreUnavailableError while the store opens."""
+        return self._opened.writer
 
     @property
     def tokens(self) -> Tokens:
