@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from graph.errors import BadValueError, QueryTooLargeError
-from schema.filters import depth_of
+from schema.cursors import Cursor, make_mark, read_cursor
+from schema.filters import size_of
 from schema.languages import LanguageOrder, language_order
+from schema.operators import listed
+from schema.ordering import Ordering
+from schema.pages import Page
 from schema.plan import (
     Arguments,
     Claims,
@@ -27,7 +31,7 @@ from schema.plan import (
     all_steps,
     children,
 )
-from schema.run import Page, Run, read_cursor
+from schema.run import Run
 
 _MISSING = object()
 #: Choices of languages for which a plan's binding is kept.
@@ -101,7 +105,9 @@ def bind(bindings: Bindings, run: Run, variables: Mapping[str, Any]) -> int:
 def _is_constant(step: Step) -> bool:
     """Tell whether a step and all below bind alike in every request, identifiers apart."""
     arguments = getattr(step, "arguments", {})
-    if not isinstance(step, Lookup) and ("where" in arguments or _varies(arguments)):
+    if not isinstance(step, Lookup) and (
+        arguments.keys() & {"where", "orderBy"} or _varies(arguments)
+    ):
         return False
     return all(
         _is_constant(below) for _, selection in children(step) for below in all_steps(selection)
@@ -123,6 +129,7 @@ class _Binder:
         self.variables = variables
         self.done: set[int] = set()
         self.looked_at = 0
+        self.conditions = 0
 
     def step(self, step: Step, times: int, place: str) -> int:
         """Bind one step and all below; return its nodes when it stands `times` times."""
@@ -171,15 +178,15 @@ class _Binder:
         page: Page = self.run.bound[step.slot]
         snapshot = self.run.snapshot
         if page.candidates is not None and step.path is None:
-            return min(page.first, len(page.candidates))
+            return min(page.size, len(page.candidates))
         if step.path is None:
-            return min(page.first, len(snapshot.instances(step.class_iri)))
-        return min(page.first, snapshot.fanout(step.path.predicate, inverse=step.path.inverse))
+            return min(page.size, len(snapshot.instances(step.class_iri)))
+        return min(page.size, snapshot.fanout(step.path.predicate, inverse=step.path.inverse))
 
     def _examined(self, step: Connection, times: int) -> int:
         """Return how many nodes a condition will be asked about, at the most."""
         page: Page = self.run.bound[step.slot]
-        if page.where is None:
+        if page.where is None and page.order is None:
             return 0
         if step.path is not None:
             snapshot = self.run.snapshot
@@ -190,27 +197,64 @@ class _Binder:
 
     def _page(self, step: Connection, place: str) -> Page:
         arguments = self._resolve(step.arguments)
-        first = arguments.get("first")
-        first = self.settings.page_size if first is None else first
-        if first < 0:
-            raise BadValueError(f"{place}.first", str(first), "a number of at least 0")
-        if first > self.settings.page_size_max:
-            raise QueryTooLargeError("page_size_max", self.settings.page_size_max, first, place)
-        after = arguments.get("after")
-        after = None if after is None else read_cursor(after)
+        size, backwards = self._page_size(arguments, place)
         where = arguments.get("where") or None
-        if where is None:
-            return Page(first, after, None, None, after is None)
-        depth = depth_of(where)
-        if depth > 2 * self.settings.graphql_depth:  # a condition on a list is two levels
-            raise QueryTooLargeError("graphql_depth", self.settings.graphql_depth, depth, place)
-        filters = self.run.filters
-        condition = filters.condition(step.class_iri, where)
-        found = filters.candidates(step.class_iri, where)
-        return Page(first, after, condition, None if found is None else frozenset(found), False)
+        asked = listed(arguments.get("orderBy") or ())
+        if where is None and not asked:
+            after, before = (self._cursor(arguments, name) for name in ("after", "before"))
+            is_whole = after is None and before is None
+            return Page(size, backwards, after, before, whole=is_whole)
+        self._measure(where, asked, place)
+        order = self.run.orders.make(step.class_iri, asked, f"{place}.orderBy") if asked else None
+        languages = self.run.default_order.wanted if asked else ()
+        mark = make_mark(step.class_iri, where, asked, languages)
+        after, before = (self._cursor(arguments, n, mark, order) for n in ("after", "before"))
+        condition = found = None
+        if where is not None:
+            condition = self.run.filters.condition(step.class_iri, where)
+            found = self.run.candidates.find(step.class_iri, where)
+        candidates = None if found is None else frozenset(found)
+        return Page(
+            size, backwards, after, before, condition, candidates, order, step.counted, mark
+        )
+
+    def _page_size(self, arguments: Mapping[str, Any], place: str) -> tuple[int, bool]:
+        """Return how many nodes are asked for, and whether they are counted from the end."""
+        first, last = arguments.get("first"), arguments.get("last")
+        if first is not None and last is not None:
+            raise BadValueError(f"{place}.last", str(last), "given without `first`: ask for one")
+        name, size = ("first", first) if last is None else ("last", last)
+        size = self.settings.page_size if size is None else size
+        if size < 0:
+            raise BadValueError(f"{place}.{name}", str(size), "a number of at least 0")
+        if size > self.settings.page_size_max:
+            raise QueryTooLargeError("page_size_max", self.settings.page_size_max, size, place)
+        return size, last is not None
+
+    def _cursor(
+        self, arguments: Mapping[str, Any], name: str, mark: str = "", order: Ordering | None = None
+    ) -> Cursor | None:
+        text = arguments.get(name)
+        if text is None:
+            return None
+        count = 0 if order is None else len(order.keys)
+        cursor = read_cursor(text, mark, count, name)
+        return cursor if order is None else order.check(cursor, text, name)
+
+    def _measure(self, where: Any, asked: tuple[Any, ...], place: str) -> None:
+        """Refuse conditions and orders that are too deep or too many."""
+        allowed = self.settings.graphql_depth
+        for conditions in (where, asked):
+            depth, count = size_of(conditions)
+            if depth > 2 * allowed:  # a condition on a list is two levels
+                raise QueryTooLargeError("graphql_depth", allowed, depth, place)
+            self.conditions += count
+        allowed = self.settings.graphql_conditions
+        if self.conditions > allowed:
+            raise QueryTooLargeError("graphql_conditions", allowed, self.conditions, place)
 
     def _languages(self, step: Text) -> Any:
-        asked = _listed(self._resolve(step.arguments).get("lang"))
+        asked = _optional(self._resolve(step.arguments).get("lang"))
         if not step.unique:
             return None if asked is None else frozenset(tag.lower() for tag in asked)
         return self.run.default_order if asked is None else self._with_default(asked)
@@ -220,7 +264,7 @@ class _Binder:
 
     def _claims(self, arguments: Arguments) -> tuple[frozenset[str] | None, bool | None]:
         values = self._resolve(arguments)
-        fields = _listed(values.get("fields"))
+        fields = _optional(values.get("fields"))
         return None if fields is None else frozenset(fields), values.get("contested")
 
     def _resolve(self, arguments: Arguments) -> dict[str, Any]:
@@ -237,6 +281,6 @@ class _Binder:
         return value
 
 
-def _listed(value: Any) -> tuple[str, ...] | None:
-    """Return a list argument, for which GraphQL also takes a single value."""
-    return (value,) if isinstance(value, str) else value
+def _optional(value: Any) -> tuple[str, ...] | None:
+    """Return a list argument that may be left out."""
+    return None if value is None else listed(value)

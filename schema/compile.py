@@ -12,30 +12,20 @@ from itertools import count
 from typing import Any, Final
 
 from graphql import (
-    BooleanValueNode,
     DocumentNode,
-    EnumValueNode,
     FieldNode,
-    FloatValueNode,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
-    IntValueNode,
-    ListValueNode,
-    NullValueNode,
-    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
-    StringValueNode,
-    ValueNode,
-    VariableNode,
 )
 
 from graph.errors import QueryTooLargeError
 from graph.model import Field, FieldKind, Model
+from schema.literals import arguments
 from schema.naming import object_name
 from schema.plan import (
-    Arguments,
     Claims,
     Connection,
     Date,
@@ -53,8 +43,6 @@ from schema.plan import (
     Text,
     TypeName,
     Types,
-    Value,
-    Variable,
 )
 from schema.selection import Collected, Collector
 
@@ -95,18 +83,6 @@ class SchemaIndex:
         for iri, shape in self.model.classes.items():
             found[shape.field_name] = (iri, False)
             found[shape.plural] = (iri, True)
-        return found
-
-    @cached_property
-    def label_paths(self) -> Mapping[str, str]:
-        """For each class: the predicate that names its instances, own or inherited."""
-        found: dict[str, str] = {}
-        for iri in self.model.classes:
-            for ancestor in self.model.ancestors[iri]:
-                path = self.model.classes[ancestor].label_path
-                if path is not None:
-                    found[iri] = path
-                    break
         return found
 
 
@@ -159,12 +135,12 @@ class _Compiler:
             return Revision(key)
         if name == "node":
             selection = self._selection(nodes, "Node")
-            return Lookup(key, None, _arguments(nodes[0]), next(self.slots), selection)
+            return Lookup(key, None, arguments(nodes[0]), next(self.slots), selection)
         iri, is_collection = self.index.roots[name]
         if is_collection:
             return self._connection(key, None, iri, nodes)
         selection = self._selection(nodes, self.model.classes[iri].name)
-        return Lookup(key, iri, _arguments(nodes[0]), next(self.slots), selection)
+        return Lookup(key, iri, arguments(nodes[0]), next(self.slots), selection)
 
     # --- nodes --------------------------------------------------------------------------
 
@@ -207,11 +183,11 @@ class _Compiler:
         if name == "types":
             return Types(key)
         if name == "label":
-            paths = self.index.label_paths
-            return Text(key, paths, True, _arguments(nodes[0]), next(self.slots))
+            paths = self.model.label_paths
+            return Text(key, paths, True, arguments(nodes[0]), next(self.slots))
         if name == "claims":
             parts = self._claim_parts(nodes)
-            return Claims(key, _arguments(nodes[0]), next(self.slots), parts)
+            return Claims(key, arguments(nodes[0]), next(self.slots), parts)
         if name == "statedBy":
             return Sources(key, self._selection(nodes, _SOURCE))
         return self._field(key, nodes, self._find(type_name, name))
@@ -230,8 +206,8 @@ class _Compiler:
             return Link(key, path, field.required, self._selection(nodes, name))
         if field.kind is FieldKind.TEXT:
             paths = {"": field.path}
-            arguments = _arguments(nodes[0])
-            return Text(key, paths, field.unique_language, arguments, next(self.slots))
+            asked = arguments(nodes[0])
+            return Text(key, paths, field.unique_language, asked, next(self.slots))
         if field.kind is FieldKind.DATE:
             record = self._names(nodes, "PartialDate")
             return Date(key, field.parts, record)
@@ -247,7 +223,8 @@ class _Compiler:
             self._page_part(part_key, part_nodes, name)
             for part_key, part_nodes in self._collect(nodes, f"{name}Connection").items()
         )
-        return Connection(key, path, iri, _arguments(nodes[0]), next(self.slots), parts)
+        counted = any(part.name == "totalCount" or _looks_back(part) for part in parts)
+        return Connection(key, path, iri, arguments(nodes[0]), next(self.slots), parts, counted)
 
     def _page_part(self, key: str, nodes: list[FieldNode], name: str) -> Part:
         part = nodes[0].name.value
@@ -302,23 +279,5 @@ def _or_type(node: FieldNode, type_name: str) -> str:
     return f":{type_name}" if node.name.value == "__typename" else node.name.value
 
 
-def _arguments(node: FieldNode) -> Arguments:
-    return {argument.name.value: _value(argument.value) for argument in node.arguments or ()}
-
-
-def _value(node: ValueNode) -> Value:
-    """Return a constant, or what holds variables at their places."""
-    if isinstance(node, VariableNode):
-        return Variable(node.name.value)
-    if isinstance(node, NullValueNode):
-        return None
-    if isinstance(node, IntValueNode):
-        return int(node.value)
-    if isinstance(node, FloatValueNode):
-        return float(node.value)
-    if isinstance(node, StringValueNode | EnumValueNode | BooleanValueNode):
-        return node.value
-    if isinstance(node, ListValueNode):
-        return tuple(_value(item) for item in node.values)
-    assert isinstance(node, ObjectValueNode)
-    return {field.name.value: _value(field.value) for field in node.fields}
+def _looks_back(part: Part) -> bool:
+    return any(below.name == "hasPreviousPage" for below in part.parts)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graph.model import FieldKind, Model
 from graph.terms import XSD
+from schema.generate_pages import page_part
 from schema.plan import (
     Claims,
     Connection,
@@ -51,7 +52,7 @@ _CONVERSIONS: Final = {
 _PROLOGUE: Final = """\
 def make(R):
     T = R.texts; X = R.prefixes; G = R.languages; C = R.counter; L = R.limit; A = R.bound
-    cut = R.cut; pick = R.pick; cursor = R.cursor; over = R.over; find = R.find
+    pick = R.pick; over = R.over; find = R.find
     label = R.label; date = R.date; type_of = R.type_of; integer = R.integer"""
 
 
@@ -93,8 +94,10 @@ class _Writer:
             yield f"    {name} = R.column({predicate!r}, inverse={inverse}); p{name} = {name}.pages"
         for text, name in self.tables.items():
             yield f"    {name} = {text}"
+        if self.pages:
+            yield "    P = R.pager; cut = P.cut; cursor = P.cursor"
         for slot in self.pages:
-            yield f"    w{slot} = A[{slot}].first if A[{slot}].whole else -1"
+            yield f"    w{slot} = A[{slot}].size if A[{slot}].whole else -1"
         yield from body
         yield "    def root():"
         yield from (f"        {line}" for line in before)
@@ -217,9 +220,9 @@ class _Writer:
             case Claims():
                 r = self._name("r")
                 entries = ", ".join(f"{p.key!r}: {_claim_part(p, r)}" for p in step.parts)
-                return [], f"[{{{entries}}} for {r} in R.claims(n, *A[{step.slot}])]"
+                return [], f"[{{{entries}}} for {r} in R.witness.claims(n, *A[{step.slot}])]"
             case Sources():
-                return [], f"[f{step.selection.number}(v) for v in R.sources(n)]"
+                return [], f"[f{step.selection.number}(v) for v in R.witness.sources(n)]"
 
     # --- single values ----------------------------------------------------------------------
 
@@ -292,7 +295,7 @@ class _Writer:
     def _connection(self, step: Connection) -> tuple[list[str], str]:
         q, slot = self._name("q"), step.slot
         if step.path is None:
-            lines = [f"{q} = R.instances({step.class_iri!r}, A[{slot}])"]
+            lines = [f"{q} = P.instances({step.class_iri!r}, A[{slot}])"]
         else:
             c, p = self._column(step.path.predicate, step.path.inverse), self._name("p")
             lines = [
@@ -311,37 +314,8 @@ class _Writer:
             f"C[0] += len({q})",
             f"if C[0] > L: over({step.key!r})",
         ]
-        entries = (f"{part.key!r}: {_page_part(part, q)}" for part in step.parts)
+        entries = (f"{part.key!r}: {page_part(part, q, slot)}" for part in step.parts)
         return lines, f"{{{', '.join(entries)}}}"
-
-
-def _page_part(part: Part, q: str) -> str:
-    if part.name == "nodes":
-        assert part.selection is not None
-        return f"[f{part.selection.number}(v) for v in {q}]"
-    if part.name == "edges":
-        entries = ", ".join(f"{edge.key!r}: {_edge_part(edge)}" for edge in part.parts)
-        return f"[{{{entries}}} for v in {q}]"
-    if part.name == "totalCount":
-        return f"{q}t"
-    if part.name == "pageInfo":
-        values = {
-            "hasNextPage": f"{q}m",
-            "hasPreviousPage": f"{q}b",
-            "startCursor": f"cursor({q}[0]) if {q} else None",
-            "endCursor": f"cursor({q}[-1]) if {q} else None",
-        }
-        entries = ", ".join(
-            f"{p.key!r}: {values.get(p.name) or repr(p.name[1:])}" for p in part.parts
-        )
-        return f"{{{entries}}}"
-    return repr(part.name[1:])
-
-
-def _edge_part(part: Part) -> str:
-    if part.selection is not None:
-        return f"f{part.selection.number}(v)"
-    return "cursor(v)" if part.name == "cursor" else repr(part.name[1:])
 
 
 def _claim_part(part: Part, r: str) -> str:

@@ -110,7 +110,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A page of nodes: of a path, or, where `path` is None, of all instances of the class."""
+    """A page of nodes: of a path, or, where `path` is None, of all instances of the class.
+
+    `counted` tells that somebody asks how many there are, or whether some stand before the page.
+    """
 
     key: str
     path: Path | None
@@ -118,6 +121,7 @@ class Connection:
     arguments: Arguments
     slot: int
     parts: tuple[Part, ...]
+    counted: bool
 
 
 @dataclass(frozen=True, slots=True)

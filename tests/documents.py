@@ -10,7 +10,9 @@ from graphql import (
     GraphQLField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
+    GraphQLList,
     GraphQLObjectType,
+    GraphQLScalarType,
     GraphQLSchema,
     get_named_type,
 )
@@ -55,11 +57,14 @@ class Documents:
         free = name in SKIPPED or kind.name in ("PartialDate", "PageInfo", "Claim")
         if composite and depth <= 0 and not free:
             return ""
-        arguments = [
-            f"{key}: {value}"
+        drawn = {
+            key: value
             for key, argument in field.args.items()
             if (value := self._argument(key, get_named_type(argument.type))) is not None
-        ]
+        }
+        if "first" in drawn:
+            drawn.pop("last", None)
+        arguments = [f"{key}: {value}" for key, value in drawn.items()]
         text = f"a{at}: {name}" if self.random.random() < 0.2 else name
         if arguments:
             text += f"({', '.join(arguments)})"
@@ -73,34 +78,84 @@ class Documents:
 
     def _argument(self, name: str, kind: object) -> str | None:
         if name == "id":
-            return f'"{self.random.choice(self.identifiers)}"'
+            return self._identifier()
         if self.random.random() < 0.5:
             return None
-        if name == "first":
+        if name in ("first", "last"):
             return str(self.random.randint(0, 6))
         if name == "lang":
-            return self.random.choice(('["fr"]', '["de", "fr"]', "[]", '"en"'))
+            return self._languages()
         if name == "contested":
             return self.random.choice(("true", "false"))
         if isinstance(kind, GraphQLInputObjectType) and name == "where":
             return self._where(kind, 2)
+        if isinstance(kind, GraphQLInputObjectType) and name == "orderBy":
+            keys = [self._order(kind, 3) for _ in range(self.random.randint(0, 3))]
+            found = [key for key in keys if key is not None]
+            return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
         return None
 
+    # --- inputs -----------------------------------------------------------------------------
+
     def _where(self, kind: GraphQLInputObjectType, depth: int) -> str:
+        count = self.random.choice((1, 1, 1, 2))
+        names = self.random.sample(sorted(kind.fields), min(count, len(kind.fields)))
+        found = [f"{name}: {self._condition(name, kind, depth)}" for name in names]
+        return f"{{{', '.join(found)}}}"
+
+    def _condition(self, name: str, kind: GraphQLInputObjectType, depth: int) -> str:
+        declared = kind.fields[name].type
+        if name == "contested":
+            return self.random.choice(("[]", '["name"]')) if "name" in kind.fields else "[]"
+        if name == "lang":
+            return self._languages()
+        if isinstance(declared, GraphQLList):
+            inner = get_named_type(declared)
+            count = self.random.randint(0, 3)
+            return f"[{', '.join(self._value(inner, depth) for _ in range(count))}]"
+        return self._value(get_named_type(declared), depth)
+
+    def _value(self, kind: object, depth: int) -> str:
+        if isinstance(kind, GraphQLEnumType):
+            return str(self.random.choice(sorted(kind.values)))
+        if isinstance(kind, GraphQLInputObjectType):
+            if depth < -3:
+                return '{id: {eq: "urn:x:none"}}' if "id" in kind.fields else "{isNull: false}"
+            return self._where(kind, depth - 1)
+        assert isinstance(kind, GraphQLScalarType)
+        return {
+            "ID": self._identifier,
+            "String": self._text,
+            "Int": lambda: str(self.random.choice((0, 1, 2, 3, 10, 12, 2011))),
+            "Float": lambda: str(self.random.choice((10, 500.0, 0.5))),
+            "Boolean": lambda: self.random.choice(("true", "false")),
+            "URI": lambda: self.random.choice((self._text(), '"https"', self._identifier())),
+        }.get(kind.name, self._day)()
+
+    def _order(self, kind: GraphQLInputObjectType, depth: int) -> str | None:
+        """Return one key of an order; None where it would lead too far."""
+        if depth < 0:
+            return None
         name = self.random.choice(sorted(kind.fields))
         below = get_named_type(kind.fields[name].type)
         if isinstance(below, GraphQLEnumType):
             return f"{{{name}: {self.random.choice(sorted(below.values))}}}"
-        if isinstance(below, GraphQLInputObjectType):
-            if depth < -3:
-                return '{id: {eq: "urn:x:none"}}'
-            inner = self._where(below, depth - 1)
-            return f"{{{name}: {inner}}}"
-        value = {
-            "ID": f'"{self.random.choice(self.identifiers)}"',
-            "String": f'"{self.random.choice(self.texts)}"',
-            "Int": str(self.random.choice((2, 3, 10, 12, 2011))),
-            "Float": str(self.random.choice((10, 500.0, 0.5))),
-            "Boolean": self.random.choice(("true", "false")),
-        }.get(below.name, '"2020-12-01"')
-        return f"{{{name}: {value}}}"
+        assert isinstance(below, GraphQLInputObjectType)
+        inner = self._order(below, depth - 1)
+        return None if inner is None else f"{{{name}: {inner}}}"
+
+    def _identifier(self) -> str:
+        return f'"{self.random.choice(self.identifiers)}"'
+
+    def _text(self) -> str:
+        text = self.random.choice(self.texts)
+        if self.random.random() < 0.5:
+            start = self.random.randrange(len(text) or 1)
+            text = text[start : start + self.random.randint(1, 5)].upper()
+        return f'"{text}"'
+
+    def _day(self) -> str:
+        return self.random.choice(('"2020-12-01"', '"2011-01-01"', '"2019-06-30"'))
+
+    def _languages(self) -> str:
+        return self.random.choice(('["fr"]', '["de", "fr"]', "[]", '"en"', '"FR"'))

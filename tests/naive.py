@@ -6,7 +6,6 @@ collected selection, no column and no generated code.
 
 from __future__ import annotations
 
-import base64
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from graph.store.snapshot import TYPE
 from graph.store.sources import RANK, RETRIEVED
 from graph.terms import Quad, is_literal, read_literal
 from schema.naming import enum_value_name, object_name
+from tests.naive_lists import NaiveLists
 
 SYSTEM = f"<{ONTOLOGY_GRAPH}>"
 
@@ -65,6 +65,7 @@ class Naive:
         for quad in [*self.quads, *system_quads(self.model)]:
             self.by_subject[quad[0]].append(quad)
             self.by_object[quad[2]].append(quad)
+        self.lists = NaiveLists(self)
         self.classes = {shape.name: iri for iri, shape in self.model.classes.items()} | {
             object_name(self.model, iri): iri for iri in self.model.classes
         }
@@ -161,14 +162,14 @@ class Naive:
                 return Entity(term, iri) if self.is_a(term, iri) else None
             if name == shape.plural:
                 found = [term for term in list(self.by_subject) if self.is_a(term, iri)]
-                return self.connection(sorted(found, key=in_order), iri, **arguments)
+                return self.lists.connection(sorted(found, key=in_order), iri, **arguments)
         raise AssertionError(name)
 
     def field(self, term: str, field_: Field, arguments: dict[str, Any]) -> Any:
         if field_.kind is FieldKind.ENTITY:
             assert field_.target is not None
             if field_.many:
-                return self.connection(self.nodes(term, field_), field_.target, **arguments)
+                return self.lists.connection(self.nodes(term, field_), field_.target, **arguments)
             found = self.stated(term, field_.path)
             return Entity(found[0][2], field_.target) if found else None
         if field_.kind is FieldKind.DATE:
@@ -218,72 +219,24 @@ class Naive:
 
         return read_literal(min(found, key=key)[2])[0] if found else None
 
-    def label(self, term: str, arguments: dict[str, Any]) -> str | None:
+    def label_path(self, term: str) -> str | None:
         found = self.model.most_specific(self.types(term))
-        for iri in self.model.ancestors.get(found or "", ()):
-            path = self.model.classes[iri].label_path
-            if path is not None:
-                text: str | None = self.text(term, path, True, arguments.get("lang"))
-                return text
-        return None
+        paths = [
+            self.model.classes[i].label_path for i in self.model.ancestors.get(found or "", ())
+        ]
+        return next((path for path in paths if path is not None), None)
 
-    def connection(
-        self,
-        terms: list[str],
-        iri: str,
-        first: int | None = None,
-        after: str | None = None,
-        where: Any = None,
-    ) -> dict[str, Any]:
-        terms = [term for term in terms if self.fits(term, iri, where)]
-        start = 0
-        if after:
-            last = base64.urlsafe_b64decode(after).decode().removeprefix("1:")
-            start = sum(1 for term in terms if term[1:-1] <= last)
-        page = terms[start : start + (50 if first is None else first)]
-        cursors = [base64.urlsafe_b64encode(f"1:{t[1:-1]}".encode()).decode() for t in page]
-        nodes = [Entity(term, iri) for term in page]
-        return {
-            "totalCount": len(terms),
-            "nodes": nodes,
-            "edges": [{"node": n, "cursor": c} for n, c in zip(nodes, cursors, strict=True)],
-            "pageInfo": {
-                "hasNextPage": start + len(page) < len(terms),
-                "hasPreviousPage": start > 0,
-                "startCursor": cursors[0] if cursors else None,
-                "endCursor": cursors[-1] if cursors else None,
-            },
-        }
+    def label(self, term: str, arguments: dict[str, Any]) -> str | None:
+        path = self.label_path(term)
+        if path is None:
+            return None
+        text: str | None = self.text(term, path, True, arguments.get("lang"))
+        return text
 
-    def fits(self, term: str, iri: str, where: Any) -> bool:
-        for name, below in (where or {}).items():
-            if name == "id":
-                if f"<{below['eq']}>" != term:
-                    return False
-                continue
-            field_ = self.model.fields[iri][name]
-            inner = below["some"] if field_.listed else below
-            if field_.kind is FieldKind.ENTITY:
-                found = self.nodes(term, field_)
-                if not field_.many:
-                    found = [q[2] for q in self.stated(term, field_.path)[:1]]
-                if not any(self.fits(each, str(field_.target), inner) for each in found):
-                    return False
-            elif not self.equals(term, field_, inner["eq"]):
-                return False
-        return True
-
-    def equals(self, term: str, field_: Field, wanted: Any) -> bool:
-        found = self.stated(term, field_.path)
-        if field_.kind is FieldKind.TEXT:
-            texts = [read_literal(q[2]) for q in found]
-            if field_.unique_language:  # of each language, what the best source says
-                texts = list(
-                    {tag: (text, kind, tag) for text, kind, tag in reversed(texts)}.values()
-                )
-            return any(text == wanted for text, _, _ in texts)
-        values = [self.scalar(field_, q[2]) for q in (found if field_.many else found[:1])]
-        return wanted in values
+    @property
+    def order_of_languages(self) -> list[str]:
+        """The reader's languages with their families, as cursors are bound to them."""
+        return list(dict.fromkeys(t for tag in self.languages for t in (tag, tag.split("-")[0])))
 
     def graphs(self, term: str) -> set[str]:
         return {q[3] for q in self.by_subject[term]} - {SYSTEM}
