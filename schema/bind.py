@@ -199,7 +199,8 @@ class _Binder:
         arguments = self._resolve(step.arguments)
         size, backwards = self._page_size(arguments, place)
         where = arguments.get("where") or None
-        asked = listed(arguments.get("orderBy") or ())
+        order_by = arguments.get("orderBy")
+        asked = () if order_by is None else listed(order_by)
         if where is None and not asked:
             after, before = (self._cursor(arguments, name) for name in ("after", "before"))
             is_whole = after is None and before is None

@@ -48,13 +48,16 @@ class Filters:
             A value is null, or cannot be compared with those of its field.
         """
         tests = [self._test(class_iri, name, below) for name, below in given(where).items()]
+        first = tests[0] if len(tests) == 1 else None
         judged: dict[int, bool] = {}
+        charge = self.charge
 
         def holds(number: int) -> bool:
             found = judged.get(number)
             if found is None:
-                self.charge(1)
-                found = judged[number] = all(test(number) for test in tests)
+                charge(1)
+                found = all(test(number) for test in tests) if first is None else first(number)
+                judged[number] = found
             return found
 
         return holds
@@ -125,13 +128,16 @@ class Filters:
             for name, value in below.items()
             if name not in ("isNull", "lang")
         ]
-        wanted = below.get("isNull")
+        wanted = bool(below.get("isNull"))
+        charge = self.charge
 
         def holds(number: int) -> bool:
             found = find(number)
-            self.charge(len(found))
             if not found or wanted:
-                return bool(wanted) and not found and not tests
+                return wanted and not found and not tests
+            if len(found) == 1:
+                return all(test(found[0]) for _, test in tests)
+            charge(len(found))
             return all((all if negative else any)(map(test, found)) for negative, test in tests)
 
         return holds

@@ -38,6 +38,7 @@ class Maker:
         )
         self.scalars: dict[object, Any] = {}
         self.objects: list[type] = []
+        self.one_of: set[str] = set()
 
     def scalar(self, name: str, text: str) -> None:
         """Make a scalar that a client sends and gets as text."""
@@ -105,3 +106,5 @@ class Maker:
             described = strawberry.field(name=key, default=UNSET, description=told or None)
             setattr(made, f"{key}_", described)
         self.names[name] = strawberry.input(made, name=name, description=text, one_of=one_of)
+        if one_of:
+            self.one_of.add(name)

@@ -132,7 +132,8 @@ class Operators:
             found = judged.get(number)
             if found is None:
                 text = self.text(number)
-                self.charge(len(text) // _CHARACTERS)
+                if len(text) > _CHARACTERS:
+                    self.charge(len(text) // _CHARACTERS)
                 found = judged[number] = test(text)
             return found
 

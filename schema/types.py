@@ -54,6 +54,8 @@ def build_schema(model: Model) -> GraphQLSchema:
         config=StrawberryConfig(auto_camel_case=False, scalar_map=maker.scalars),
     )
     schema: GraphQLSchema = built._schema
+    for name in maker.one_of:  # Strawberry checks it itself, and tells graphql-core nothing of it
+        schema.type_map[name].is_one_of = True  # type: ignore[attr-defined]
     return lexicographic_sort_schema(schema)
 
 

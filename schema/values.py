@@ -82,8 +82,14 @@ class Values:
         """Return the text in the best language; of one language, that of the best source."""
         if isinstance(column, OneColumn):
             return column.value(number)
+        page = column.pages.get(number >> SHIFT)
+        if page is None:
+            return NIL
+        start, end = page.offsets[number & MASK], page.offsets[(number & MASK) + 1]
+        if end - start <= 1:
+            return page.values[start] if end > start else NIL
         chosen, best, best_rank = NIL, (0, ""), 0
-        for value, graph in column.pairs(number):
+        for value, graph in zip(page.values[start:end], page.graphs[start:end], strict=True):
             place = order[self.languages[value >> SHIFT]]
             rank = self.ranks[graph]
             if chosen == NIL or place < best or (place == best and rank < best_rank):
@@ -130,8 +136,15 @@ class Values:
         if isinstance(column, OneColumn):
             value = column.value(number)
             return () if value == NIL else (value,)
+        page = column.pages.get(number >> SHIFT)
+        if page is None:
+            return ()
+        start, end = page.offsets[number & MASK], page.offsets[(number & MASK) + 1]
+        found = page.values[start:end]
+        if end - start <= 1:
+            return found
         best: dict[str, tuple[int, int]] = {}
-        for value, graph in column.pairs(number):
+        for value, graph in zip(found, page.graphs[start:end], strict=True):
             language, rank = self.languages[value >> SHIFT], self.ranks[graph]
             if language not in best or rank < best[language][0]:
                 best[language] = rank, value
