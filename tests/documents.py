@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from graphql import (
     GraphQLEnumType,
@@ -123,14 +123,15 @@ class Documents:
                 return '{id: {eq: "urn:x:none"}}' if "id" in kind.fields else "{isNull: false}"
             return self._where(kind, depth - 1)
         assert isinstance(kind, GraphQLScalarType)
-        return {
+        drawn: dict[str, Callable[[], str]] = {
             "ID": self._identifier,
             "String": self._text,
             "Int": lambda: str(self.random.choice((0, 1, 2, 3, 10, 12, 2011))),
             "Float": lambda: str(self.random.choice((10, 500.0, 0.5))),
             "Boolean": lambda: self.random.choice(("true", "false")),
             "URI": lambda: self.random.choice((self._text(), '"https"', self._identifier())),
-        }.get(kind.name, self._day)()
+        }
+        return drawn.get(kind.name, self._day)()
 
     def _order(self, kind: GraphQLInputObjectType, depth: int) -> str | None:
         """Return one key of an order; None where it would lead too far."""

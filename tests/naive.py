@@ -26,6 +26,7 @@ from graph.store.snapshot import TYPE
 from graph.store.sources import RANK, RETRIEVED
 from graph.terms import Quad, is_literal, read_literal
 from schema.naming import enum_value_name, object_name
+from tests.naive_conditions import Entity
 from tests.naive_lists import NaiveLists
 
 SYSTEM = f"<{ONTOLOGY_GRAPH}>"
@@ -34,14 +35,6 @@ SYSTEM = f"<{ONTOLOGY_GRAPH}>"
 def in_order(term: str) -> str:
     """Return the text by which terms are ordered."""
     return term.removesuffix(">")
-
-
-@dataclass
-class Entity:
-    """A node under its static class, if it has one."""
-
-    term: str
-    static: str | None = None
 
 
 @dataclass
