@@ -5,13 +5,16 @@ Floor 4. What is answered here counts among the nodes that an operation may prod
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from graph.model import Field, FieldKind
 from graph.store.columns import EMPTY
 from graph.store.snapshot import SYSTEM, Snapshot
 from graph.store.term_table import NIL, SHIFT
+from schema.completeness import Completeness, completeness_of
+from schema.languages import LanguageOrder, is_in_ranges
+from schema.values import Values
 
 
 class ClaimRecord(NamedTuple):
@@ -25,6 +28,14 @@ class ClaimRecord(NamedTuple):
     source: int
     answers: bool
     contested: bool
+
+
+class Translation(NamedTuple):
+    """One text of one field in one language."""
+
+    field: str
+    language: str
+    text: str
 
 
 class Witness:
@@ -64,6 +75,37 @@ class Witness:
         ]
         self.count(len(records), "claims")
         return records
+
+    def translations(
+        self,
+        number: int,
+        names: frozenset[str] | None,
+        ranges: Sequence[str] | None,
+        order: LanguageOrder,
+    ) -> list[Translation]:
+        """Return the texts of a node in every language, by field, the reader's languages first.
+
+        Of a field with one text a language, the text is that with which it answers.
+        """
+        found = self.snapshot.class_of(number)
+        values, records = Values(self.snapshot), []
+        for field in () if found is None else self.snapshot.model.fields[found].values():
+            if field.kind is not FieldKind.TEXT or (names is not None and field.name not in names):
+                continue
+            read = values.by_language(field) if field.unique_language else values.many(field)
+            texts = [(self.languages[value >> SHIFT], values.text(value)) for value in read(number)]
+            texts.sort(key=lambda pair: (order[pair[0]], pair[1]))
+            records += [
+                Translation(field.name, language, text)
+                for language, text in texts
+                if ranges is None or is_in_ranges(language, ranges)
+            ]
+        self.count(len(records), "translations")
+        return records
+
+    def completeness(self, number: int) -> Completeness:
+        """Return how much of what the shapes expect of a node is known."""
+        return completeness_of(self.snapshot, number)
 
     def _field_claims(self, number: int, field: Field) -> list[ClaimRecord]:
         terms = self.snapshot.terms

@@ -8,14 +8,17 @@ index can name the nodes to check is said in `schema/candidates.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from graph.errors import BadValueError
 from graph.model import Field, FieldKind, Model
 from graph.store.snapshot import Snapshot
 from graph.store.term_table import NIL, SHIFT
-from graph.terms import is_iri
-from schema.operators import NEGATIVE, Operators, Test, given, listed, number_test
+from graph.terms import XSD, is_iri
+from schema.aggregates import SUMS, Measures, extreme_key
+from schema.operators import NEGATIVE, Operators, Test, exact, given, lexical, listed, number_test
+from schema.quantifiers import QUANTIFIERS, ListTest, all_of, quantify
 from schema.values import Many, Values, is_text, label_field, part_field
 
 Condition = Callable[[int], bool]
@@ -37,6 +40,7 @@ class Filters:
         self.snapshot: Snapshot = values.snapshot
         self.model: Model = values.model
         self.charge = charge
+        self.measures = Measures(values, charge)
         self.operators = Operators(self.snapshot, values.text, charge)
 
     def condition(self, class_iri: str, where: Where) -> Condition:
@@ -59,6 +63,18 @@ class Filters:
                 found = all(test(number) for test in tests) if first is None else first(number)
                 judged[number] = found
             return found
+
+        return holds
+
+    def during(
+        self, certainty: Callable[[int], str | None], condition: Condition | None
+    ) -> Condition:
+        """Return the condition that a node may be valid, and that it fits besides."""
+        charge = self.charge
+
+        def holds(number: int) -> bool:
+            charge(1)
+            return certainty(number) is not None and (condition is None or condition(number))
 
         return holds
 
@@ -142,7 +158,7 @@ class Filters:
 
         return holds
 
-    def _in_languages(self, texts: Many, ranges: Any) -> Many:
+    def _in_languages(self, texts: Callable[[Any], Any], ranges: Any) -> Callable[[Any], Any]:
         """Return the texts whose language is in one of the ranges, as RFC 4647 filters."""
         if ranges is None:
             return texts
@@ -180,38 +196,68 @@ class Filters:
 
     def _list(self, field: Field, below: Where) -> Condition:
         """Return the condition on a list; without any it asks that there be an element."""
-        find = self.values.many(field)
-        asked = given(below, f"where.{field.name}") or {"some": {}}
-        tests = [self._quantified(field, find, name, inner) for name, inner in asked.items()]
-        if len(tests) == 1:
-            return tests[0]
-        return lambda number: all(test(number) for test in tests)
-
-    def _quantified(self, field: Field, find: Many, name: str, below: Where) -> Condition:
-        charge = self.charge
-        if name == "count":
-            fits = number_test(below, f"where.{field.name}.count")
-            return lambda number: fits(len(find(number)))
+        find, place = self.values.many(field), f"where.{field.name}"
         if field.kind is FieldKind.ENTITY:
             assert field.target is not None
-            test = self.condition(field.target, below)
-        elif below:
-            _, test = self._element(field, below)
-            find = self._in_languages(find, below.get("lang"))
+            test = self.on_nodes(field.target, below, place)
         else:
-            test = bool
-        quantify: Callable[[Sequence[int]], bool] = {
-            "some": lambda values: any(map(test, values)),
-            "every": lambda values: all(map(test, values)),
-            "none": lambda values: not any(map(test, values)),
-        }[name]
+            test = self._on_values(field, below, place)
+        return lambda number: test(find(number))
 
-        def holds(number: int) -> bool:
-            values = find(number)
-            charge(len(values))
-            return quantify(values)
+    def on_nodes(self, class_iri: str, below: Where, place: str) -> ListTest:
+        """Return the test of a list of nodes of a class: quantifiers and measures, all to hold."""
+        asked = dict(given(below, place))
+        within = asked.pop("where", None)
+        tests = [
+            self._on_list(name, inner, place, partial(self.condition, class_iri))
+            if name in QUANTIFIERS or name == "count"
+            else self._measured(class_iri, name, inner, f"{place}.{name}")
+            for name, inner in (asked or {"some": {}}).items()
+        ]
+        if within is None:
+            return all_of(tests)
+        keep = self.condition(class_iri, within)
+        inner_test = all_of(tests)
+        return lambda values: inner_test([value for value in values if keep(value)])
 
-        return holds
+    def _on_values(self, field: Field, below: Where, place: str) -> ListTest:
+        asked = given(below, place) or {"some": {}}
+        tests = []
+        for name, inner in asked.items():
+            test = self._on_list(name, inner, place, lambda each: self._value_test(field, each))
+            find = self._in_languages(_same, inner.get("lang"))
+            tests.append(test if find is _same else _after(find, test))
+        return all_of(tests)
+
+    def _value_test(self, field: Field, below: Where) -> Test:
+        return self._element(field, below)[1] if below else bool
+
+    def _on_list(
+        self, name: str, below: Any, place: str, make: Callable[[Where], Test]
+    ) -> ListTest:
+        if name == "count":
+            fits = number_test(below, f"{place}.count")
+            return lambda values: fits(len(values))
+        return quantify(name, make(below), self.charge)
+
+    def _measured(self, class_iri: str, name: str, below: Where, place: str) -> ListTest:
+        """Return the test of what a list is as a whole, such as a sum."""
+        fields, tests = self.model.fields[class_iri], []
+        for key, inner in given(below, place).items():
+            field, at = fields[key], f"{place}.{key}"
+            measure = self.measures.measure(field, name)
+            if name in SUMS:
+                test = number_test(inner, at, exact)
+            else:
+                test = self._extreme_test(field, inner, at)
+            tests.append(_after(measure, test))
+        return all_of(tests)
+
+    def _extreme_test(self, field: Field, below: Where, place: str) -> Callable[[Any], bool]:
+        key = extreme_key(field)
+        datatype = f"{XSD}date" if field.kind is FieldKind.DATE else field.datatype
+        fits = number_test(below, place, lambda value: key(lexical(value, datatype, place)))
+        return lambda text: fits(None if text is None else key(text))
 
     def _identifier(self, below: Where) -> Condition:
         tests = [self._identifier_test(name, value) for name, value in given(below).items()]
@@ -237,6 +283,14 @@ class Filters:
         return holds
 
 
+def _same(values: Any) -> Any:
+    return values
+
+
+def _after(read: Callable[[Any], Any], test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda values: test(read(values))
+
+
 def admits_unknown(where: Any) -> bool:
     """Tell whether a condition on a linked node also holds where none is known."""
     if not where:
@@ -247,18 +301,3 @@ def admits_unknown(where: Any) -> bool:
         "or": lambda below: any(map(admits_unknown, listed(below))),
     }
     return all(name in found and found[name](below) for name, below in where.items())
-
-
-def size_of(where: Any) -> tuple[int, int]:
-    """Return how many conditions stand inside each other, and how many there are in all.
-
-    Each value of a list counts as one.
-    """
-    if isinstance(where, list | tuple):
-        sizes = [size_of(each) for each in where]
-        return max((depth for depth, _ in sizes), default=0), sum(n for _, n in sizes) + len(where)
-    if not isinstance(where, Mapping):
-        return 0, 0
-    sizes = [size_of(below) for below in where.values()]
-    deepest = max((depth for depth, _ in sizes), default=0)
-    return 1 + deepest, len(sizes) + sum(count for _, count in sizes)

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graph.model import FieldKind, Model
 from graph.terms import XSD
-from schema.generate_pages import page_part
+from schema.generate_pages import page_part, record_part
 from schema.plan import (
-    Claims,
+    Certainty,
     Connection,
     Date,
     Identity,
     Link,
     Lookup,
-    Part,
     Path,
     Plan,
+    Records,
     Revision,
     Scalar,
     Selection,
@@ -34,6 +34,7 @@ from schema.plan import (
     TypeName,
     Types,
     children,
+    has_measures,
 )
 
 if TYPE_CHECKING:
@@ -211,18 +212,31 @@ class _Writer:
             case Link():
                 return self._link(step)
             case Lookup():
-                v = self._name("v")
-                find = f"{v} = find(A[{step.slot}], {step.class_iri!r})"
-                count = f"C[0] += {v} != 0"
-                return [find, count], f"f{step.selection.number}({v}) if {v} else None"
+                return self._lookup(step)
             case Connection():
                 return self._connection(step)
-            case Claims():
-                r = self._name("r")
-                entries = ", ".join(f"{p.key!r}: {_claim_part(p, r)}" for p in step.parts)
-                return [], f"[{{{entries}}} for {r} in R.witness.claims(n, *A[{step.slot}])]"
+            case Records():
+                return self._records(step)
+            case Certainty():
+                return [], f"A[{step.slot}](n)"
             case Sources():
                 return [], f"[f{step.selection.number}(v) for v in R.witness.sources(n)]"
+
+    def _lookup(self, step: Lookup) -> tuple[list[str], str]:
+        v, call = self._name("v"), f"f{step.selection.number}"
+        if step.many:
+            lines = [f"{v} = R.find_all(A[{step.slot}])", f"C[0] += sum(map(bool, {v}))"]
+            return lines, f"[{call}(v) if v else None for v in {v}]"
+        find = f"{v} = find(A[{step.slot}], {step.class_iri!r})"
+        return [find, f"C[0] += {v} != 0"], f"{call}({v}) if {v} else None"
+
+    def _records(self, step: Records) -> tuple[list[str], str]:
+        r = self._name("r")
+        entries = ", ".join(f"{p.key!r}: {record_part(p, r)}" for p in step.parts)
+        call = f"R.witness.{step.name}(n, *A[{step.slot}])"
+        if step.name == "completeness":
+            return [f"{r} = {call}"], f"{{{entries}}}"
+        return [], f"[{{{entries}}} for {r} in {call}]"
 
     # --- single values ----------------------------------------------------------------------
 
@@ -307,22 +321,19 @@ class _Writer:
             ]
         total, more, before = f"{q}t", f"{q}m", f"{q}b"
         self.pages.append(slot)
+        whole, cut = q, f"cut({q}, A[{slot}])"
+        if has_measures(step):  # these look at all that fit, the page only at some
+            whole, cut = f"{q}z", f"P.show({q}z, A[{slot}])"
+            lines.append(f"{whole} = {q} if w{slot} >= 0 else P.arrange({q}, A[{slot}])")
         lines += [
             f"if len({q}) <= w{slot}:",
             f"    {total} = len({q}); {more} = {before} = False",
-            f"else: {q}, {total}, {more}, {before} = cut({q}, A[{slot}])",
+            f"else: {q}, {total}, {more}, {before} = {cut}",
             f"C[0] += len({q})",
             f"if C[0] > L: over({step.key!r})",
         ]
-        entries = (f"{part.key!r}: {page_part(part, q, slot)}" for part in step.parts)
+        entries = (f"{part.key!r}: {page_part(part, q, slot, whole)}" for part in step.parts)
         return lines, f"{{{', '.join(entries)}}}"
-
-
-def _claim_part(part: Part, r: str) -> str:
-    if part.selection is not None:
-        call = f"f{part.selection.number}({r}.{part.name})"
-        return f"({call} if {r}.{part.name} else None)"
-    return f"{r}.{part.name}" if not part.name.startswith(":") else repr(part.name[1:])
 
 
 def _selections(plan: Plan) -> Iterator[Selection]:
@@ -344,4 +355,4 @@ def _below(selection: Selection) -> list[Selection]:
 
 def _has_nodes_below(selection: Selection) -> bool:
     steps = [*selection.steps, *(s for _, branch in selection.branches for s in branch)]
-    return any(isinstance(step, Connection | Link | Claims | Sources) for step in steps)
+    return any(isinstance(step, Connection | Link | Records | Sources) for step in steps)

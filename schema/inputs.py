@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from graph.model import ClassShape, Field, FieldKind, Model
+from schema.aggregate_types import list_order, make_measure_inputs
 from schema.making import PYTHON, Arguments, Maker
 from schema.naming import public_fields, scalar_of
 
@@ -111,7 +112,9 @@ def make_where(maker: Maker, model: Model, shape: ClassShape) -> None:
     for field in public_fields(model, shape.iri):
         conditions[field.name] = (_condition(model, field), "")
     maker.input(name, conditions, f"Conditions on a {shape.name}, all to hold.")
-    _list_filter(maker, shape.name, name)
+    gained: Arguments = {"where": (name, "Look only at those that fit.")}
+    gained |= make_measure_inputs(maker, model, shape)
+    _list_filter(maker, shape.name, name, gained)
 
 
 def make_order(maker: Maker, model: Model, shape: ClassShape) -> None:
@@ -138,10 +141,11 @@ def _operators(operators: tuple[str, ...], python: str) -> Arguments:
     return found
 
 
-def _list_filter(maker: Maker, name: str, below: str) -> None:
+def _list_filter(maker: Maker, name: str, below: str, gained: Arguments | None = None) -> None:
     fields: Arguments = {key: (below, text) for key, text in _QUANTIFIERS.items()}
     fields["count"] = ("IntFilter", "Conditions on how many there are.")
-    maker.input(f"{name}ListFilter", fields, f"Conditions on a list of {name}, all to hold.")
+    text = f"Conditions on a list of {name}, all to hold."
+    maker.input(f"{name}ListFilter", fields | (gained or {}), text)
 
 
 def _condition(model: Model, field: Field) -> str:
@@ -156,11 +160,13 @@ def _condition(model: Model, field: Field) -> str:
 
 
 def _order(model: Model, field: Field) -> str:
-    if field.listed:
-        return "ListOrder"
     if field.kind is FieldKind.ENTITY:
         assert field.target is not None
+        if field.many:
+            return list_order(model, field.target)
         return f"{model.classes[field.target].name}Order"
+    if field.listed:
+        return "ListOrder"
     return "PartialDateOrder" if field.kind is FieldKind.DATE else "SortOrder"
 
 

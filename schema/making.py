@@ -53,7 +53,7 @@ class Maker:
         made = enum.Enum(name, dict(values), module=MODULE)  # type: ignore[misc]
         self.names[name] = strawberry.enum(made, name=name, description=text)
 
-    def field(self, returns: str, text: str, arguments: Arguments | None = None) -> Any:
+    def field(self, returns: str, text: str = "", arguments: Arguments | None = None) -> Any:
         """Return a field with arguments, whose answer the plan gives."""
 
         def planned(self: Any, **_: Any) -> Any:
@@ -74,7 +74,7 @@ class Maker:
         planned.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
         planned.__annotations__ = annotations
         planned.__module__ = MODULE
-        return strawberry.field(resolver=planned, description=text)
+        return strawberry.field(resolver=planned, description=text or None)
 
     def make(
         self,

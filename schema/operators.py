@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 
 from graph.errors import BadValueError
@@ -55,31 +56,39 @@ def _moment(text: str) -> datetime:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-def number_test(operators: Mapping[str, Any], place: str) -> Callable[[Any], bool]:
-    """Return the test of a computed number, such as how many there are.
+def number_test(
+    operators: Mapping[str, Any], place: str, read: Callable[[Any], Any] = int
+) -> Callable[[Any], bool]:
+    """Return the test of a computed value, such as how many there are; None where it is unknown.
+
+    `read` makes what a condition is compared with comparable.
 
     Raises
     ------
     BadValueError
-        No operator is given.
+        No operator is given, or a null value.
     """
     asked = given(operators, place)
     if not asked:
         raise BadValueError(place, "{}", "a condition such as {gte: 3}")
-    tests = [_number_test(name, value) for name, value in asked.items()]
+    tests = [_number_test(name, value, read) for name, value in asked.items()]
     return lambda number: all(test(number) for test in tests)
 
 
-def _number_test(name: str, value: Any) -> Callable[[Any], bool]:
+def _number_test(name: str, value: Any, read: Callable[[Any], Any]) -> Callable[[Any], bool]:
     if name == "isNull":
         return lambda number: (number is None) is value
-    if name in ("in", "notIn"):
-        values = frozenset(listed(value))
-        return lambda number: number is not None and (number in values) is (name == "in")
-    if name in ("eq", "ne"):
-        return lambda number: number is not None and (number == value) is (name == "eq")
-    compare = _ORDERS[name]
-    return lambda number: number is not None and compare(number, value)
+    if name in ("in", "notIn", "eq", "ne"):
+        values = {read(each) for each in listed(value)}
+        positive = name in ("in", "eq")
+        return lambda number: number is not None and (number in values) is positive
+    compare, bound = _ORDERS[name], read(value)
+    return lambda number: number is not None and compare(number, bound)
+
+
+def exact(value: Any) -> Fraction:
+    """Return a number of a document as an exact one, as it was written."""
+    return Fraction(repr(value))
 
 
 class Operators:

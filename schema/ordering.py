@@ -7,22 +7,26 @@ Floor 4. Texts are ordered as the reader sees them: in the best of the reader's 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Final, TypeVar
 
 from graph.errors import BadValueError, CursorError
 from graph.model import Field, FieldKind
 from graph.store.snapshot import Snapshot
 from graph.store.term_table import NIL
 from graph.terms import XSD
+from schema.aggregates import SUMS, Measures, extreme_key
 from schema.collation import LENGTH, collation_key
 from schema.cursors import Cursor
 from schema.languages import LanguageOrder
 from schema.operators import value_key
 from schema.values import One, Values, is_text
 
-#: From a node's number to what its cursor holds of a key: text, a number, or None.
-Read = Callable[[int], str | int | None]
+#: From a node's number (or those of a list) to what its cursor holds: text, a number, or None.
+Read = Callable[[Any], str | int | None]
+
+T = TypeVar("T")
 
 _PARTS: Final = {"earliest": 1, "latest": 2}
 
@@ -48,6 +52,15 @@ class Key:
             return 0
         return -1 if (first < second) is not self.descending else 1
 
+    def sorted(self, pairs: Sequence[tuple[Any, T]]) -> list[tuple[Any, T]]:
+        """Return pairs of a value and what has it in order; equals keep theirs."""
+        compare = self.compare
+        known = [(compare(pair[0]), pair) for pair in pairs if pair[0] is not None]
+        known.sort(key=_first, reverse=self.descending)
+        unknown = [pair for pair in pairs if pair[0] is None]
+        ordered = [pair for _, pair in known]
+        return unknown + ordered if self.nulls_first else ordered + unknown
+
     def is_value(self, value: Any) -> bool:
         """Tell whether a cursor's value can be one of this key."""
         if value is None:
@@ -72,13 +85,8 @@ class Ordering:
         """Return nodes, given in the order of their identifiers, in this order."""
         found = list(values)
         for key in reversed(self.keys):  # each sort keeps the order of what it finds equal
-            read, compare = key.read, key.compare
-            pairs = [(read(number), number) for number in found]
-            known = [(compare(raw), number) for raw, number in pairs if raw is not None]
-            known.sort(key=_first, reverse=key.descending)
-            unknown = [number for raw, number in pairs if raw is None]
-            ordered = [number for _, number in known]
-            found = unknown + ordered if key.nulls_first else ordered + unknown
+            read = key.read
+            found = [number for _, number in key.sorted([(read(n), n) for n in found])]
         return found
 
     def keys_of(self, number: int) -> list[Any]:
@@ -118,15 +126,16 @@ class Ordering:
         return (identifier > cursor.identifier) - (identifier < cursor.identifier)
 
 
-def _first(pair: tuple[Any, int]) -> Any:
+def _first(pair: tuple[Any, Any]) -> Any:
     return pair[0]
 
 
 class Orders:
     """Makes orders over the values of one snapshot, for a reader's languages."""
 
-    def __init__(self, values: Values, languages: LanguageOrder) -> None:
+    def __init__(self, values: Values, measures: Measures, languages: LanguageOrder) -> None:
         self.values = values
+        self.measures = measures
         self.languages = languages
 
     def make(self, class_iri: str, asked: Sequence[Mapping[str, Any]], place: str) -> Ordering:
@@ -163,9 +172,28 @@ class Orders:
         return _directed(self._cut(self.values.one(field)), field_key(field), below)
 
     def _of_list(self, field: Field, asked: Mapping[str, Any], place: str) -> Key:
-        _, below = only(asked, place)
         find = self.values.many(field)
-        return _directed(lambda number: len(find(number)), int, below, int)
+        key = self.of_nodes(field.target, asked, place)
+        return replace(key, read=lambda number: key.read(find(number)))
+
+    def of_nodes(self, class_iri: str | None, asked: Mapping[str, Any], place: str) -> Key:
+        """Return the key of lists, which reads nodes instead of one; of values the count alone.
+
+        Raises
+        ------
+        BadValueError
+            It names no measure, or more than one.
+        """
+        name, below = only(asked, place)
+        if name == "count":
+            return _directed(len, int, below, int)
+        assert class_iri is not None
+        key, direction = only(below, f"{place}.{name}")
+        field = self.values.model.fields[class_iri][key]
+        measure = self.measures.measure(field, name)
+        if name not in SUMS:
+            return _directed(measure, extreme_key(field), direction)
+        return _directed(lambda numbers: _written(measure(numbers)), Fraction, direction)
 
     def _of_date(self, field: Field, asked: Mapping[str, Any], place: str) -> Key:
         name, below = only(asked, place)
@@ -188,6 +216,10 @@ class Orders:
         """Return how the text of a value is read, as much of it as an order looks at."""
         text = self.values.snapshot.terms.text
         return lambda number: None if (value := one(number)) == NIL else text(value)[:LENGTH]
+
+
+def _written(total: Fraction | None) -> str | None:
+    return None if total is None else str(total)
 
 
 def field_key(field: Field) -> Callable[[str], Any]:

@@ -25,7 +25,8 @@ class Page(NamedTuple):
     """The bound arguments of a connection; `whole` when the list may be taken as it is.
 
     `size` is how many nodes are shown, from the end when `backwards`; `counted` tells that what
-    fits has to be known in whole; `mark` says what its cursors belong to.
+    fits has to be known in whole; `mark` says what its cursors belong to; `certainty`
+    tells how sure it is that a node was valid on the day asked for.
     """
 
     size: int
@@ -38,6 +39,7 @@ class Page(NamedTuple):
     counted: bool = True
     mark: str = ""
     whole: bool = False
+    certainty: Callable[[int], str | None] | None = None
 
 
 class Pager:
@@ -111,3 +113,7 @@ class Pager:
         """Return the cursor of a node on a page."""
         keys = [] if page.order is None else page.order.keys_of(number)
         return write_cursor(self.snapshot.terms.text(number), keys, page.mark)
+
+    def certainty(self, number: int, page: Page) -> str | None:
+        """Return how sure it is that a node was valid on the day of the page, if it has one."""
+        return None if page.certainty is None else page.certainty(number)

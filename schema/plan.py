@@ -8,7 +8,7 @@ request binds them: `slot` is where a step finds what was bound for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graph.model import FieldKind
@@ -100,12 +100,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One entry of a page, edge, page info or claim: response key, its name, what is below."""
+    """One entry of a page, edge, page info, claim or group: response key, name, what is below.
+
+    `slot` is where a binding stands for it, if it has one.
+    """
 
     key: str
     name: str
     selection: Selection | None = None
     parts: tuple[Part, ...] = ()
+    arguments: Arguments = field(default_factory=dict)
+    slot: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +130,24 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """Every value of the answered fields with its source."""
+class Records:
+    """What is told of a node: its claims, its translations, its completeness (the one record)."""
 
     key: str
+    name: str
     arguments: Arguments
     slot: int
     parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """Whether a node of a class is certainly or possibly valid on a day."""
+
+    key: str
+    class_iri: str
+    arguments: Arguments
+    slot: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +160,17 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A root field: one node by its identifier, of a class or, where None, of any."""
+    """A root field: one node by its identifier, of a class or, where None, of any.
+
+    Where `many`, it asks for the nodes of several identifiers, in their order.
+    """
 
     key: str
     class_iri: str | None
     arguments: Arguments
     slot: int
     selection: Selection
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +189,8 @@ Step = (
     | Date
     | Link
     | Connection
-    | Claims
+    | Records
+    | Certainty
     | Sources
     | Lookup
     | Revision
@@ -203,7 +224,7 @@ def children(step: Step) -> Iterator[tuple[str, Selection]]:
     """Yield the selections below a step, each with the name of its place."""
     if isinstance(step, Link | Sources | Lookup):
         yield step.key, step.selection
-    elif isinstance(step, Connection | Claims):
+    elif isinstance(step, Connection | Records):
         yield from _below(step.parts)
 
 
@@ -219,3 +240,8 @@ def all_steps(selection: Selection) -> Iterator[Step]:
     yield from selection.steps
     for _, steps in selection.branches:
         yield from steps
+
+
+def has_measures(step: Connection) -> bool:
+    """Tell whether a connection is asked what all that fit are as a whole."""
+    return any(part.name in ("aggregates", "groups") for part in step.parts)

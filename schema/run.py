@@ -17,13 +17,16 @@ from graph.store.columns import EMPTY, Column, ManyColumn, OneColumn
 from graph.store.snapshot import TYPE, Snapshot
 from graph.store.term_table import MASK, NIL, SHIFT
 from graph.terms import is_iri
+from schema.aggregates import Summaries
 from schema.candidates import Candidates
 from schema.claims import Witness
 from schema.filters import Filters
+from schema.groups import Groups
 from schema.languages import LanguageOrder, language_order
 from schema.naming import enum_value_name, object_name
 from schema.ordering import Orders
 from schema.pages import Pager
+from schema.validity import Validity
 from schema.values import Values
 
 #: Values looked at by conditions, for each node that may be answered.
@@ -70,12 +73,23 @@ class Run:
     @cached_property
     def orders(self) -> Orders:
         """What makes orders, for the reader's languages."""
-        return Orders(self.values, self.default_order)
+        return Orders(self.values, self.filters.measures, self.default_order)
+
+    @cached_property
+    def groups(self) -> Groups:
+        """What makes groups and aggregates."""
+        summaries = Summaries(self.filters.measures, self.integer)
+        return Groups(self.filters, self.orders, summaries, self.count)
 
     @cached_property
     def pager(self) -> Pager:
         """What cuts pages."""
         return Pager(self.snapshot, self.examine)
+
+    @cached_property
+    def validity(self) -> Validity:
+        """What judges validity on a day."""
+        return Validity(self.values)
 
     @cached_property
     def witness(self) -> Witness:
@@ -103,6 +117,10 @@ class Run:
         if class_iri is None:
             return number if self.type_of(number) is not None else NIL
         return number if self.snapshot.is_a(number, class_iri) else NIL
+
+    def find_all(self, identifiers: Sequence[str]) -> list[int]:
+        """Return the numbers of nodes by their IRIs, NIL for what is none."""
+        return [self.find(identifier, None) for identifier in identifiers]
 
     def type_of(self, number: int, class_iri: str | None = None) -> str | None:
         """Return the name of a node's object type, seen from a static class."""

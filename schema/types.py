@@ -8,6 +8,7 @@ executed by plans (`schema/plan.py`), so resolvers here only give a field its ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +18,11 @@ from graphql import build_schema as read_sdl
 from strawberry.schema.config import StrawberryConfig
 
 from graph.model import ClassShape, Field, FieldKind, Model
+from schema.aggregate_types import make_aggregates, make_shared_aggregates
 from schema.inputs import make_order, make_shared_inputs, make_where
 from schema.making import PYTHON, Arguments, Maker
 from schema.naming import enum_value_name, is_interface, object_name, scalar_of
+from schema.validity import CERTAIN, POSSIBLE, bounds_of
 
 #: The committed schema, from which clients are generated.
 SDL: Final = Path(__file__).parent / "schema.graphql"
@@ -34,6 +37,7 @@ _PAGE: Final[Arguments] = {
     "last": ("Optional[int]", "How many at most, counted from the end."),
     "before": ("Optional[str]", "The cursor before which to end."),
 }
+_AS_OF: Final[Arguments] = {"asOf": ("Date", "The day that is asked about.")}
 _LANGUAGES: Final[Arguments] = {
     "lang": ("Optional[List[str]]", "Languages in order of preference; then the request's.")
 }
@@ -95,10 +99,11 @@ class _Builder:
         for name, literals in self.model.enum_values.items():
             maker.enum(name, {enum_value_name(literal): literal for literal in literals})
         make_shared_inputs(maker, self.model)
+        make_shared_aggregates(maker)
         self._shared_types()
         for shape in sorted(self.model.classes.values(), key=self._depth):
             self._class_types(shape)
-        self._connection("Entity")
+        self._connection("Entity", {}, {})
         return self._query()
 
     def _depth(self, shape: ClassShape) -> int:
@@ -140,6 +145,17 @@ class _Builder:
                         "contested": ("Optional[bool]", "Only fields where sources differ."),
                     },
                 ),
+                "translations": maker.field(
+                    "List[Translation]",
+                    "Its texts in every language, the reader's languages first.",
+                    {
+                        "fields": ("Optional[List[str]]", "Only these fields."),
+                        "lang": ("Optional[List[str]]", "Only these languages."),
+                    },
+                ),
+                "completeness": maker.field(
+                    "Completeness", "How much of what the shapes expect of it is known."
+                ),
                 "statedBy": maker.field(
                     "List[Source]", "The sources that state something of it, best rank first."
                 ),
@@ -163,6 +179,21 @@ class _Builder:
             "One value of one field as one source states it. `answers` marks the value with which "
             "the field answers; `contested` that sources differ.",
         )
+        maker.make(
+            "Translation",
+            {"field": "str", "language": "str", "text": "str"},
+            "One text of one field in one language.",
+        )
+        maker.make(
+            "Completeness",
+            {"share": "float", "known": "List[str]", "missing": "List[str]"},
+            "Which of the fields that the shapes expect are known; `share` is between 0 and 1.",
+        )
+        maker.enum(
+            "Certainty",
+            {name: name for name in (CERTAIN, POSSIBLE)},
+            "Whether both bounds are known and hold the day, or a bound is not known well enough.",
+        )
 
     # --- what each class has ------------------------------------------------------------
 
@@ -172,6 +203,13 @@ class _Builder:
         parents = [model.classes[p].name for p in shape.parents] or ["Entity"]
         text = shape.comments["en"]
         fields = {f.name: self._class_field(f) for f in shape.own_fields if f.exposure == "public"}
+        is_bounded = bounds_of(model, shape.iri) is not None
+        if is_bounded and not any(bounds_of(model, p) is not None for p in shape.parents):
+            fields["certainty"] = maker.field(
+                "Optional[Certainty]",
+                "How sure it is that it was valid; null if it was not.",
+                _AS_OF,
+            )
         if is_interface(model, shape):
             maker.make(shape.name, fields, text, parents, interface=True)
             if not shape.abstract:
@@ -179,15 +217,19 @@ class _Builder:
                 maker.objects.append(maker.make(shape.concrete_name, {}, plain, [shape.name]))
         else:
             maker.objects.append(maker.make(object_name(model, shape.iri), fields, text, parents))
-        self._connection(shape.name)
+        edge = {"certainty": "Optional[Certainty]"} if is_bounded else {}
+        self._connection(shape.name, make_aggregates(maker, model, shape), edge)
         make_where(maker, model, shape)
         make_order(maker, model, shape)
 
-    def _connection(self, name: str) -> None:
+    def _connection(
+        self, name: str, aggregates: Mapping[str, Any], edge: Mapping[str, Any]
+    ) -> None:
+        """Make a page of nodes and its edges, with what they have besides."""
         maker = self.maker
         maker.make(
             f"{name}Edge",
-            {"node": name, "cursor": "str"},
+            {"node": name, "cursor": "str", **edge},
             f"A {name} and its place in a connection.",
         )
         maker.make(
@@ -197,9 +239,24 @@ class _Builder:
                 "nodes": f"List[{name}]",
                 "pageInfo": "PageInfo",
                 "totalCount": "int",
+                **aggregates,
             },
             f"A page of {name} nodes.",
         )
+
+    def _arguments(self, iri: str) -> Arguments:
+        """Return the arguments of a connection to nodes of a class."""
+        name = self.model.classes[iri].name
+        found = _PAGE | {
+            "where": (f"Optional[{name}Where]", "Only those that fit."),
+            "orderBy": (
+                f"Optional[List[{name}Order]]",
+                "Keys, then the identifier.",
+            ),
+        }
+        if bounds_of(self.model, iri) is not None:
+            found["asOf"] = ("Optional[Date]", "Only those that may have been valid on that day.")
+        return found
 
     def _class_field(self, field: Field) -> Any:
         maker = self.maker
@@ -208,7 +265,7 @@ class _Builder:
             assert field.target is not None
             target = self.model.classes[field.target].name
             if field.many:
-                return maker.field(f"{target}Connection", text, _arguments(target))
+                return maker.field(f"{target}Connection", text, self._arguments(field.target))
             return maker.field(_optional(target, field), text)
         if field.kind is FieldKind.TEXT:
             returns = "Optional[str]" if field.unique_language else "List[str]"
@@ -224,6 +281,11 @@ class _Builder:
         one: Arguments = {"id": ("ID", "The identifier: its IRI.")}
         fields: dict[str, Any] = {
             "node": maker.field("Optional[Node]", "Any node by its identifier.", one),
+            "nodes": maker.field(
+                "List[Optional[Node]]",
+                "Nodes by their identifiers, in their order; null for what is none. 500 at most.",
+                {"ids": ("List[ID]", "The identifiers: IRIs.")},
+            ),
             "revision": maker.field("int", "The revision that this answer was read from."),
         }
         for shape in self.model.classes.values():
@@ -233,17 +295,9 @@ class _Builder:
                 f"Optional[{shape.name}]", f"One {shape.name} by its identifier.", one
             )
             fields[shape.plural] = maker.field(
-                f"{shape.name}Connection", f"All of class {shape.name}.", _arguments(shape.name)
+                f"{shape.name}Connection", f"All of class {shape.name}.", self._arguments(shape.iri)
             )
         return maker.make("Query", fields, "What can be asked.")
-
-
-def _arguments(name: str) -> Arguments:
-    """Return the arguments of a connection to nodes of a class."""
-    return _PAGE | {
-        "where": (f"Optional[{name}Where]", "Only those that fit."),
-        "orderBy": (f"Optional[List[{name}Order]]", "Keys of the order; ties go by identifier."),
-    }
 
 
 def _optional(python: str, field: Field) -> str:

@@ -10,6 +10,8 @@ from graph.terms import ENTITY, RZ, SKOS, XSD, Quad, write_literal
 from schema.execute import Answer
 
 ORG = "http://www.w3.org/ns/org#"
+EURIO = "http://data.europa.eu/s66#"
+PROJECT = f"<{ENTITY}project/p{{}}>"
 A, B = f"<{ENTITY}source/a>", f"<{ENTITY}source/b>"
 NETWORK = f"<{ENTITY}network/n>"
 FRANCE = "<http://publications.europa.eu/resource/authority/country/FRA>"
@@ -62,3 +64,31 @@ def data(answer: Answer) -> dict[str, Any]:
 def code(answer: Answer) -> str:
     assert answer.failed or answer.data is None
     return str(answer.errors[0]["extensions"]["code"])
+
+
+def listed_dataset() -> list[Quad]:
+    """The small dataset with more names, dates and projects."""
+    quads = small_dataset()
+
+    def say(subject: str, predicate: str, value: str, graph: str = A) -> None:
+        quads.append((subject, f"<{predicate}>", value, graph))
+
+    for number, name in enumerate(("Élan", "elan", "Zèbre", "Été")):
+        say(organisation(number + 1), f"{SKOS}altLabel", f'"{name}"@fr')
+    say(organisation(1), f"{RZ}acronym", '"Éa"')
+    say(organisation(2), f"{RZ}acronym", '"Eb"')
+    for number, (first, last) in enumerate((("2005-01-01", "2005-12-31"), ("2011-03-01",) * 2)):
+        say(organisation(number), f"{RZ}foundedText", f'"{first[:4]}"')
+        say(organisation(number), f"{RZ}foundedEarliest", f'"{first}"^^<{XSD}date>')
+        say(organisation(number), f"{RZ}foundedLatest", f'"{last}"^^<{XSD}date>')
+    for number, cost in enumerate(("1000", "250.5", None)):
+        project = PROJECT.format(number)
+        say(project, TYPE, f"<{RZ}Project>")
+        if cost is not None:
+            say(project, f"{RZ}totalCost", write_literal(cost, f"{XSD}decimal"))
+        for partner in range(number, 3):
+            role = f"<{ENTITY}project-role/{partner}--{number}>"
+            say(role, TYPE, f"<{RZ}ProjectRole>")
+            say(role, f"{EURIO}isInvolvedIn", project)
+            say(role, f"{EURIO}isRoleOf", organisation(partner))
+    return quads

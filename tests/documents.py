@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from graphql import (
+    GraphQLArgument,
     GraphQLEnumType,
     GraphQLField,
     GraphQLInputObjectType,
@@ -15,9 +16,15 @@ from graphql import (
     GraphQLScalarType,
     GraphQLSchema,
     get_named_type,
+    is_required_argument,
 )
 
 Composite = GraphQLObjectType | GraphQLInterfaceType
+#: Endings of the types that are no nodes.
+RECORDS = (
+    *("PartialDate", "PageInfo", "Claim", "Translation", "Aggregates", "Group", "GroupKey"),
+    *("Completeness", "DistinctCounts", "Numbers", "Extremes"),
+)
 SKIPPED = frozenset({"edges", "node", "nodes", "pageInfo"})
 
 
@@ -54,17 +61,13 @@ class Documents:
     def _field(self, name: str, field: GraphQLField, depth: int, at: int) -> str:
         kind = get_named_type(field.type)
         composite = isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
-        free = name in SKIPPED or kind.name in ("PartialDate", "PageInfo", "Claim")
+        free = name in SKIPPED or kind.name.endswith(RECORDS)
         if composite and depth <= 0 and not free:
             return ""
-        drawn = {
-            key: value
-            for key, argument in field.args.items()
-            if (value := self._argument(key, get_named_type(argument.type))) is not None
-        }
-        if "first" in drawn:
+        drawn = {key: self._argument(key, argument) for key, argument in field.args.items()}
+        if drawn.get("first") is not None:
             drawn.pop("last", None)
-        arguments = [f"{key}: {value}" for key, value in drawn.items()]
+        arguments = [f"{key}: {value}" for key, value in drawn.items() if value is not None]
         text = f"a{at}: {name}" if self.random.random() < 0.2 else name
         if arguments:
             text += f"({', '.join(arguments)})"
@@ -76,9 +79,17 @@ class Documents:
         below = self._fields(kind, depth if free else depth - 1, self.random.randint(1, 5))
         return f"{text} {{ {below} }}"
 
-    def _argument(self, name: str, kind: object) -> str | None:
+    def _argument(self, name: str, argument: GraphQLArgument) -> str | None:
+        kind = get_named_type(argument.type)
         if name == "id":
             return self._identifier()
+        if name == "ids":
+            count = self.random.randint(0, 4)
+            return f"[{', '.join(self._identifier() for _ in range(count))}]"
+        if name == "asOf" and (is_required_argument(argument) or self.random.random() < 0.3):
+            return self._day()
+        if isinstance(kind, GraphQLInputObjectType) and name == "by":
+            return self._keys(kind, self.random.randint(1, 2)) or "[{id: VALUE}]"
         if self.random.random() < 0.5:
             return None
         if name in ("first", "last"):
@@ -87,13 +98,19 @@ class Documents:
             return self._languages()
         if name == "contested":
             return self.random.choice(("true", "false"))
-        if isinstance(kind, GraphQLInputObjectType) and name == "where":
+        if name == "fields":
+            return self.random.choice(('["name"]', '["title", "acronym"]', "[]"))
+        if isinstance(kind, GraphQLInputObjectType) and name in ("where", "having"):
             return self._where(kind, 2)
         if isinstance(kind, GraphQLInputObjectType) and name == "orderBy":
-            keys = [self._order(kind, 3) for _ in range(self.random.randint(0, 3))]
-            found = [key for key in keys if key is not None]
-            return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
+            return self._keys(kind, self.random.randint(0, 3)) or "[]"
         return None
+
+    def _keys(self, kind: GraphQLInputObjectType, count: int) -> str | None:
+        """Return keys of an order or of groups; a single one without brackets."""
+        keys = [self._key(kind, 3) for _ in range(count)]
+        found = [key for key in keys if key is not None]
+        return found[0] if len(found) == 1 else f"[{', '.join(found)}]" if found else None
 
     # --- inputs -----------------------------------------------------------------------------
 
@@ -120,7 +137,8 @@ class Documents:
             return str(self.random.choice(sorted(kind.values)))
         if isinstance(kind, GraphQLInputObjectType):
             if depth < -3:
-                return '{id: {eq: "urn:x:none"}}' if "id" in kind.fields else "{isNull: false}"
+                ends = {"id": '{id: {eq: "urn:x:none"}}', "isNull": "{isNull: false}"}
+                return next((end for name, end in ends.items() if name in kind.fields), "{}")
             return self._where(kind, depth - 1)
         assert isinstance(kind, GraphQLScalarType)
         drawn: dict[str, Callable[[], str]] = {
@@ -133,8 +151,8 @@ class Documents:
         }
         return drawn.get(kind.name, self._day)()
 
-    def _order(self, kind: GraphQLInputObjectType, depth: int) -> str | None:
-        """Return one key of an order; None where it would lead too far."""
+    def _key(self, kind: GraphQLInputObjectType, depth: int) -> str | None:
+        """Return one key; None where it would lead too far."""
         if depth < 0:
             return None
         name = self.random.choice(sorted(kind.fields))
@@ -142,7 +160,7 @@ class Documents:
         if isinstance(below, GraphQLEnumType):
             return f"{{{name}: {self.random.choice(sorted(below.values))}}}"
         assert isinstance(below, GraphQLInputObjectType)
-        inner = self._order(below, depth - 1)
+        inner = self._key(below, depth - 1)
         return None if inner is None else f"{{{name}: {inner}}}"
 
     def _identifier(self) -> str:

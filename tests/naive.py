@@ -26,7 +26,7 @@ from graph.store.snapshot import TYPE
 from graph.store.sources import RANK, RETRIEVED
 from graph.terms import Quad, is_literal, read_literal
 from schema.naming import enum_value_name, object_name
-from tests.naive_conditions import Entity
+from tests.naive_conditions import Entity, as_list
 from tests.naive_lists import NaiveLists
 
 SYSTEM = f"<{ONTOLOGY_GRAPH}>"
@@ -126,7 +126,7 @@ class Naive:
         if info.parent_type.name == "Query":
             return self.root(name, arguments)
         if isinstance(source, dict):
-            return source[name]
+            return source[name](info, **arguments) if callable(source[name]) else source[name]
         special: dict[str, Callable[[], Any]] = {
             "id": lambda: source.term[1:-1],
             "types": lambda: sorted(
@@ -134,6 +134,11 @@ class Naive:
             ),
             "label": lambda: self.label(source.term, arguments),
             "claims": lambda: self.claims(source.term, **arguments),
+            "translations": lambda: self.lists.translations(source.term, **arguments),
+            "completeness": lambda: self.lists.completeness(source.term),
+            "certainty": lambda: self.lists.certainty(
+                source.term, self.classes[info.parent_type.name], arguments["asOf"]
+            ),
             "statedBy": lambda: [
                 Entity(g) for g in sorted(self.graphs(source.term), key=self.source_key)
             ],
@@ -146,6 +151,9 @@ class Naive:
     def root(self, name: str, arguments: dict[str, Any]) -> Any:
         if name == "revision":
             return self.revision
+        if name == "nodes":
+            terms = [f"<{identifier}>" for identifier in as_list(arguments["ids"])]
+            return [Entity(term) if self.types(term) else None for term in terms]
         if name == "node":
             term = f"<{arguments['id']}>"
             return Entity(term) if self.types(term) else None
@@ -199,7 +207,8 @@ class Naive:
         found = self.stated(term, path)
         if not unique:
             texts = [read_literal(value) for value in sorted({q[2] for q in found})]
-            wanted = [t for t, _, tag in texts if lang is None or tag in lang]
+            tags = None if lang is None else [each.lower() for each in lang]
+            wanted = [t for t, _, tag in texts if tags is None or tag in tags]
             return list(dict.fromkeys(wanted))
         asked = [tag.lower() for tag in (*(lang or ()), *self.languages)]
         order = list(dict.fromkeys(t for tag in asked for t in (tag, tag.split("-")[0])))
@@ -211,6 +220,9 @@ class Naive:
             return place, tag, self.source_key(quad[3]), quad[2]
 
         return read_literal(min(found, key=key)[2])[0] if found else None
+
+    def class_of(self, term: str) -> str:
+        return str(self.model.most_specific(self.types(term)))
 
     def label_path(self, term: str) -> str | None:
         found = self.model.most_specific(self.types(term))

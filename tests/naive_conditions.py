@@ -65,6 +65,7 @@ class Fields(Protocol):
     def text(self, term: str, path: str, unique: bool, lang: list[str] | None) -> Any: ...
     def label(self, term: str, arguments: dict[str, Any]) -> str | None: ...
     def label_path(self, term: str) -> str | None: ...
+    def class_of(self, term: str) -> str: ...
     def claims(
         self, term: str, fields: list[str] | None = None, contested: bool | None = None
     ) -> list[dict[str, Any]]: ...
@@ -104,6 +105,8 @@ class NaiveConditions:
         if field.kind is FieldKind.TEXT and field.unique_language:
             return self.texts_fit(self.answering(term, field.path), below)
         values = self.values(term, field)
+        if field.many and field.kind is FieldKind.ENTITY:
+            return self.list_fits(str(field.target), values, below)
         if field.many:
             return all(
                 self.quantified(field, values, quantifier, inner)
@@ -115,20 +118,45 @@ class NaiveConditions:
             return self.admits_unknown(below)
         return self.value_fits(field, values[0] if values else None, below)
 
+    def list_fits(self, iri: str, terms: list[str], below: Any) -> bool:
+        """Whether a list of nodes meets quantifiers and measures."""
+        below = dict(below)
+        within = below.pop("where", None)
+        if within is not None:
+            terms = [term for term in terms if self.fits(term, iri, within)]
+        for name, inner in (below or {"some": {}}).items():
+            if name == "count":
+                met = self.count_fits(len(terms), inner)
+            elif name in ("some", "every", "none"):
+                met = self.quantify(name, [self.fits(term, iri, inner) for term in terms])
+            else:
+                met = self.measure_fits(terms, iri, name, inner)
+            if not met:
+                return False
+        return True
+
+    def measure_fits(self, terms: list[str], iri: str, name: str, below: Any) -> bool:
+        raise NotImplementedError("the oracle of aggregates does this")
+
+    def count_fits(self, count: int, below: Any) -> bool:
+        return all(
+            not wanted if op == "isNull" else compare(op, count, wanted)
+            for op, wanted in below.items()
+        )
+
+    def compared(self, operator: str, found: Any, wanted: Any) -> bool:
+        return compare(operator, found, wanted)
+
+    def quantify(self, name: str, found: list[bool]) -> bool:
+        return {"some": any(found), "every": all(found), "none": not any(found)}[name]
+
     def quantified(self, field: Field, values: list[str], name: str, below: Any) -> bool:
         if name == "count":
-            return all(
-                not wanted if op == "isNull" else compare(op, len(values), wanted)
-                for op, wanted in below.items()
-            )
-        lang = below.get("lang") if field.kind is not FieldKind.ENTITY else None
+            return self.count_fits(len(values), below)
+        lang = below.get("lang")
         if lang is not None:
             values = [v for v in values if self.in_language(read_literal(v)[2] or "", lang)]
-        if field.kind is FieldKind.ENTITY:
-            found = [self.fits(value, str(field.target), below) for value in values]
-        else:
-            found = [self.value_fits(field, value, below) for value in values]
-        return {"some": any(found), "every": all(found), "none": not any(found)}[name]
+        return self.quantify(name, [self.value_fits(field, value, below) for value in values])
 
     def values(self, term: str, field: Field) -> list[str]:
         """The values that answer: of a list all, else the one of the best source."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable
+from fractions import Fraction
 from functools import cmp_to_key
 from typing import Any
 
@@ -12,10 +13,12 @@ from graph.model import FieldKind
 from graph.terms import XSD, read_literal
 from schema.collation import LENGTH, collation_key
 from schema.cursors import make_mark
-from tests.naive_conditions import Entity, NaiveConditions, as_list
+from tests.naive_aggregates import NaiveAggregates
+from tests.naive_conditions import Entity, as_list
+from tests.naive_time import NaiveTime
 
 
-class NaiveLists(NaiveConditions):
+class NaiveLists(NaiveAggregates, NaiveTime):
     """Conditions, orders and pages over the oracle of fields."""
 
     # --- orders -----------------------------------------------------------------------------
@@ -30,9 +33,7 @@ class NaiveLists(NaiveConditions):
             return self.of_text(text, below)
         field = self.model.fields[iri][name]
         if field.listed:
-            ((_, direction),) = below.items()
-            count = len(self.naive.nodes(term, field))
-            return count, count, direction
+            return self.of_list(self.naive.nodes(term, field), str(field.target), below)
         if field.kind is FieldKind.DATE:
             ((part, direction),) = below.items()
             value = (self.naive.date(term, field) or {}).get(part)
@@ -55,6 +56,20 @@ class NaiveLists(NaiveConditions):
             return self.of_text(text, below)
         found = self.exact(field, values[0])
         return text, found, below
+
+    def of_list(self, terms: list[str], iri: str, asked: Any) -> tuple[Any, Any, str]:
+        ((name, below),) = asked.items()
+        if name == "count":
+            return len(terms), len(terms), below
+        ((key, direction),) = below.items()
+        field = self.model.fields[iri][key]
+        found = self.measure(terms, field, name)
+        if found is None:
+            return None, None, direction
+        if name in ("sum", "average") or not isinstance(found, Fraction):
+            return str(found), found, direction
+        texts = self.known(terms, field, name)
+        return next(text for text in texts if Fraction(text) == found), found, direction
 
     def of_text(self, text: str | None, direction: str) -> tuple[Any, Any, str]:
         cut = None if text is None else text[:LENGTH]
@@ -99,11 +114,15 @@ class NaiveLists(NaiveConditions):
         before: str | None = None,
         where: Any = None,
         orderBy: Any = None,
+        asOf: str | None = None,
     ) -> dict[str, Any]:
         asked = [] if orderBy is None else as_list(orderBy)
-        fitting = self.ordered([t for t in terms if self.fits(t, iri, where)], iri, asked)
+        sure = {t: self.certainty(t, iri, asOf) for t in terms} if asOf is not None else {}
+        valid = [term for term in terms if asOf is None or sure[term] is not None]
+        fitting = self.ordered([t for t in valid if self.fits(t, iri, where)], iri, asked)
         languages = self.naive.order_of_languages if asked else ()
-        mark = make_mark(iri, where or None, tuple(asked), languages) if where or asked else ""
+        is_plain = not where and not asked and asOf is None
+        mark = "" if is_plain else make_mark(iri, where or None, asked, languages, asOf)
         cursors = [self.cursor(term, iri, mark, asked) for term in fitting]
         start = cursors.index(after) + 1 if after else 0
         end = cursors.index(before) if before else len(fitting)
@@ -116,8 +135,13 @@ class NaiveLists(NaiveConditions):
         shown = cursors[start:end]
         return {
             "totalCount": len(fitting),
+            "aggregates": lambda info: self.aggregates(fitting, iri),
+            "groups": lambda info, **arguments: self.groups(fitting, iri, **arguments),
             "nodes": nodes,
-            "edges": [{"node": n, "cursor": c} for n, c in zip(nodes, shown, strict=True)],
+            "edges": [
+                {"node": n, "cursor": c, "certainty": sure.get(n.term)}
+                for n, c in zip(nodes, shown, strict=True)
+            ],
             "pageInfo": {
                 "hasNextPage": end < len(fitting),
                 "hasPreviousPage": start > 0,

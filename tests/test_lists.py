@@ -16,45 +16,14 @@ from graph.model import Model
 from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.build import build_snapshot
-from graph.store.snapshot import TYPE
-from graph.terms import ENTITY, RZ, SKOS, XSD, Quad, write_literal
+from graph.terms import RZ, Quad
 from schema.collation import collation_key, fold
 from schema.execute import Answer, Engine, Request
 from schema.types import load_schema
-from tests.asking import A, B, code, data, organisation, small_dataset
+from tests.asking import B, code, data, listed_dataset, organisation
 from tests.snapshots import commit_of
 
-EURIO = "http://data.europa.eu/s66#"
-PROJECT = f"<{ENTITY}project/p{{}}>"
 Ask = Callable[..., Answer]
-
-
-def dataset() -> list[Quad]:
-    """The small dataset with more names, dates and projects."""
-    quads = small_dataset()
-
-    def say(subject: str, predicate: str, value: str, graph: str = A) -> None:
-        quads.append((subject, f"<{predicate}>", value, graph))
-
-    for number, name in enumerate(("Élan", "elan", "Zèbre", "Été")):
-        say(organisation(number + 1), f"{SKOS}altLabel", f'"{name}"@fr')
-    say(organisation(1), f"{RZ}acronym", '"Éa"')
-    say(organisation(2), f"{RZ}acronym", '"Eb"')
-    for number, (first, last) in enumerate((("2005-01-01", "2005-12-31"), ("2011-03-01",) * 2)):
-        say(organisation(number), f"{RZ}foundedText", f'"{first[:4]}"')
-        say(organisation(number), f"{RZ}foundedEarliest", f'"{first}"^^<{XSD}date>')
-        say(organisation(number), f"{RZ}foundedLatest", f'"{last}"^^<{XSD}date>')
-    for number, cost in enumerate(("1000", "250.5", None)):
-        project = PROJECT.format(number)
-        say(project, TYPE, f"<{RZ}Project>")
-        if cost is not None:
-            say(project, f"{RZ}totalCost", write_literal(cost, f"{XSD}decimal"))
-        for partner in range(number, 3):
-            role = f"<{ENTITY}project-role/{partner}--{number}>"
-            say(role, TYPE, f"<{RZ}ProjectRole>")
-            say(role, f"{EURIO}isInvolvedIn", project)
-            say(role, f"{EURIO}isRoleOf", organisation(partner))
-    return quads
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +38,7 @@ def schema(model: Model) -> GraphQLSchema:
 
 @pytest.fixture(scope="module")
 def ask(model: Model, schema: GraphQLSchema) -> Ask:
-    known = tuple(dataset())
+    known = tuple(listed_dataset())
 
     def answer(
         query: str,
@@ -306,7 +275,7 @@ def test_a_cursor_stays_right_when_its_node_changes_or_goes(ask: Ask) -> None:
     page = data(ask(query, {"first": 2}))["clusters"]
     assert [edge["node"]["id"][-1] for edge in page["edges"]] == ["1", "2"]
     after = page["pageInfo"]["endCursor"]  # of "Eb"
-    gone = [quad for quad in dataset() if quad[0] != organisation(2)]
+    gone = [quad for quad in listed_dataset() if quad[0] != organisation(2)]
     more = [*gone, (organisation(3), f"<{RZ}acronym>", '"Aa"', B)]  # now before the cursor
     rest = data(ask(query, {"after": after}, more))["clusters"]["edges"]
     assert [edge["node"]["id"][-1] for edge in rest] == ["0", "4"]
