@@ -48,6 +48,7 @@ class Size:
     start_count: int
     growth: tuple[int, ...]
     report: tuple[str, ...]
+    sparql: tuple[str, ...]
 
 
 SIZES: Final = {
@@ -63,12 +64,13 @@ SIZES: Final = {
         start_count=1,
         growth=(10_000, 100_000),
         report=("1000",),
+        sparql=("100000",),
     ),
     "full": Size(
         reads=400_000,
         overlaps=("much", "little"),
         seconds=4.0,
-        rounds=5,
+        rounds=3,
         memory=(400_000, 1_000_000),
         commits=1_000_000,
         commit_count=300,
@@ -76,6 +78,7 @@ SIZES: Final = {
         start_count=3,
         growth=(10_000, 100_000, 1_000_000),
         report=("1000", "10000", "100000"),
+        sparql=("100000", "1000000"),
     ),
 }
 
@@ -177,7 +180,7 @@ def run(sections: list[str] | tuple[str, ...], size: str, kept: Path) -> Iterato
                 for table in SECTIONS[name](bench):
                     yield table.markdown()
             elif (ROOT / "bench" / f"{name}.py").exists():
-                arguments = SIZES[size].report if name == "report" else ()
+                arguments = getattr(SIZES[size], name)
                 command = [sys.executable, "-m", f"bench.{name}", *arguments]
                 done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
                 yield done.stdout.decode()

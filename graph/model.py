@@ -34,6 +34,16 @@ class FieldKind(StrEnum):
     IRI = "iri"  # a link out of the dataset
 
 
+class SearchRole(StrEnum):
+    """What the texts of a field are to a search, the best first."""
+
+    NAME = "name"
+    ACRONYM = "acronym"
+    ALTERNATIVE_NAME = "alternativeName"
+    FORMER_NAME = "formerName"
+    DESCRIPTION = "description"
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field of a class: a path of one predicate, forward or inverse.
@@ -60,6 +70,7 @@ class Field:
     exposure: str = "public"
     deprecated: str | None = None
     unique_language: bool = False
+    search_role: SearchRole | None = None
     parts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -209,6 +220,12 @@ class Model:
         forward = [f for shape in self.classes.values() for f in shape.own_fields if not f.inverse]
         many = {f.path for f in forward if f.many and not f.parts}
         return frozenset(p for f in forward for p in f.predicates if p not in many)
+
+    @cached_property
+    def searched(self) -> Mapping[str, SearchRole]:
+        """The predicates whose texts are searched, each with what they are to a search."""
+        fields = [f for shape in self.classes.values() for f in shape.own_fields]
+        return dict(sorted((f.path, f.search_role) for f in fields if f.search_role is not None))
 
     @cached_property
     def allowed(self) -> Mapping[str, frozenset[str]]:

@@ -82,6 +82,11 @@ class Settings:
     page_size: int = _setting(50, "items", "page size when none is asked")
     page_size_max: int = _setting(500, "items", "largest page size")
 
+    search_letters: int = _setting(200, "characters", "longest text to search for")
+    search_words: int = _setting(16, "words", "distinct words to search for")
+    search_choices: int = _setting(50, "items", "classes or languages that one search names")
+    search_hits: int = _setting(1_000, "hits", "hits of one search, over all its pages")
+
     rate_api: int = _setting(120, "requests a minute", "API requests of an address; 0: no limit")
     rate_pages: int = _setting(1_200, "requests a minute", "pages and assets; 0: no limit")
     rate_query_s: float = _setting(20.0, "seconds a minute", "query time; 0: no limit")

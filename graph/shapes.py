@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -25,9 +25,10 @@ from graph.model import (
     FieldKind,
     Labels,
     Model,
+    SearchRole,
     SparqlConstraint,
 )
-from graph.terms import LANG_STRING, RDF, RDFS, RZ, read_iri, read_literal
+from graph.terms import LANG_STRING, RDF, RDFS, RZ, XSD, read_iri, read_literal
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "ontology"
 SH: Final = "http://www.w3.org/ns/shacl#"
@@ -134,6 +135,7 @@ def load_model(folder: Path = FOLDER) -> Model:
         read_iri(target): _read_class(graph, shape, target, targets)
         for target, shape in targets.items()
     }
+    _check_search_roles(classes.values())
     ordered = dict(sorted(classes.items(), key=lambda item: (item[1].order, item[0])))
     return Model(
         version=_version(graph),
@@ -299,7 +301,31 @@ def _read_field(graph: _Graph, node: str, name: str, target: str, *, is_date: bo
         exposure=graph.text(node, f"{RZ}exposure") or "public",
         deprecated=graph.text(node, f"{RZ}deprecated"),
         unique_language=graph.text(node, f"{SH}uniqueLang") == "true",
+        search_role=_search_role(graph, node, kind, datatype, inverse=inverse),
     )
+
+
+def _search_role(
+    graph: _Graph, node: str, kind: FieldKind, datatype: str | None, *, inverse: bool
+) -> SearchRole | None:
+    role = graph.text(node, f"{RZ}searchRole")
+    if role is None:
+        return None
+    if role not in list(SearchRole):
+        raise OntologyError(node, f"rz:searchRole {role!r} is none of {', '.join(SearchRole)}")
+    is_text = kind is FieldKind.TEXT or datatype == f"{XSD}string"
+    if inverse or not is_text:
+        raise OntologyError(node, "rz:searchRole stands on a field that holds no text")
+    return SearchRole(role)
+
+
+def _check_search_roles(classes: Iterable[ClassShape]) -> None:
+    """Demand one role a property: the index holds each text of a property once."""
+    roles: dict[str, SearchRole] = {}
+    for field in (f for shape in classes for f in shape.own_fields):
+        role = field.search_role
+        if role is not None and roles.setdefault(field.path, role) is not role:
+            raise OntologyError(field.path, "has two roles in search (rz:searchRole)")
 
 
 def _path(graph: _Graph, node: str) -> tuple[str, bool]:

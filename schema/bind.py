@@ -26,6 +26,7 @@ from schema.plan import (
     Part,
     Plan,
     Records,
+    Search,
     Selection,
     Step,
     Text,
@@ -37,6 +38,7 @@ from schema.plan import (
 )
 from schema.quantifiers import size_of
 from schema.run import Run
+from schema.search import Asked, cost_of, read_arguments
 
 _MISSING = object()
 #: Choices of languages for which a plan's binding is kept.
@@ -151,6 +153,10 @@ class _Binder:
             self._parts(step.parts, step.class_iri, place)
             own = times * self._size(step)
             self.looked_at += self._examined(step, times)
+        elif isinstance(step, Search):
+            self._once(step, lambda: self._search(step, place))
+            own = times * self.run.bound[step.slot].first
+            self.looked_at += cost_of(self.run)
         elif isinstance(step, Records):
             self._once(step, lambda: self._record_arguments(step))
             own = times * _CLAIMS_COST
@@ -302,6 +308,9 @@ class _Binder:
         allowed = self.settings.graphql_conditions
         if self.conditions > allowed:
             raise QueryTooLargeError("graphql_conditions", allowed, self.conditions, place)
+
+    def _search(self, step: Search, place: str) -> Asked:
+        return read_arguments(self._resolve(step.arguments), self.run.model, self.settings, place)
 
     def _languages(self, step: Text) -> Any:
         asked = _optional(self._resolve(step.arguments).get("lang"))

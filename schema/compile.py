@@ -39,6 +39,7 @@ from schema.plan import (
     Records,
     Revision,
     Scalar,
+    Search,
     Selection,
     Sources,
     Step,
@@ -46,6 +47,7 @@ from schema.plan import (
     TypeName,
     Types,
 )
+from schema.search import compile_parts
 from schema.selection import Collected, Collector
 
 #: Types that stand for any node.
@@ -136,6 +138,9 @@ class _Compiler:
             return None
         if name == "revision":
             return Revision(key)
+        if name == "search":
+            parts = compile_parts(nodes, self._collect, self._selection)
+            return Search(key, arguments(nodes[0]), next(self.slots), parts)
         if name in ("node", "nodes"):
             selection = self._selection(nodes, "Node")
             many = name == "nodes"

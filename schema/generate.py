@@ -27,6 +27,7 @@ from schema.plan import (
     Records,
     Revision,
     Scalar,
+    Search,
     Selection,
     Sources,
     Step,
@@ -36,6 +37,7 @@ from schema.plan import (
     children,
     has_measures,
 )
+from schema.search import Found, write_page
 
 if TYPE_CHECKING:
     from schema.run import Run
@@ -59,7 +61,7 @@ def make(R):
 
 def generate(plan: Plan, model: Model) -> Executable:
     """Return the executable of a plan."""
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"search": Found}
     exec(compile_source(write_source(plan, model)), names)
     made: Executable = names["make"]
     return made
@@ -215,6 +217,8 @@ class _Writer:
                 return self._lookup(step)
             case Connection():
                 return self._connection(step)
+            case Search():
+                return self._search(step)
             case Records():
                 return self._records(step)
             case Certainty():
@@ -237,6 +241,15 @@ class _Writer:
         if step.name == "completeness":
             return [f"{r} = {call}"], f"{{{entries}}}"
         return [], f"[{{{entries}}} for {r} in {call}]"
+
+    def _search(self, step: Search) -> tuple[list[str], str]:
+        q = self._name("q")
+        lines = [
+            f"{q} = search(R, A[{step.slot}])",
+            f"C[0] += len({q}.hits)",
+            f"if C[0] > L: over({step.key!r})",
+        ]
+        return lines, write_page(step.parts, q)
 
     # --- single values ----------------------------------------------------------------------
 

@@ -130,6 +130,16 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """The root field `search`: a page of hits."""
+
+    key: str
+    arguments: Arguments
+    slot: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Records:
     """What is told of a node: its claims, its translations, its completeness (the one record)."""
 
@@ -189,6 +199,7 @@ Step = (
     | Date
     | Link
     | Connection
+    | Search
     | Records
     | Certainty
     | Sources
@@ -224,7 +235,7 @@ def children(step: Step) -> Iterator[tuple[str, Selection]]:
     """Yield the selections below a step, each with the name of its place."""
     if isinstance(step, Link | Sources | Lookup):
         yield step.key, step.selection
-    elif isinstance(step, Connection | Records):
+    elif isinstance(step, Connection | Search | Records):
         yield from _below(step.parts)
 
 

@@ -20,9 +20,11 @@ from strawberry.schema.config import StrawberryConfig
 from graph.model import ClassShape, Field, FieldKind, Model
 from schema.aggregate_types import make_aggregates, make_shared_aggregates
 from schema.inputs import make_order, make_shared_inputs, make_where
-from schema.making import PYTHON, Arguments, Maker
+from schema.making import MODULE, PYTHON, Arguments, Maker
 from schema.naming import enum_value_name, is_interface, object_name, scalar_of
-from schema.validity import CERTAIN, POSSIBLE, bounds_of
+from schema.search_types import ARGUMENTS, TEXT, add_search_types
+from schema.shared_types import LANGUAGES, make_entity, make_records
+from schema.validity import bounds_of
 
 #: The committed schema, from which clients are generated.
 SDL: Final = Path(__file__).parent / "schema.graphql"
@@ -31,16 +33,15 @@ _SCALAR_TEXTS: Final = {
     "DateTime": "A moment, in ISO 8601.",
     "URI": "An absolute IRI.",
 }
-_PAGE: Final[Arguments] = {
+_FORWARD: Final[Arguments] = {
     "first": ("Optional[int]", "How many at most; 50 when not given, 500 at most."),
     "after": ("Optional[str]", "The cursor after which to go on."),
+}
+_PAGE: Final[Arguments] = _FORWARD | {
     "last": ("Optional[int]", "How many at most, counted from the end."),
     "before": ("Optional[str]", "The cursor before which to end."),
 }
 _AS_OF: Final[Arguments] = {"asOf": ("Date", "The day that is asked about.")}
-_LANGUAGES: Final[Arguments] = {
-    "lang": ("Optional[List[str]]", "Languages in order of preference; then the request's.")
-}
 
 
 def build_schema(model: Model) -> GraphQLSchema:
@@ -100,100 +101,16 @@ class _Builder:
             maker.enum(name, {enum_value_name(literal): literal for literal in literals})
         make_shared_inputs(maker, self.model)
         make_shared_aggregates(maker)
-        self._shared_types()
+        make_records(maker)
+        make_entity(maker)
         for shape in sorted(self.model.classes.values(), key=self._depth):
             self._class_types(shape)
         self._connection("Entity", {}, {})
+        add_search_types(self.model, maker.names, MODULE, maker.make)
         return self._query()
 
     def _depth(self, shape: ClassShape) -> int:
         return len(self.model.ancestors[shape.iri])
-
-    # --- what every schema has ----------------------------------------------------------
-
-    def _shared_types(self) -> None:
-        maker = self.maker
-        optional = "Optional[str]"
-        maker.make(
-            "PageInfo",
-            {
-                "hasNextPage": "bool",
-                "hasPreviousPage": "bool",
-                "startCursor": optional,
-                "endCursor": optional,
-            },
-            "Where a page of a connection begins and ends.",
-        )
-        maker.make(
-            "PartialDate",
-            {"text": optional, "earliest": "Optional[Date]", "latest": "Optional[Date]"},
-            "A date as a source gives it: its text (EDTF), the earliest and the latest day.",
-        )
-        maker.make("Node", {"id": "ID"}, "Anything with an identifier.", interface=True)
-        maker.make(
-            "Entity",
-            {
-                "label": maker.field(
-                    optional, "Name for people, in the best language.", _LANGUAGES
-                ),
-                "types": maker.field("List[str]", "Names of the classes that sources give it."),
-                "claims": maker.field(
-                    "List[Claim]",
-                    "Every value of the single-valued and text fields, with the source of each.",
-                    {
-                        "fields": ("Optional[List[str]]", "Only these fields."),
-                        "contested": ("Optional[bool]", "Only fields where sources differ."),
-                    },
-                ),
-                "translations": maker.field(
-                    "List[Translation]",
-                    "Its texts in every language, the reader's languages first.",
-                    {
-                        "fields": ("Optional[List[str]]", "Only these fields."),
-                        "lang": ("Optional[List[str]]", "Only these languages."),
-                    },
-                ),
-                "completeness": maker.field(
-                    "Completeness", "How much of what the shapes expect of it is known."
-                ),
-                "statedBy": maker.field(
-                    "List[Source]", "The sources that state something of it, best rank first."
-                ),
-            },
-            "A node of the graph, with what the sources say of it.",
-            ("Node",),
-            interface=True,
-        )
-        maker.make(
-            "Claim",
-            {
-                "field": "str",
-                "property": "URI",
-                "value": "str",
-                "language": optional,
-                "node": "Optional[Entity]",
-                "source": "Source",
-                "answers": "bool",
-                "contested": "bool",
-            },
-            "One value of one field as one source states it. `answers` marks the value with which "
-            "the field answers; `contested` that sources differ.",
-        )
-        maker.make(
-            "Translation",
-            {"field": "str", "language": "str", "text": "str"},
-            "One text of one field in one language.",
-        )
-        maker.make(
-            "Completeness",
-            {"share": "float", "known": "List[str]", "missing": "List[str]"},
-            "Which of the fields that the shapes expect are known; `share` is between 0 and 1.",
-        )
-        maker.enum(
-            "Certainty",
-            {name: name for name in (CERTAIN, POSSIBLE)},
-            "Whether both bounds are known and hold the day, or a bound is not known well enough.",
-        )
 
     # --- what each class has ------------------------------------------------------------
 
@@ -269,7 +186,7 @@ class _Builder:
             return maker.field(_optional(target, field), text)
         if field.kind is FieldKind.TEXT:
             returns = "Optional[str]" if field.unique_language else "List[str]"
-            return maker.field(returns, text, _LANGUAGES)
+            return maker.field(returns, text, LANGUAGES)
         if field.kind is FieldKind.DATE:
             return maker.field("Optional[PartialDate]", text)
         scalar = scalar_of(field)
@@ -286,6 +203,7 @@ class _Builder:
                 "Nodes by their identifiers, in their order; null for what is none. 500 at most.",
                 {"ids": ("List[ID]", "The identifiers: IRIs.")},
             ),
+            "search": maker.field("SearchConnection", TEXT, ARGUMENTS | _FORWARD),
             "revision": maker.field("int", "The revision that this answer was read from."),
         }
         for shape in self.model.classes.values():

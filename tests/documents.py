@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Sequence
 
@@ -22,7 +23,16 @@ from graphql import (
 Composite = GraphQLObjectType | GraphQLInterfaceType
 #: Endings of the types that are no nodes.
 RECORDS = (
-    *("PartialDate", "PageInfo", "Claim", "Translation", "Aggregates", "Group", "GroupKey"),
+    *(
+        "PartialDate",
+        "PageInfo",
+        "Claim",
+        "TextPiece",
+        "Translation",
+        "Aggregates",
+        "Group",
+        "GroupKey",
+    ),
     *("Completeness", "DistinctCounts", "Numbers", "Extremes"),
 )
 SKIPPED = frozenset({"edges", "node", "nodes", "pageInfo"})
@@ -44,6 +54,11 @@ class Documents:
         assert self.schema.query_type is not None
         count = self.random.randint(1, 3)
         return f"{{ {self._fields(self.schema.query_type, 3, count)} }}"
+
+    def draw_search(self) -> str:
+        """Return a document whose root field is `search`."""
+        assert self.schema.query_type is not None
+        return f"{{ {self._field('search', self.schema.query_type.fields['search'], 3, 0)} }}"
 
     def _fields(self, kind: Composite, depth: int, count: int) -> str:
         names = self.random.sample(sorted(kind.fields), min(count, len(kind.fields)))
@@ -90,8 +105,13 @@ class Documents:
             return self._day()
         if isinstance(kind, GraphQLInputObjectType) and name == "by":
             return self._keys(kind, self.random.randint(1, 2)) or "[{id: VALUE}]"
+        if name == "text":
+            return json.dumps(self._words())
         if self.random.random() < 0.5:
             return None
+        if name == "types":
+            assert isinstance(kind, GraphQLEnumType)
+            return f"[{self.random.choice(sorted(kind.values))}]"
         if name in ("first", "last"):
             return str(self.random.randint(0, 6))
         if name == "lang":
@@ -111,6 +131,15 @@ class Documents:
         keys = [self._key(kind, 3) for _ in range(count)]
         found = [key for key in keys if key is not None]
         return found[0] if len(found) == 1 else f"[{', '.join(found)}]" if found else None
+
+    def _words(self) -> str:
+        """Return what to search for: part of a text, at times with a letter missing."""
+        text = self.random.choice([t for t in self.texts if sum(map(str.isalnum, t[:40])) > 3])
+        start = " ".join(text[: self.random.choice((3, 8, 40, 40))].split()[:16])
+        text = start if any(map(str.isalnum, start)) else text[:40]
+        at = self.random.randrange(len(text))
+        typo = text[:at] + text[at + 1 :]
+        return typo if self.random.random() < 0.3 and any(map(str.isalnum, typo)) else text
 
     # --- inputs -----------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ collected selection, no column and no generated code.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ from graph.terms import Quad, is_literal, read_literal
 from schema.naming import enum_value_name, object_name
 from tests.naive_conditions import Entity, as_list
 from tests.naive_lists import NaiveLists
+from tests.search_scan import cursor_of, joined, pieces_of, scan, score_of, words_of
 
 SYSTEM = f"<{ONTOLOGY_GRAPH}>"
 
@@ -154,6 +157,8 @@ class Naive:
         if name == "nodes":
             terms = [f"<{identifier}>" for identifier in as_list(arguments["ids"])]
             return [Entity(term) if self.types(term) else None for term in terms]
+        if name == "search":
+            return self.search(**arguments)
         if name == "node":
             term = f"<{arguments['id']}>"
             return Entity(term) if self.types(term) else None
@@ -237,6 +242,44 @@ class Naive:
             return None
         text: str | None = self.text(term, path, True, arguments.get("lang"))
         return text
+
+    def search(
+        self,
+        text: str,
+        types: list[str] | None = None,
+        lang: list[str] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> dict[str, Any]:
+        classes = None if types is None else [self.model.by_name[name].iri for name in types]
+        found = scan(self.model, self.quads, text, classes, lang)
+        asked = json.dumps([list(dict.fromkeys(words_of(text))), joined(text), classes, lang])
+        digest = hashlib.blake2b(asked.encode(), digest_size=6).hexdigest()
+        cursors = [cursor_of(each, digest) for each in found]
+        start = cursors.index(after) + 1 if after else 0
+        end = start + (50 if first is None else first)
+        edges = [
+            {
+                "node": Entity(f"<{each.iri}>"),
+                "cursor": cursor,
+                "score": round(score_of(each, text), 4),
+                "match": each.match,
+                "field": each.field,
+                "language": each.language,
+                **pieces_of(text, each),
+            }
+            for each, cursor in zip(found[start:end], cursors[start:end], strict=True)
+        ]
+        return {
+            "edges": edges,
+            "nodes": [edge["node"] for edge in edges],
+            "pageInfo": {
+                "hasNextPage": end < len(found),
+                "hasPreviousPage": start > 0,
+                "startCursor": edges[0]["cursor"] if edges else None,
+                "endCursor": edges[-1]["cursor"] if edges else None,
+            },
+        }
 
     @property
     def order_of_languages(self) -> list[str]:

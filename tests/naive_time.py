@@ -60,7 +60,8 @@ class NaiveTime(NaiveConditions):
     def completeness(self, term: str) -> dict[str, Any]:
         iri = self.naive.class_of(term)
         targets = self.model.ancestors[iri]
-        known, missing = [], []
+        known: list[str] = []
+        missing: list[str] = []
         for field in self.model.fields[iri].values():
             expected = [
                 c

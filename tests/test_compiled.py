@@ -43,7 +43,9 @@ def quads() -> list[Quad]:
 
 @pytest.fixture(scope="module")
 def snapshot(model: Model, quads: list[Quad]) -> Snapshot:
-    return build_snapshot(model, [commit_of(quads, (), None)])
+    snapshot = build_snapshot(model, [commit_of(quads, (), None)])
+    snapshot.search.build(snapshot)
+    return snapshot
 
 
 @pytest.fixture(scope="module")

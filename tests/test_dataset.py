@@ -18,6 +18,7 @@ from graph.shapes import load_model
 from graph.store.commit import Change
 from graph.store.dataset import Dataset
 from graph.store.directory import Checkpoint
+from graph.store.oxigraph import OxigraphStore
 from graph.store.snapshot import TYPE, Snapshot
 from graph.terms import ENTITY, RZ, Quad, hash_dataset
 
@@ -163,6 +164,39 @@ def test_lost_derived_parts_are_built_anew(
         (settings.store / "image").unlink()
     if lost in ("oxigraph", "both"):
         shutil.rmtree(settings.store / "oxigraph")
+    assert reopened(settings, model) == filled
+
+
+def test_lost_parts_are_built_side_by_side_from_the_log(
+    settings: Settings, model: Model, filled: set[Quad], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = Dataset.open(settings, model)
+    dataset.commit(Change((cluster(7),), (cluster(1),), "test", "load", "exchange"))
+    dataset.close()
+    (settings.store / "image").unlink()
+    next((settings.store / "oxigraph").glob("db-*/CURRENT")).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshot, "quads", None)  # the store has its quads from the log
+        dataset = Dataset.open(settings, model)
+    assert dataset.store is not None
+    assert set(dataset.store.quads()) == (filled | {cluster(7)}) - {cluster(1)}
+    assert_sound(dataset)
+    dataset.close()
+
+
+def test_a_store_that_cannot_be_written_lets_go_and_the_next_start_builds_it(
+    settings: Settings, model: Model, filled: set[Quad], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (settings.store / "image").unlink()
+    next((settings.store / "oxigraph").glob("db-*/CURRENT")).unlink()
+
+    def fail(*_: object) -> None:
+        raise StoreFullError("the store")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OxigraphStore, "rebuild_from", fail)
+        with pytest.raises(StoreFullError):
+            Dataset.open(settings, model)
     assert reopened(settings, model) == filled
 
 

@@ -164,6 +164,14 @@ def test_a_small_ontology_is_read(tmp_path: Path) -> None:
             'rdfs:label "b"@en .',
             "is missing in fr",
         ),
+        ('sh:path rz:f ; sh:datatype xsd:string ; rz:searchRole "title" .', "is none of name"),
+        ('sh:path rz:f ; sh:datatype xsd:date ; rz:searchRole "name" .', "holds no text"),
+        (
+            'sh:path rz:f ; sh:datatype xsd:string ; rz:searchRole "name" . s:A sh:property s:g . '
+            's:g sh:name "g"@en, "g"@fr ; sh:description "g"@en, "g"@fr ; rz:graphqlName "g" ; '
+            'sh:path rz:f ; sh:datatype xsd:string ; rz:searchRole "acronym" .',
+            "two roles in search",
+        ),
     ],
 )
 def test_a_broken_ontology_names_shape_and_fault(tmp_path: Path, rest: str, problem: str) -> None:

@@ -131,6 +131,17 @@ def test_large_changes_go_in_by_pieces(history: History, monkeypatch: pytest.Mon
     assert_reopens(history)
 
 
+def test_a_large_change_keeps_merged_triples_of_other_sources(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.apply([*many(80), *many(20, B)])
+    monkeypatch.setattr(oxigraph, "ATOMIC_STATEMENTS", 50)
+    history.apply([*many(60, B), quad("s0", "new", B)], removed=many(40))
+    assert_sound(history)
+    history.apply(removed=[*many(80), *many(60, B)])
+    assert_sound(history)
+
+
 def test_a_large_change_that_did_not_end_is_a_fault(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -218,6 +218,16 @@ def test_a_short_answer_comes_in_one_piece(start: Start) -> None:
             assert piece.endswith(b"content-length: 1\r\n\r\n0")
 
 
+def test_a_head_in_pieces_is_measured_whole(start: Start) -> None:
+    running = start(header_bytes=4_000)
+    with running.connect() as c:
+        head = GET[:-2] + b"X: " + b"x" * 3_900
+        c.sendall(head)
+        time.sleep(0.1)
+        c.sendall(b"y" * 200 + b"\r\n\r\n")
+        assert read_problem(c)["status"] == 431
+
+
 def test_an_answer_in_parts_is_chunked(start: Start) -> None:
     running = start()
     with running.connect() as c:

@@ -4,8 +4,9 @@ import pytest
 
 from graph.model import Model
 from graph.shapes import load_model
+from graph.store import build
 from graph.store.advance import advance
-from graph.store.build import build_snapshot
+from graph.store.build import build_snapshot, step
 from graph.store.columns import empty_many, insert_many
 from graph.store.snapshot import TYPE, Snapshot
 from graph.store.term_table import NIL, TermTable
@@ -67,6 +68,26 @@ def test_an_advanced_snapshot_equals_one_built_anew(model: Model, seed: int) -> 
         advanced = advance(advanced, commit)
         assert set(advanced.quads()) == held
     assert state(advanced) == state(build_snapshot(model, commits))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_version_sorted_anew_equals_an_advanced_one(
+    model: Model, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "_FEW", 30)  # some commits are larger, some are not
+    monkeypatch.setattr(build, "_BREAK_EVEN", 2)
+    advanced = stepped = build_snapshot(model)
+    versions = []
+    for commit, held in random_history(model, seed, 12):
+        advanced, stepped = advance(advanced, commit), step(stepped, commit)
+        assert set(stepped.quads()) == held
+        versions.append((stepped, state(stepped)))
+    assert state(stepped) == state(advanced)
+    quads = {(s, v, g) for rows in stepped.forward[FOUNDED].rows() for s, v, g in rows.tolist()}
+    assert quads == set(stepped.forward[FOUNDED].statements())
+    for version, seen in versions:  # readers keep theirs, though terms are shared
+        assert version.terms is stepped.terms
+        assert state(version) == seen
 
 
 def test_each_version_answers_as_the_plain_set_of_quads_does(model: Model) -> None:

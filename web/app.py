@@ -13,12 +13,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from web import export, graphql, ontology, operations, pages, report, sparql, static
 from web.frame import Frame, Revisions
@@ -32,6 +31,33 @@ Result = TypeVar("Result")
 Opener = Callable[[], Parts]
 #: Reads all that was opened, in a thread, once the service answers.
 Verifier = Callable[[Parts], None]
+
+
+class Application(Starlette):
+    """Starlette behind our layers, and past it a short way to what is asked most.
+
+    The layers stand before Starlette's own: its outermost one, for errors, would wrap every
+    message of every answer, and ours has answered all errors by then.
+    """
+
+    def __init__(self, service: Service, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.state.service = service
+        self._graphql = graphql.GraphQL()
+        limits = Limits(Revisions(self._route, service), service.limiter)
+        self._layers = Frame(limits, service)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the lifespan."""
+        scope["app"] = self
+        await self._layers(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_http = scope["type"] == "http"
+        if is_http and scope["path"] == graphql.PATH and scope["method"] == "POST":
+            await self._graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(
@@ -48,36 +74,15 @@ def create_app(
     verifier : function or None
         Called with the parts once they answer; what it raises ends the server likewise.
     """
-    app = Starlette(
+    app = Application(
+        service,
         routes=list_routes(),
-        middleware=[
-            Middleware(Frame, service=service),
-            Middleware(Limits, limiter=service.limiter),
-            Middleware(Revisions, service=service),
-            Middleware(Shortcut, path=graphql.PATH, endpoint=graphql.GraphQL()),
-        ],
         exception_handlers=handlers(),
         lifespan=_lifespan(service, opener, verifier),
     )
     # A redirect would repeat the Host header, which anyone may write.
     app.router.redirect_slashes = False
-    app.state.service = service
     return app
-
-
-class Shortcut:
-    """ASGI middleware: takes what is posted to one path there, past the router."""
-
-    def __init__(self, app: ASGIApp, path: str, endpoint: ASGIApp) -> None:
-        self.app = app
-        self.path = path
-        self.endpoint = endpoint
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
-        is_short = scope["type"] == "http" and scope["path"] == self.path
-        app = self.endpoint if is_short and scope["method"] == "POST" else self.app
-        await app(scope, receive, send)
 
 
 def list_routes() -> list[Route]:

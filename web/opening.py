@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
@@ -73,6 +74,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
         opened = Opened(settings, dataset, gate, tokens, f"the server at {address}")
         control = ControlServer(settings.store, lambda command: run_command(command, opened))
         stack.callback(control.close, settings.stop_s)
+        _index_texts(dataset)
         closing = stack.pop_all()
     _logger.info(
         "opened",
@@ -85,6 +87,13 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
         },
     )
     return Parts(dataset, gate, pool, engine, tokens, closing.close)
+
+
+def _index_texts(dataset: Dataset) -> None:
+    """Read what can be searched, in the background: searches are refused until that is done."""
+    snapshot = dataset.snapshot
+    build = snapshot.search.build
+    threading.Thread(target=build, args=(snapshot,), name="search", daemon=True).start()
 
 
 def verify_parts(parts: Parts) -> None:

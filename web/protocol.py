@@ -105,7 +105,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._key: str | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._is_in_head = False
-        self._head_bytes = 0
+        self._head_bytes = self._head_bytes_at_most = 0
+        self._piece_bytes = 0
         self._refusal: RhizomeError | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -139,36 +140,43 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refusal is not None or self.parser is None:
             return
         was_in_head = self._is_in_head
+        self._piece_bytes = len(data)
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._is_in_head and was_in_head:
-            self._head_bytes += len(data)
+        if self._is_in_head:
+            self._start_head_timer()
+            self._head_bytes_at_most += len(data)
+            if was_in_head:  # what came before it may stand in the head's first piece
+                self._head_bytes += len(data)
             if self._head_bytes > self.settings.header_bytes:
                 self._refuse(self._too_large(self._head_bytes))
-        elif not self._is_in_head and not self._is_answering():
+        elif not self._is_answering():
             # Bytes that begin no request (blank lines) put uvicorn's keep-alive timer off.
             self._start_head_timer()
 
     def on_message_begin(self) -> None:
-        """Start the head's deadline."""
+        """Note that a head begins; its deadline starts where it does not come whole."""
         super().on_message_begin()
         self._is_in_head = True
-        self._head_bytes = 0
-        self._start_head_timer()
+        self._head_bytes = self._head_bytes_at_most = 0
 
     def on_headers_complete(self) -> None:
         """Stop the head's deadline, and refuse a head that came whole but too large."""
         self._is_in_head = False
         self._stop_head_timer()
+        if self._head_bytes_at_most + self._piece_bytes > self.settings.header_bytes:
+            self._refuse_large_head()
+        super().on_headers_complete()
+        self.cycle.__class__ = _Cycle  # uvicorn has no setting for it
+
+    def _refuse_large_head(self) -> None:
         size = len(self.url) + sum(
             len(name) + len(value) + _HEADER_OVERHEAD for name, value in self.headers
         )
         if size > self.settings.header_bytes:
             self._refusal = self._too_large(size)
             raise _HeadRefused
-        super().on_headers_complete()
-        self.cycle.__class__ = _Cycle  # uvicorn has no setting for it
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that the parser cannot read, or whose head was refused."""

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Final
 from graph.curation.validate import Validator
 from graph.curation.view import View
 from graph.errors import RhizomeError, StoreCorruptError, StoreUnavailableError, Violation
-from graph.store.advance import advance
-from graph.store.build import build_snapshot
+from graph.store.build import build_snapshot, step
 from graph.store.follower import is_in_step, log_behind
 from graph.store.image import load_image
 from graph.store.live import scan_live
@@ -101,7 +100,7 @@ def check_image(path: Path, model: Model, log: Log) -> tuple[Finding, Snapshot]:
     if snapshot is None or finding.error is not None:
         return finding, build_snapshot(model, log.commits())
     for commit in log.commits(snapshot.revision):
-        snapshot = advance(snapshot, commit)
+        snapshot = step(snapshot, commit)
     return finding, snapshot
 
 

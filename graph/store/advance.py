@@ -67,6 +67,7 @@ class _Edit:
         self.retyped: dict[int, frozenset[str]] = {}
         self.contested: set[tuple[str, int]] = set()
         self.reordered = False
+        self.stated: list[tuple[int, str, int]] = []
 
     # --- one quad ---------------------------------------------------------------------
 
@@ -75,6 +76,8 @@ class _Edit:
         subject, predicate, value, graph = self._numbers(quad, revision)
         self._note(subject, predicate)
         first = not any(v == value for v, _ in self._pairs(predicate, subject))
+        if first and predicate in self.before.model.searched:
+            self.stated.append((subject, predicate, value))
         column = self._own(predicate, inverse=False)
         if isinstance(column, OneColumn):
             self._set_pairs(column, predicate, subject, (*column.pairs(subject), (value, graph)))
@@ -205,6 +208,7 @@ class _Edit:
         for predicate, subject in self.contested:
             self._choose(predicate, subject)
         classes = self._reclass() if self.retyped else self.before.classes
+        self.before.search.add(self.before, self.stated)
         self.terms.compact()
         return Snapshot(
             model=self.before.model,
@@ -219,6 +223,7 @@ class _Edit:
             forward=self.forward,
             inverse=self.inverse,
             classes=classes,
+            search=self.before.search,
         )
 
     def _reorder(self) -> None:

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from graph.store.term_table import MASK, NIL, PAGE, SHIFT
 
 #: A value and the number of the graph that states it.
 Pair = tuple[int, int]
+#: Statements as rows of numbers.
+Rows = npt.NDArray[np.int64]
 
 
 class One(NamedTuple):
@@ -67,6 +70,20 @@ class OneColumn:
             return ()
         return ((page.values[subject & MASK], page.graphs[subject & MASK]),)
 
+    def rows(self) -> Iterator[Rows]:
+        """Yield all statements in bulk: arrays of subject, value and graph, one a row."""
+        contested = np.fromiter(self.contested, np.uint32, len(self.contested))
+        for number, page in self.pages.items():
+            values = np.frombuffer(page.values, np.uint32)
+            slots = np.flatnonzero(values != NIL)
+            subjects = (number << SHIFT) | slots
+            graphs = np.frombuffer(page.graphs, page.graphs.typecode)[slots]
+            rows = np.column_stack([subjects, values[slots], graphs])
+            yield rows[~np.isin(subjects, contested)] if len(contested) else rows
+        more = [(s, v, g) for s, pairs in self.contested.items() for v, g in pairs]
+        if more:
+            yield np.array(more, np.int64)
+
     def count(self, subject: int) -> int:
         """Return how many statements there are."""
         return len(self.pairs(subject))
@@ -116,6 +133,15 @@ class ManyColumn:
             return ()
         start, end = page.offsets[subject & MASK], page.offsets[(subject & MASK) + 1]
         return tuple(zip(page.values[start:end], page.graphs[start:end], strict=True))
+
+    def rows(self) -> Iterator[Rows]:
+        """Yield all statements of a forward column in bulk: subject, value and graph, one a row."""
+        for number, page in self.pages.items():
+            counts = np.diff(np.frombuffer(page.offsets, page.offsets.typecode))
+            subjects = (number << SHIFT) | np.repeat(np.arange(PAGE), counts)
+            values = np.frombuffer(page.values, np.uint32)
+            graphs = np.frombuffer(page.graphs, page.graphs.typecode)
+            yield np.column_stack([subjects, values, graphs])
 
     def statements(self) -> Iterator[tuple[int, int, int]]:
         """Yield subject, value and graph of every statement of a forward column."""

@@ -11,19 +11,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from graph.access import Viewer
-from graph.errors import RevisionConflictError, StoreCorruptError
+from graph.errors import RevisionConflictError
 from graph.model import Model
 from graph.settings import Settings
-from graph.store.advance import advance
-from graph.store.build import build_snapshot
+from graph.store.build import step
 from graph.store.commit import Change, Commit, Position, follow
+from graph.store.derive import build_parts, open_image
 from graph.store.directory import Checkpoint
-from graph.store.follower import Follower, is_in_step, log_behind, store_revision
-from graph.store.image import load_image, pack_image, write_image
+from graph.store.follower import Follower, log_behind, store_revision
+from graph.store.image import pack_image, write_image
 from graph.store.log import Log
 from graph.store.oxigraph import OxigraphStore
 from graph.store.snapshot import Snapshot
@@ -84,14 +85,20 @@ class Dataset:
             A file cannot be read.
         """
         log = Log.open(settings.store / "log")
-        snapshot, image_revision = _open_snapshot(settings.store / "image", model, log)
-        dataset = cls(settings, model, log, snapshot)
-        dataset._image_revision = image_revision
+        image, image_revision = open_image(settings.store / "image", model, log)
         folder = settings.store / "oxigraph"
-        if with_store:
-            dataset._follower = Follower(folder, log, lambda: dataset.snapshot)
-        elif (store_revision(folder) or 0) > log.revision:
-            raise log_behind(log, "the SPARQL store", store_revision(folder) or 0)
+        with ExitStack() as stack:
+            store = None
+            if with_store:
+                store = OxigraphStore.open(folder, model.system_quads)
+                stack.callback(store.close)
+            elif (store_revision(folder) or 0) > log.revision:
+                raise log_behind(log, "the SPARQL store", store_revision(folder) or 0)
+            dataset = cls(settings, model, log, image or build_parts(model, log, store))
+            dataset._image_revision = image_revision
+            if store is not None:
+                dataset._follower = Follower(store, log, lambda: dataset.snapshot)
+            stack.pop_all()
         return dataset
 
     # --- reading --------------------------------------------------------------------------
@@ -160,7 +167,7 @@ class Dataset:
         if not added and not removed:
             return None
         commit = follow(self._last, change, added, removed, self.model.version)
-        pending = _Pending(commit, advance(tip, commit))
+        pending = _Pending(commit, step(tip, commit))
         self._queue.append(pending)
         self._tip, self._last = pending.snapshot, commit
         return pending
@@ -272,20 +279,3 @@ class Dataset:
         if self._follower is not None:
             self._follower.close()
         self.log.close()
-
-
-def _open_snapshot(path: Path, model: Model, log: Log) -> tuple[Snapshot, int]:
-    """Return the snapshot at the log's revision, and the revision of its saved image."""
-    try:
-        snapshot = load_image(path, model)
-    except StoreCorruptError as error:
-        _log.warning("building the snapshot anew: %s", error)
-        snapshot = None
-    if snapshot is not None and snapshot.revision > log.revision:
-        raise log_behind(log, "the snapshot's image", snapshot.revision)
-    if snapshot is None or not is_in_step(snapshot, log):
-        return build_snapshot(model, log.commits()), -1
-    image_revision = snapshot.revision
-    for commit in log.commits(image_revision):
-        snapshot = advance(snapshot, commit)
-    return snapshot, image_revision

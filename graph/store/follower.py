@@ -41,7 +41,8 @@ class Follower:
         The store holds a revision that the log does not have: commits are missing from the log.
     """
 
-    def __init__(self, folder: Path, log: Log, newest: Callable[[], Snapshot]) -> None:
+    def __init__(self, store: OxigraphStore, log: Log, newest: Callable[[], Snapshot]) -> None:
+        self.store = store
         self.log = log
         self.fault: str | None = None
         self.doubts = 0
@@ -50,7 +51,6 @@ class Follower:
         self._listeners: list[Callable[[Checkpoint], None]] = []
         self._doubt: str | None = None  # why the store is to be built anew
         self._is_stopping = False
-        self.store = OxigraphStore.open(folder, newest().model.system_quads)
         self._settle()
         self.checkpoint: Checkpoint = self.store.checkpoint()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
@@ -134,17 +134,10 @@ class Follower:
 
     def _settle(self) -> None:
         """Bring the store to the log's revision, by catching up or by building it anew."""
-        store = self.store
-        if store.fault is None and store.revision > self.log.revision:
-            raise log_behind(self.log, "the SPARQL store", store.revision)
-        if store.fault is None and not is_in_step(store, self.log):
-            store.fault = f"its dataset hash at revision {store.revision} is not the log's"
-        if store.fault is None and self._newest().quad_count - store.quad_count > _FAR_BEHIND:
-            store.fault = f"it is far behind, at revision {store.revision}"
-        if store.fault is None:
-            store.fault = self._try_catching_up()
-        if store.fault is not None:
-            self._rebuild(store.fault)
+        fault = find_fault(self.store, self.log) or self._try_catching_up()
+        if fault is not None:
+            self.store.fault = fault
+            self._rebuild(fault)
 
     def _try_catching_up(self) -> str | None:
         try:
@@ -174,6 +167,25 @@ class Follower:
             if self._doubt == doubt:
                 self._doubt = None
             self._changed.notify_all()
+
+
+def find_fault(store: OxigraphStore, log: Log) -> str | None:
+    """Return why a store is to be built anew, in words; None when it can catch up with the log.
+
+    Raises
+    ------
+    StoreCorruptError
+        It holds a revision that the log does not have: commits are missing from the log.
+    """
+    if store.fault is not None:
+        return store.fault
+    if store.revision > log.revision:
+        raise log_behind(log, "the SPARQL store", store.revision)
+    if not is_in_step(store, log):
+        return f"its dataset hash at revision {store.revision} is not the log's"
+    if log.quad_count - store.quad_count > _FAR_BEHIND:
+        return f"it is far behind, at revision {store.revision}"
+    return None
 
 
 def is_in_step(derived: Snapshot | OxigraphStore, log: Log) -> bool:

@@ -21,6 +21,7 @@ from typing import Any, Final
 from graph.errors import StoreCorruptError
 from graph.model import Model
 from graph.store.columns import Column, Many, ManyColumn, One, OneColumn
+from graph.store.search import SearchIndex
 from graph.store.snapshot import Graphs, Snapshot
 from graph.store.term_table import PAGE, LongTexts, TermTable
 
@@ -124,6 +125,7 @@ def load_image(path: Path, model: Model) -> Snapshot | None:
         forward={p: _read_column(c, reader) for p, c in description["forward"].items()},
         inverse={p: _read_many(c, reader) for p, c in description["inverse"].items()},
         classes={iri: reader.array(n) for iri, n in description["classes"].items()},
+        search=SearchIndex(model),
     )
     # Only long texts are read from the mapping later: the rest need not stay in memory.
     mapped.madvise(mmap.MADV_DONTNEED)

@@ -148,6 +148,16 @@ class Log:
         for part in header.parts:
             yield from self._payloads.read(header.revision, part)
 
+    def text(self, revision: int, part: Part) -> Iterator[bytes]:
+        """Yield one payload of a commit as RDF Patch lines, whole lines at a time.
+
+        Raises
+        ------
+        StoreCorruptError
+            The payload is not what was written.
+        """
+        return self._payloads.read_text(revision, part)
+
     def commits(self, since: int = 0) -> Iterator[Commit]:
         """Yield the commits after revision `since`, each held in memory whole."""
         for header in self.headers(since):

@@ -20,12 +20,13 @@ from typing import Final
 import pyoxigraph as ox
 
 from graph.errors import StoreCorruptError, StoreError, StoreFullError, StoreUnavailableError
+from graph.store.bulk import Piece, bulk_load, write_pieces
 from graph.store.commit import Commit
 from graph.store.directory import Checkpoint, StoreDirectory
 from graph.store.effect import (
     Effect,
+    Quads,
     balance_commits,
-    bulk_load,
     drop_empty_graphs,
     find_effect,
     removals,
@@ -137,13 +138,22 @@ class OxigraphStore:
     def rebuild(
         self, quads: Iterable[Quad], revision: int, dataset_hash: int, quad_count: int
     ) -> None:
+        """Build everything anew from quads; see `rebuild_from`.
+
+        `quads` is the whole dataset at `revision`, each quad once, without system quads.
+        """
+        self.rebuild_from(write_pieces(quads), revision, dataset_hash, quad_count)
+
+    def rebuild_from(
+        self, pieces: Iterable[Piece], revision: int, dataset_hash: int, quad_count: int
+    ) -> None:
         """Build everything anew in a new directory, then put it in the old one's place.
 
         The old directory stays until the new one is whole: a crash leaves the old one.
 
         Parameters
         ----------
-        quads : iterable of Quad
+        pieces : iterable of Piece
             The whole dataset at `revision`, each quad once, without system quads.
         revision, dataset_hash, quad_count : int
             What the log says of that revision.
@@ -159,11 +169,11 @@ class OxigraphStore:
             directory = self._directory.next()
             try:
                 database = ox.Store(str(directory))
-                count = bulk_load(database, quads)
+                count = bulk_load(database, pieces)
                 if count != quad_count:
                     detail = f"{count} quads to build from, {quad_count} stated"
                     raise StoreCorruptError(str(self.folder), detail)
-                bulk_load(database, self._system)
+                bulk_load(database, write_pieces(self._system))
                 database.optimize()
                 stamp = Stamp(
                     revision, dataset_hash, quad_count, len(database), digest_quads(self._system)
@@ -276,11 +286,10 @@ class OxigraphStore:
         stamp = replace(self._stamp, system_digest=digest)
         self._change(database, set(self._system - old), old - self._system, stamp)
 
-    def _change(
-        self, database: ox.Store, added: set[Quad], removed: set[Quad], stamp: Stamp
-    ) -> None:
+    def _change(self, database: ox.Store, added: Quads, removed: Quads, stamp: Stamp) -> None:
+        is_bulk = len(added) + len(removed) > ATOMIC_STATEMENTS
         try:
-            effect = find_effect(database, added, removed)
+            effect = find_effect(database, added, removed, is_bulk=is_bulk)
             if effect.size <= ATOMIC_STATEMENTS:
                 stamp = replace(stamp, total=self._stamp.total + effect.growth)
                 database.update(write_update(effect) + write_stamp(self._stamp, stamp))
@@ -299,7 +308,7 @@ class OxigraphStore:
         self._stamp = partial
         for piece in removals(effect, ATOMIC_STATEMENTS // 2):
             database.update(write_update(piece))
-        bulk_load(database, effect.added)
+        bulk_load(database, write_pieces(effect.added))
         stamp = replace(stamp, total=len(database))
         database.update(write_stamp(partial, stamp))
         self._stamp = stamp

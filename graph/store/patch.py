@@ -119,16 +119,38 @@ def read_payload(file: int, part: Part) -> Iterator[tuple[bool, Quad]]:
     cut = -len(suffix)
     predicates: dict[str, str] = {}
     subject = ""
+    for text in read_text(file, part):
+        for line in text.decode().split("\n")[:-1]:  # splitlines would also split at U+2028
+            try:
+                s, p, o = line[2:cut].split(" ", 2)
+            except ValueError:
+                raise PayloadError(f"line {line[:80]!r} is not a line of RDF Patch") from None
+            if s != subject:
+                subject = s  # sorted: neighbours share the text
+            yield line[0] == "A", (subject, predicates.setdefault(p, p), o, graph)
+
+
+def read_text(file: int, part: Part) -> Iterator[bytes]:
+    """Yield the text of a payload, whole lines at a time. Memory stays bounded.
+
+    Raises
+    ------
+    PayloadError
+        As `verify_payload`, at the end; or the number of lines is not the one stated.
+    """
     found = 0
-    for line in _split(_unpacked(file, part)):
-        try:
-            s, p, o = line[2:cut].split(" ", 2)
-        except ValueError:
-            raise PayloadError(f"line {line[:80]!r} is not a line of RDF Patch") from None
-        if s != subject:
-            subject = s  # sorted: neighbours share the text
-        found += 1
-        yield line[0] == "A", (subject, predicates.setdefault(p, p), o, graph)
+    rest = b""
+    for chunk in _unpacked(file, part):
+        whole, newline, tail = chunk.rpartition(b"\n")
+        if newline:
+            text = rest + whole + newline
+            found += text.count(newline)
+            yield text
+            rest = tail
+        else:
+            rest += chunk
+    if rest:
+        raise PayloadError("the last line has no end")
     if found != part.added + part.removed:
         raise PayloadError(f"{found} lines stand where {part.added + part.removed} were written")
 
@@ -191,17 +213,3 @@ def _unpacked(file: int, part: Part) -> Iterator[bytes]:
     except zlib.error as error:
         raise PayloadError(f"not gzip: {error}") from error
     yield packer.flush()
-
-
-def _split(chunks: Iterator[bytes]) -> Iterator[str]:
-    """Yield whole lines; str.splitlines would also split at U+2028 and its like."""
-    rest = b""
-    for chunk in chunks:
-        whole, newline, tail = chunk.rpartition(b"\n")
-        if newline:
-            yield from (rest + whole).decode().split("\n")
-            rest = tail
-        else:
-            rest += chunk
-    if rest:
-        raise PayloadError("the last line has no end")

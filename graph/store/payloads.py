@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import count, groupby
 from operator import itemgetter
 from pathlib import Path
@@ -22,6 +22,7 @@ from graph.store.patch import (
     PayloadError,
     payload_name,
     read_payload,
+    read_text,
     verify_payload,
     write_payload,
 )
@@ -71,11 +72,19 @@ class Payloads:
         StoreCorruptError
             The payload is not what was written.
         """
-        try:
-            with self.path(part.graph).open("rb", buffering=0) as file:
-                yield from read_payload(file.fileno(), part)
-        except (PayloadError, FileNotFoundError) as error:
-            raise self._damaged(revision, part, error) from error
+        with self._opened(revision, part) as file:
+            yield from read_payload(file, part)
+
+    def read_text(self, revision: int, part: Part) -> Iterator[bytes]:
+        """Yield the text of one payload, whole lines at a time.
+
+        Raises
+        ------
+        StoreCorruptError
+            The payload is not what was written.
+        """
+        with self._opened(revision, part) as file:
+            yield from read_text(file, part)
 
     def torn(self) -> list[Path]:
         """Return the files that hold more than what is acknowledged, or that nothing names."""
@@ -87,6 +96,15 @@ class Payloads:
         """Cut every file back to what is acknowledged; return where in `orphans` the rest is."""
         ends = {self.path(graph): end for graph, end in self.ends.items()}
         return [set_aside(path, orphans, ends.get(path)) for path in self.torn()]
+
+    @contextmanager
+    def _opened(self, revision: int, part: Part) -> Iterator[int]:
+        """Give the open file of a payload; what is wrong with it is named."""
+        try:
+            with self.path(part.graph).open("rb", buffering=0) as file:
+                yield file.fileno()
+        except (PayloadError, FileNotFoundError) as error:
+            raise self._damaged(revision, part, error) from error
 
     def _damaged(self, revision: int, part: Part, error: Exception) -> StoreCorruptError:
         what = "is missing" if isinstance(error, FileNotFoundError) else str(error)

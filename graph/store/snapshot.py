@@ -16,6 +16,7 @@ from typing import Final
 
 from graph.model import ONTOLOGY_GRAPH, Model
 from graph.store.columns import EMPTY, Column, ManyColumn, OneColumn
+from graph.store.search import SearchIndex
 from graph.store.term_table import MASK, NIL, SHIFT, TermTable
 from graph.terms import RDF, Quad
 
@@ -44,8 +45,9 @@ class Snapshot:
     """One version of the dataset, for any number of readers.
 
     `forward` and `inverse` map a predicate's IRI to its column; `classes` maps a class's IRI to
-    the numbers of its instances, subclasses included, in the order of their IRIs. Public methods
-    take and give N-Triples texts, except where a name says `number`.
+    the numbers of its instances, subclasses included, in the order of their IRIs. `terms` and
+    `search` are shared with all versions before and after. Public methods take and give N-Triples
+    texts, except where a name says `number`.
     """
 
     model: Model
@@ -58,6 +60,7 @@ class Snapshot:
     forward: Mapping[str, Column]
     inverse: Mapping[str, ManyColumn]
     classes: Mapping[str, array[int]]
+    search: SearchIndex
 
     # --- by term, for validation, export and analysis ------------------------------------
 
@@ -109,9 +112,11 @@ class Snapshot:
         if number is None:
             return []
         term, graphs = self.terms.term, self.graphs_table.terms
+        page = number >> SHIFT  # most predicates have no page for the nodes of a kind
         found = [
             (subject, f"<{predicate}>", term(value), graphs[g])
             for predicate, column in self.forward.items()
+            if page in column.pages
             for value, g in column.pairs(number)
         ]
         return found if graph is None else [quad for quad in found if quad[3] == graph]
@@ -122,9 +127,11 @@ class Snapshot:
         if number is None:
             return []
         term, graphs = self.terms.term, self.graphs_table.terms
+        page = number >> SHIFT
         return [
             (term(subject), f"<{predicate}>", value, graphs[g])
             for predicate, column in self.inverse.items()
+            if page in column.pages
             for subject in column.values(number)
             for v, g in self.forward[predicate].pairs(subject)
             if v == number

@@ -1,0 +1,242 @@
+"""A segment of the search index: some texts of some nodes, never changed once it is made.
+
+Floor 1. An entry is one text of one property of one node. Entries are numbered in the order in
+which hits of equal match are answered (role of the property, length of the text, IRI of the
+node), so that a match is a set of entries, and its best are those with the lowest numbers. What
+a segment finds may no longer be stated: `graph/store/search.py` asks the snapshot.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from graph.store.search_text import Match, SearchText, fold_words
+from graph.store.search_words import Numbers, SortedTexts, Vocabulary, sort_gently
+from graph.store.term_table import SHIFT, TermTable
+
+Mask = npt.NDArray[np.bool_]
+#: Texts with more letters are not compared as a whole.
+WHOLE_LETTERS: Final = 1_024
+#: More than any number of edits.
+_FAR: Final = 1_000
+#: How much of a text decides the order of texts of one node that are equally long.
+_COMPARED: Final = 200
+
+
+class Row(NamedTuple):
+    """One text of a node: numbers of subject and literal in the term table, of the property."""
+
+    subject: int
+    literal: int
+    prop: int
+
+
+#: What decides the order of equal matches: role, letters, IRI, language, text, property.
+Key = tuple[int, int, str, str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The searched properties: the rank of each one's role, 0 the best.
+
+    `descriptions` is the rank of descriptions, which are not compared as a whole.
+    """
+
+    ranks: tuple[int, ...]
+    descriptions: int
+
+
+class Filter(NamedTuple):
+    """Which subjects and which pages of literals may be answered; None for all."""
+
+    subjects: Mask | None = None
+    pages: Mask | None = None
+
+
+class _Entry(NamedTuple):
+    """A row while a segment is made."""
+
+    key: Key
+    row: Row
+    words: list[str]
+
+
+class Segment:
+    """The entries as columns, in their order, and the words and whole texts that lead to them."""
+
+    def __init__(self, rows: Iterable[Row], terms: TermTable, roles: Roles) -> None:
+        entries = sort_gently(list(_read(rows, terms, roles)))
+        self.terms = terms
+        self.subjects = np.fromiter((e.row.subject for e in entries), np.uint32, len(entries))
+        self.literals = np.fromiter((e.row.literal for e in entries), np.uint32, len(entries))
+        self.properties = np.fromiter((e.row.prop for e in entries), np.uint8, len(entries))
+        self.ranks = np.fromiter((e.key[0] for e in entries), np.uint8, len(entries))
+        self.letters = np.fromiter((e.key[1] for e in entries), np.uint32, len(entries))
+        self.vocabulary, self.starts, self.postings = _index_words(entries)
+        self.wholes, self.whole_entries = _index_wholes(entries, roles)
+        # Which rows are here, in order, so that none comes in twice.
+        packed = (self.subjects.astype(np.uint64) << np.uint64(32)) | self.literals
+        self._known_order = np.argsort(packed).astype(np.uint32)
+        self._known = packed[self._known_order]
+
+    def __len__(self) -> int:
+        return len(self.subjects)
+
+    def row(self, entry: int) -> Row:
+        """Return what an entry stands for."""
+        columns = self.subjects, self.literals, self.properties
+        return Row(*(int(column[entry]) for column in columns))
+
+    def rows(self) -> Iterator[Row]:
+        """Yield what all entries stand for."""
+        columns = self.subjects.tolist(), self.literals.tolist(), self.properties.tolist()
+        return map(Row, *columns)
+
+    def key(self, entry: int) -> Key:
+        """Return what decides the place of an entry among equal matches."""
+        rank, letters = int(self.ranks[entry]), int(self.letters[entry])
+        return _key(self.row(entry), rank, letters, self.terms)
+
+    def knows(self, row: Row) -> bool:
+        """Tell whether a row has an entry here."""
+        packed = np.uint64((row.subject << 32) | row.literal)
+        start, end = np.searchsorted(self._known, packed), len(self._known)
+        while start < end and self._known[start] == packed:
+            if self.properties[self._known_order[start]] == row.prop:
+                return True
+            start += 1
+        return False
+
+    def postings_of(self, start: int, end: int) -> Numbers:
+        """Return the entries that hold a word of a run of the vocabulary."""
+        return self.postings[self.starts[start] : self.starts[end]]
+
+
+class Look:
+    """One search in one segment: the entries of each match, each where it matches best."""
+
+    def __init__(self, segment: Segment, search: SearchText, wanted: Filter) -> None:
+        self.segment = segment
+        self.search = search
+        self.wanted = wanted
+        self._seen = np.zeros(len(segment), np.bool_)
+        self._edits: npt.NDArray[np.uint16] | None = None
+
+    def entries(self, match: Match) -> list[int]:
+        """Return the entries of a match in their order; the better matches are asked first."""
+        mask = self._mask(match) & ~self._seen
+        self._seen |= mask
+        found = np.flatnonzero(mask)
+        if self.wanted.subjects is not None:
+            found = found[self.wanted.subjects[self.segment.subjects[found]]]
+        if self.wanted.pages is not None:
+            found = found[self.wanted.pages[self.segment.literals[found] >> SHIFT]]
+        entries: list[int] = found.tolist()
+        return entries
+
+    def _mask(self, match: Match) -> Mask:
+        if match <= Match.PREFIX:
+            return self._whole(is_exact=match is Match.EXACT)
+        if match is Match.WORDS:
+            return self._all(self._having_word)
+        if match is Match.BEGINNINGS:
+            return self._all(self._having_beginning)
+        if self._edits is None:
+            self._edits = self._distances()
+        if match is Match.MORE_TYPOS:
+            return (self._edits > 2) & (self._edits < _FAR)
+        has_edits: Mask = self._edits == match - Match.BEGINNINGS
+        return has_edits
+
+    def _whole(self, *, is_exact: bool) -> Mask:
+        segment, joined = self.segment, self.search.joined
+        mask = np.zeros(len(segment), np.bool_)
+        start, end = segment.wholes.beginning(joined)
+        found = segment.whole_entries[start:end]
+        mask[found[segment.letters[found] == len(joined)] if is_exact else found] = True
+        return mask
+
+    def _all(self, find: Callable[[str], Numbers]) -> Mask:
+        """Return the entries that each word of the search leads to."""
+        mask = np.ones(len(self.segment), np.bool_)
+        for word in self.search.words:
+            own = np.zeros(len(self.segment), np.bool_)
+            own[find(word)] = True
+            mask &= own
+        return mask
+
+    def _having_word(self, word: str) -> Numbers:
+        place = self.segment.vocabulary.place(word)
+        start, end = (0, 0) if place is None else (place, place + 1)
+        return self.segment.postings_of(start, end)
+
+    def _having_beginning(self, word: str) -> Numbers:
+        return self.segment.postings_of(*self.segment.vocabulary.beginning(word))
+
+    def _distances(self) -> npt.NDArray[np.uint16]:
+        """Return how many edits each entry is away: for each word the fewest, in all."""
+        segment = self.segment
+        total = np.zeros(len(segment), np.uint16)
+        for word, allowed in zip(self.search.words, self.search.edits, strict=True):
+            own = np.full(len(segment), _FAR, np.uint16)
+            if allowed:
+                near = list(segment.vocabulary.near(word, allowed))
+                for edits, numbers in reversed(near):
+                    for number in numbers.tolist():
+                        own[segment.postings_of(number, number + 1)] = edits
+            own[self._having_beginning(word)] = 0
+            total = np.minimum(total + own, _FAR).astype(np.uint16)
+            if int(total.min(initial=_FAR)) >= _FAR:
+                break  # one word is nowhere
+        return total
+
+
+def _read(rows: Iterable[Row], terms: TermTable, roles: Roles) -> Iterator[_Entry]:
+    """Yield the rows whose text has words, with what decides their order."""
+    for row in rows:
+        words = fold_words(terms.text(row.literal))
+        if words:
+            letters = sum(map(len, words))
+            yield _Entry(_key(row, roles.ranks[row.prop], letters, terms), row, words)
+
+
+def _key(row: Row, rank: int, letters: int, terms: TermTable) -> Key:
+    language = terms.languages[row.literal >> SHIFT]
+    text = terms.text(row.literal)[:_COMPARED]
+    return rank, letters, terms.order(row.subject), language, text, row.prop
+
+
+def _index_words(entries: Sequence[_Entry]) -> tuple[Vocabulary, Numbers, Numbers]:
+    """Return the words, where the entries of each start, and the entries of all words."""
+    numbers: dict[str, int] = {}
+    words, holders = array("I"), array("I")
+    for at, entry in enumerate(entries):
+        for word in dict.fromkeys(entry.words):
+            words.append(numbers.setdefault(word, len(numbers)))
+            holders.append(at)
+    ordered = sort_gently(list(numbers))
+    place = np.empty(len(ordered), np.uint64)
+    place[[numbers[word] for word in ordered]] = np.arange(len(ordered), dtype=np.uint64)
+    placed = place[np.frombuffer(words, np.uint32)] if words else np.empty(0, np.uint64)
+    pairs = np.sort((placed << np.uint64(32)) | np.frombuffer(holders, np.uint32))
+    starts = np.searchsorted(pairs >> np.uint64(32), np.arange(len(ordered) + 1))
+    postings = (pairs & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    return Vocabulary(ordered), starts.astype(np.uint32), postings
+
+
+def _index_wholes(entries: Sequence[_Entry], roles: Roles) -> tuple[SortedTexts, Numbers]:
+    """Return the texts that are compared as a whole, words together, and their entries."""
+    wholes = [
+        ("".join(entry.words), at)
+        for at, entry in enumerate(entries)
+        if entry.key[0] != roles.descriptions and entry.key[1] <= WHOLE_LETTERS
+    ]
+    ordered = sort_gently(wholes)
+    places = np.fromiter((at for _, at in ordered), np.uint32, len(ordered))
+    return SortedTexts(text for text, _ in ordered), places
