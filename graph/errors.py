@@ -104,6 +104,21 @@ class UnknownDocumentError(RequestError):
 
 
 @dataclass(eq=False)
+class CursorError(RequestError):
+    """A cursor was not made by this service, or belongs to another order or condition."""
+
+    code: ClassVar[str] = "BAD_CURSOR"
+    name: str
+    given: str
+
+    def _say(self) -> str:
+        return (
+            f"{self.name}: {self.given!r} is no cursor of this list in this order: ask for the "
+            "first page again, with the same where, orderBy and languages for all pages"
+        )
+
+
+@dataclass(eq=False)
 class UnknownTermError(RequestError):
     """A class, field, graph, projection or measure that does not exist was named."""
 

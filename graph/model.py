@@ -236,6 +236,17 @@ class Model:
         }
 
     @cached_property
+    def label_paths(self) -> Mapping[str, str]:
+        """For each class that has one: the predicate that names its instances."""
+        found: dict[str, str] = {}
+        for iri, ancestors in self.ancestors.items():
+            paths = (self.classes[ancestor].label_path for ancestor in ancestors)
+            path = next((path for path in paths if path is not None), None)
+            if path is not None:
+                found[iri] = path
+        return found
+
+    @cached_property
     def order(self) -> Mapping[str, int]:
         """Rank of each class: of two types of a node the deeper, then the earlier, names it."""
         ranked = sorted(

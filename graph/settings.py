@@ -74,6 +74,9 @@ class Settings:
     )
     graphql_root_fields: int = _setting(20, "fields", "root fields of one operation")
     graphql_directives: int = _setting(50, "directives", "directives in one document")
+    graphql_conditions: int = _setting(
+        1_000, "conditions", "conditions, values in lists and keys of orders in one operation"
+    )
     graphql_cost: int = _setting(1_000_000, "nodes", "estimated cost of one operation")
     graphql_nodes: int = _setting(20_000, "nodes", "nodes that one operation may produce")
     graphql_token_nodes: int = _setting(100_000, "nodes", "the same with a token")

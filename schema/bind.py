@@ -6,19 +6,26 @@ fan-out that the snapshot has, so that a page of 500 of a field with three value
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from graph.errors import BadValueError, QueryTooLargeError
-from schema.filters import depth_of
+from graph.terms import XSD
+from schema.cursors import Cursor, make_mark, read_cursor
 from schema.languages import LanguageOrder, language_order
+from schema.operators import lexical, listed
+from schema.ordering import Ordering
+from schema.pages import Page
 from schema.plan import (
     Arguments,
-    Claims,
+    Certainty,
     Connection,
     Lookup,
+    Part,
     Plan,
+    Records,
     Search,
     Selection,
     Step,
@@ -27,8 +34,10 @@ from schema.plan import (
     Variable,
     all_steps,
     children,
+    has_measures,
 )
-from schema.run import Page, Run, read_cursor
+from schema.quantifiers import size_of
+from schema.run import Run
 from schema.search import Asked, cost_of, read_arguments
 
 _MISSING = object()
@@ -103,7 +112,9 @@ def bind(bindings: Bindings, run: Run, variables: Mapping[str, Any]) -> int:
 def _is_constant(step: Step) -> bool:
     """Tell whether a step and all below bind alike in every request, identifiers apart."""
     arguments = getattr(step, "arguments", {})
-    if not isinstance(step, Lookup) and ("where" in arguments or _varies(arguments)):
+    if not isinstance(step, Lookup) and (
+        arguments.keys() & {"where", "orderBy", "asOf"} or _varies(arguments)
+    ):
         return False
     return all(
         _is_constant(below) for _, selection in children(step) for below in all_steps(selection)
@@ -125,6 +136,7 @@ class _Binder:
         self.variables = variables
         self.done: set[int] = set()
         self.looked_at = 0
+        self.conditions = 0
 
     def step(self, step: Step, times: int, place: str) -> int:
         """Bind one step and all below; return its nodes when it stands `times` times."""
@@ -134,17 +146,23 @@ class _Binder:
             return 0
         if isinstance(step, Lookup):
             self._once(step, lambda: self.identifier(step))
+            if step.many:
+                own = times * len(self.run.bound[step.slot])
         elif isinstance(step, Connection):
             self._once(step, lambda: self._page(step, place))
+            self._parts(step.parts, step.class_iri, place)
             own = times * self._size(step)
             self.looked_at += self._examined(step, times)
         elif isinstance(step, Search):
             self._once(step, lambda: self._search(step, place))
             own = times * self.run.bound[step.slot].first
             self.looked_at += cost_of(self.run)
-        elif isinstance(step, Claims):
-            self._once(step, lambda: self._claims(step.arguments))
+        elif isinstance(step, Records):
+            self._once(step, lambda: self._record_arguments(step))
             own = times * _CLAIMS_COST
+        elif isinstance(step, Certainty):
+            self._once(step, lambda: self._certainty(step.class_iri, step.arguments, place))
+            return 0
         elif not any(True for _ in children(step)):
             return 0
         total = own
@@ -154,9 +172,16 @@ class _Binder:
             total += self._selection(selection, own, f"{place}.{key}")
         return total
 
-    def identifier(self, step: Lookup) -> str:
-        """Return the identifier that a root field asks for."""
-        return str(self._resolve(step.arguments)["id"])
+    def identifier(self, step: Lookup) -> str | tuple[str, ...]:
+        """Return the identifier that a root field asks for, or those."""
+        asked = self._resolve(step.arguments)
+        if not step.many:
+            return str(asked["id"])
+        identifiers = tuple(map(str, listed(asked["ids"])))
+        most = self.settings.page_size_max
+        if len(identifiers) > most:
+            raise QueryTooLargeError("page_size_max", most, len(identifiers), step.key)
+        return identifiers
 
     def _selection(self, selection: Selection, times: int, place: str) -> int:
         """Return the cost of what is asked of `times` nodes: of branches, the dearest."""
@@ -177,15 +202,15 @@ class _Binder:
         page: Page = self.run.bound[step.slot]
         snapshot = self.run.snapshot
         if page.candidates is not None and step.path is None:
-            return min(page.first, len(page.candidates))
+            return min(page.size, len(page.candidates))
         if step.path is None:
-            return min(page.first, len(snapshot.instances(step.class_iri)))
-        return min(page.first, snapshot.fanout(step.path.predicate, inverse=step.path.inverse))
+            return min(page.size, len(snapshot.instances(step.class_iri)))
+        return min(page.size, snapshot.fanout(step.path.predicate, inverse=step.path.inverse))
 
     def _examined(self, step: Connection, times: int) -> int:
         """Return how many nodes a condition will be asked about, at the most."""
         page: Page = self.run.bound[step.slot]
-        if page.where is None:
+        if page.where is None and page.order is None and not has_measures(step):
             return 0
         if step.path is not None:
             snapshot = self.run.snapshot
@@ -196,30 +221,99 @@ class _Binder:
 
     def _page(self, step: Connection, place: str) -> Page:
         arguments = self._resolve(step.arguments)
-        first = arguments.get("first")
-        first = self.settings.page_size if first is None else first
-        if first < 0:
-            raise BadValueError(f"{place}.first", str(first), "a number of at least 0")
-        if first > self.settings.page_size_max:
-            raise QueryTooLargeError("page_size_max", self.settings.page_size_max, first, place)
-        after = arguments.get("after")
-        after = None if after is None else read_cursor(after)
+        size, backwards = self._page_size(arguments, place)
         where = arguments.get("where") or None
-        if where is None:
-            return Page(first, after, None, None, after is None)
-        depth = depth_of(where)
-        if depth > 2 * self.settings.graphql_depth:  # a condition on a list is two levels
-            raise QueryTooLargeError("graphql_depth", self.settings.graphql_depth, depth, place)
-        filters = self.run.filters
-        condition = filters.condition(step.class_iri, where)
-        found = filters.candidates(step.class_iri, where)
-        return Page(first, after, condition, None if found is None else frozenset(found), False)
+        order_by = arguments.get("orderBy")
+        asked = () if order_by is None else listed(order_by)
+        as_of = arguments.get("asOf")
+        if where is None and not asked and as_of is None:
+            after, before = (self._cursor(arguments, name) for name in ("after", "before"))
+            is_whole = after is None and before is None
+            return Page(size, backwards, after, before, whole=is_whole)
+        self._limit(where, place)
+        self._limit(asked, place)
+        order = self.run.orders.make(step.class_iri, asked, f"{place}.orderBy") if asked else None
+        languages = self.run.default_order.wanted if asked else ()
+        mark = make_mark(step.class_iri, where, asked, languages, as_of)
+        after, before = (self._cursor(arguments, n, mark, order) for n in ("after", "before"))
+        condition = found = None
+        if where is not None:
+            condition = self.run.filters.condition(step.class_iri, where)
+            found = self.run.candidates.find(step.class_iri, where)
+        certainty = None
+        if as_of is not None:
+            certainty = self._certainty(step.class_iri, {"asOf": as_of}, place)
+            condition = self.run.filters.during(certainty, condition)
+        candidates = None if found is None else frozenset(found)
+        return Page(
+            size,
+            backwards,
+            after,
+            before,
+            condition,
+            candidates,
+            order,
+            step.counted,
+            mark,
+            certainty=certainty,
+        )
+
+    def _parts(self, parts: tuple[Part, ...], class_iri: str, place: str) -> None:
+        """Bind the aggregates and groups of a page."""
+        for part in parts:
+            if part.name == "aggregates":
+                fields = self.run.model.fields[class_iri]
+                self._once(part, partial(self.run.groups.summaries.make, fields, part.parts))
+            elif part.name == "groups":
+                self._group(part, class_iri, f"{place}.{part.key}")
+
+    def _group(self, part: Part, class_iri: str, place: str) -> None:
+        asked = self._resolve(part.arguments)
+        size, _ = self._page_size(asked, place)
+        for name in ("by", "having", "orderBy"):
+            self._limit(asked.get(name), place)
+        self._once(part, partial(self.run.groups.make, class_iri, asked, size, place))
+        self._parts(part.parts, class_iri, place)
+
+    def _page_size(self, arguments: Mapping[str, Any], place: str) -> tuple[int, bool]:
+        """Return how many nodes are asked for, and whether they are counted from the end."""
+        first, last = arguments.get("first"), arguments.get("last")
+        if first is not None and last is not None:
+            raise BadValueError(f"{place}.last", str(last), "given without `first`: ask for one")
+        name, size = ("first", first) if last is None else ("last", last)
+        size = self.settings.page_size if size is None else size
+        if size < 0:
+            raise BadValueError(f"{place}.{name}", str(size), "a number of at least 0")
+        if size > self.settings.page_size_max:
+            raise QueryTooLargeError("page_size_max", self.settings.page_size_max, size, place)
+        return size, last is not None
+
+    def _cursor(
+        self, arguments: Mapping[str, Any], name: str, mark: str = "", order: Ordering | None = None
+    ) -> Cursor | None:
+        text = arguments.get(name)
+        if text is None:
+            return None
+        count = 0 if order is None else len(order.keys)
+        cursor = read_cursor(text, mark, count, name)
+        return cursor if order is None else order.check(cursor, text, name)
+
+    def _limit(self, conditions: Any, place: str) -> None:
+        """Refuse conditions and orders that are too deep or too many."""
+        allowed = self.settings.graphql_depth
+        depth, count = size_of(conditions)
+        if depth > 2 * allowed:  # a condition on a list is two levels
+            raise QueryTooLargeError("graphql_depth", allowed, depth, place)
+        self.conditions += count
+        allowed = self.settings.graphql_conditions
+        if self.conditions > allowed:
+            raise QueryTooLargeError("graphql_conditions", allowed, self.conditions, place)
 
     def _search(self, step: Search, place: str) -> Asked:
         return read_arguments(self._resolve(step.arguments), self.run.model, self.settings, place)
 
     def _languages(self, step: Text) -> Any:
-        asked = _listed(self._resolve(step.arguments).get("lang"))
+        asked = _optional(self._resolve(step.arguments).get("lang"))
         if not step.unique:
             return None if asked is None else frozenset(tag.lower() for tag in asked)
         return self.run.default_order if asked is None else self._with_default(asked)
@@ -227,10 +321,21 @@ class _Binder:
     def _with_default(self, asked: tuple[str, ...]) -> LanguageOrder:
         return language_order((*asked, *self.run.default_order.wanted))
 
-    def _claims(self, arguments: Arguments) -> tuple[frozenset[str] | None, bool | None]:
-        values = self._resolve(arguments)
-        fields = _listed(values.get("fields"))
-        return None if fields is None else frozenset(fields), values.get("contested")
+    def _record_arguments(self, step: Records) -> tuple[Any, ...]:
+        values = self._resolve(step.arguments)
+        if step.name == "completeness":
+            return ()
+        fields = _optional(values.get("fields"))
+        names = None if fields is None else frozenset(fields)
+        if step.name == "claims":
+            return names, values.get("contested")
+        return names, _optional(values.get("lang")), self.run.default_order
+
+    def _certainty(
+        self, class_iri: str, arguments: Arguments, place: str
+    ) -> Callable[[int], str | None]:
+        day = lexical(self._resolve(arguments)["asOf"], f"{XSD}date", f"{place}.asOf")
+        return self.run.validity.certainty(class_iri, day)
 
     def _resolve(self, arguments: Arguments) -> dict[str, Any]:
         found = {name: self._value(value) for name, value in arguments.items()}
@@ -246,6 +351,6 @@ class _Binder:
         return value
 
 
-def _listed(value: Any) -> tuple[str, ...] | None:
-    """Return a list argument, for which GraphQL also takes a single value."""
-    return (value,) if isinstance(value, str) else value
+def _optional(value: Any) -> tuple[str, ...] | None:
+    """Return a list argument that may be left out."""
+    return None if value is None else listed(value)

@@ -12,32 +12,23 @@ from itertools import count
 from typing import Any, Final
 
 from graphql import (
-    BooleanValueNode,
     DocumentNode,
-    EnumValueNode,
     FieldNode,
-    FloatValueNode,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
-    IntValueNode,
-    ListValueNode,
-    NullValueNode,
-    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
-    StringValueNode,
-    ValueNode,
-    VariableNode,
 )
 
 from graph.errors import QueryTooLargeError
 from graph.model import Field, FieldKind, Model
 from schema.aside_types import ASIDES
+from schema.compile_parts import RECORDS, PartCompiler
+from schema.literals import arguments
 from schema.naming import object_name
 from schema.plan import (
-    Arguments,
-    Claims,
+    Certainty,
     Connection,
     Date,
     Identity,
@@ -46,6 +37,7 @@ from schema.plan import (
     Part,
     Path,
     Plan,
+    Records,
     Revision,
     Scalar,
     Search,
@@ -55,8 +47,6 @@ from schema.plan import (
     Text,
     TypeName,
     Types,
-    Value,
-    Variable,
 )
 from schema.search import compile_parts
 from schema.selection import Collected, Collector
@@ -100,18 +90,6 @@ class SchemaIndex:
             found[shape.plural] = (iri, True)
         return found
 
-    @cached_property
-    def label_paths(self) -> Mapping[str, str]:
-        """For each class: the predicate that names its instances, own or inherited."""
-        found: dict[str, str] = {}
-        for iri in self.model.classes:
-            for ancestor in self.model.ancestors[iri]:
-                path = self.model.classes[ancestor].label_path
-                if path is not None:
-                    found[iri] = path
-                    break
-        return found
-
 
 def compile_operation(
     index: SchemaIndex,
@@ -143,6 +121,7 @@ class _Compiler:
         self.slots = count()
         self.numbers = count()
         self.introspects = False
+        self.parts = PartCompiler(self._collect, self._selection, self.slots)
 
     def compile(self, operation: OperationDefinitionNode) -> Plan:
         fields = self.collector.collect([operation.selection_set], "Query")
@@ -162,15 +141,16 @@ class _Compiler:
             return Revision(key)
         if name == "search":
             parts = compile_parts(nodes, self._collect, self._selection)
-            return Search(key, _arguments(nodes[0]), next(self.slots), parts)
-        if name == "node":
+            return Search(key, arguments(nodes[0]), next(self.slots), parts)
+        if name in ("node", "nodes"):
             selection = self._selection(nodes, "Node")
-            return Lookup(key, None, _arguments(nodes[0]), next(self.slots), selection)
+            many = name == "nodes"
+            return Lookup(key, None, arguments(nodes[0]), next(self.slots), selection, many)
         iri, is_collection = self.index.roots[name]
         if is_collection:
             return self._connection(key, None, iri, nodes)
         selection = self._selection(nodes, self.model.classes[iri].name)
-        return Lookup(key, iri, _arguments(nodes[0]), next(self.slots), selection)
+        return Lookup(key, iri, arguments(nodes[0]), next(self.slots), selection)
 
     # --- nodes --------------------------------------------------------------------------
 
@@ -213,11 +193,14 @@ class _Compiler:
         if name == "types":
             return Types(key)
         if name == "label":
-            paths = self.index.label_paths
-            return Text(key, paths, True, _arguments(nodes[0]), next(self.slots))
-        if name == "claims":
-            parts = self._claim_parts(nodes)
-            return Claims(key, _arguments(nodes[0]), next(self.slots), parts)
+            paths = self.model.label_paths
+            return Text(key, paths, True, arguments(nodes[0]), next(self.slots))
+        if name in RECORDS:
+            parts = self.parts.records_of(nodes, name)
+            return Records(key, name, arguments(nodes[0]), next(self.slots), parts)
+        if name == "certainty":
+            iri = self.index.classes[type_name]
+            return Certainty(key, iri, arguments(nodes[0]), next(self.slots))
         if name == "statedBy":
             return Sources(key, self._selection(nodes, _SOURCE))
         return self._field(key, nodes, self._find(type_name, name))
@@ -236,10 +219,10 @@ class _Compiler:
             return Link(key, path, field.required, self._selection(nodes, name))
         if field.kind is FieldKind.TEXT:
             paths = {"": field.path}
-            arguments = _arguments(nodes[0])
-            return Text(key, paths, field.unique_language, arguments, next(self.slots))
+            asked = arguments(nodes[0])
+            return Text(key, paths, field.unique_language, asked, next(self.slots))
         if field.kind is FieldKind.DATE:
-            record = self._names(nodes, "PartialDate")
+            record = self.parts.names(nodes, "PartialDate")
             return Date(key, field.parts, record)
         return Scalar(key, path, field.kind, field.datatype, field.enum_name)
 
@@ -250,44 +233,11 @@ class _Compiler:
     ) -> Connection:
         name = self.model.classes[iri].name
         parts = tuple(
-            self._page_part(part_key, part_nodes, name)
+            self.parts.page_part(part_key, part_nodes, name)
             for part_key, part_nodes in self._collect(nodes, f"{name}Connection").items()
         )
-        return Connection(key, path, iri, _arguments(nodes[0]), next(self.slots), parts)
-
-    def _page_part(self, key: str, nodes: list[FieldNode], name: str) -> Part:
-        part = nodes[0].name.value
-        if part == "__typename":
-            return Part(key, f":{name}Connection")
-        if part == "nodes":
-            return Part(key, part, self._selection(nodes, name))
-        if part == "pageInfo":
-            names = self._names(nodes, "PageInfo")
-            return Part(key, part, parts=tuple(Part(k, n) for k, n in names))
-        if part == "edges":
-            edge = self._collect(nodes, f"{name}Edge")
-            parts = tuple(
-                Part(k, "node", self._selection(below, name))
-                if below[0].name.value == "node"
-                else Part(k, _or_type(below[0], f"{name}Edge"))
-                for k, below in edge.items()
-            )
-            return Part(key, part, parts=parts)
-        return Part(key, part)
-
-    def _claim_parts(self, nodes: list[FieldNode]) -> tuple[Part, ...]:
-        below = {"node": "Entity", "source": _SOURCE}
-        parts: list[Part] = []
-        for key, found in self._collect(nodes, "Claim").items():
-            name = found[0].name.value
-            selection = self._selection(found, below[name]) if name in below else None
-            parts.append(Part(key, _or_type(found[0], "Claim"), selection))
-        return tuple(parts)
-
-    def _names(self, nodes: list[FieldNode], type_name: str) -> tuple[tuple[str, str], ...]:
-        """Return response keys and names of a type without nodes below."""
-        collected = self._collect(nodes, type_name)
-        return tuple((key, _or_type(found[0], type_name)) for key, found in collected.items())
+        counted = any(part.name == "totalCount" or _looks_back(part) for part in parts)
+        return Connection(key, path, iri, arguments(nodes[0]), next(self.slots), parts, counted)
 
     def _collect(self, nodes: Iterable[FieldNode], object_type: str) -> Collected:
         return self._counted(self.collector.collect(_below(nodes), object_type))
@@ -303,28 +253,5 @@ def _below(nodes: Iterable[FieldNode]) -> list[SelectionSetNode]:
     return [node.selection_set for node in nodes if node.selection_set is not None]
 
 
-def _or_type(node: FieldNode, type_name: str) -> str:
-    """Return a field's name; `__typename` becomes the type's name, marked by a colon."""
-    return f":{type_name}" if node.name.value == "__typename" else node.name.value
-
-
-def _arguments(node: FieldNode) -> Arguments:
-    return {argument.name.value: _value(argument.value) for argument in node.arguments or ()}
-
-
-def _value(node: ValueNode) -> Value:
-    """Return a constant, or what holds variables at their places."""
-    if isinstance(node, VariableNode):
-        return Variable(node.name.value)
-    if isinstance(node, NullValueNode):
-        return None
-    if isinstance(node, IntValueNode):
-        return int(node.value)
-    if isinstance(node, FloatValueNode):
-        return float(node.value)
-    if isinstance(node, StringValueNode | EnumValueNode | BooleanValueNode):
-        return node.value
-    if isinstance(node, ListValueNode):
-        return tuple(_value(item) for item in node.values)
-    assert isinstance(node, ObjectValueNode)
-    return {field.name.value: _value(field.value) for field in node.fields}
+def _looks_back(part: Part) -> bool:
+    return any(below.name == "hasPreviousPage" for below in part.parts)

@@ -31,7 +31,10 @@ from graph.errors import BadValueError, QuerySyntaxError, QueryTooLargeError
 from graph.settings import Settings
 
 #: Fields that shape a page and hold no node of their own: free of depth.
-_FREE = frozenset({"edges", "node", "nodes", "pageInfo"})
+_FREE = frozenset(
+    {"edges", "node", "nodes", "pageInfo", "aggregates", "groups", "keys"}
+    | {"distinctCount", "sum", "average", "min", "max"}
+)
 #: `__schema` and `__type` in one operation: each may list the whole schema.
 _INTROSPECTIONS = 3
 

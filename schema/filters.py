@@ -1,25 +1,31 @@
-"""Conditions of `where`: what fits, found by the snapshot's inverse columns and then checked.
+"""Conditions of `where`: a function from a node's number to true or false.
 
-Floor 4. A condition becomes a function from a node's number to true or false. Where an equality
-can be looked up, the nodes to check come from the index instead of from the whole class.
+Floor 4. What is unknown meets no condition on a value; `not` turns any answer round. Conditions
+on lists ask whether some, every or no element fits, so that they never repeat a node. Where an
+index can name the nodes to check is said in `schema/candidates.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
 
 from graph.errors import BadValueError
 from graph.model import Field, FieldKind, Model
-from graph.store.columns import EMPTY, Column, OneColumn, Pair
 from graph.store.snapshot import Snapshot
 from graph.store.term_table import NIL, SHIFT
-from graph.terms import XSD, is_iri, write_literal
-from schema.naming import enum_value_name
+from graph.terms import XSD, is_iri
+from schema.aggregates import SUMS, Measures, extreme_key
+from schema.operators import NEGATIVE, Operators, Test, exact, given, lexical, listed, number_test
+from schema.quantifiers import QUANTIFIERS, ListTest, all_of, quantify
+from schema.values import Many, Values, is_text, label_field, part_field
 
 Condition = Callable[[int], bool]
 Where = Mapping[str, Any]
+
+#: Parts of a date, and their place among its values.
+_PARTS: Final = {"text": 0, "earliest": 1, "latest": 2}
 
 
 class Filters:
@@ -29,11 +35,13 @@ class Filters:
     enough. A condition judges each node once; what it found is remembered.
     """
 
-    def __init__(self, snapshot: Snapshot, charge: Callable[[int], None], candidates: int) -> None:
-        self.snapshot = snapshot
-        self.model: Model = snapshot.model
+    def __init__(self, values: Values, charge: Callable[[int], None]) -> None:
+        self.values = values
+        self.snapshot: Snapshot = values.snapshot
+        self.model: Model = values.model
         self.charge = charge
-        self.candidates_max = candidates
+        self.measures = Measures(values, charge)
+        self.operators = Operators(self.snapshot, values.text, charge)
 
     def condition(self, class_iri: str, where: Where) -> Condition:
         """Return the condition that all of `where` holds for a node.
@@ -41,159 +49,255 @@ class Filters:
         Raises
         ------
         BadValueError
-            A value is null: what is unknown cannot be compared.
+            A value is null, or cannot be compared with those of its field.
         """
         tests = [self._test(class_iri, name, below) for name, below in given(where).items()]
+        first = tests[0] if len(tests) == 1 else None
         judged: dict[int, bool] = {}
+        charge = self.charge
 
         def holds(number: int) -> bool:
             found = judged.get(number)
             if found is None:
-                self.charge(1)
-                found = judged[number] = all(test(number) for test in tests)
+                charge(1)
+                found = all(test(number) for test in tests) if first is None else first(number)
+                judged[number] = found
             return found
 
         return holds
 
-    def candidates(self, class_iri: str, where: Where) -> set[int] | None:
-        """Return nodes among which all that fit are, or None when no index helps enough."""
-        best: set[int] | None = None
-        for name, below in given(where).items():
-            found = self._candidates(class_iri, name, below)
-            if found is not None and (best is None or len(found) < len(best)):
-                best = found
-        return best
+    def during(
+        self, certainty: Callable[[int], str | None], condition: Condition | None
+    ) -> Condition:
+        """Return the condition that a node may be valid, and that it fits besides."""
+        charge = self.charge
+
+        def holds(number: int) -> bool:
+            charge(1)
+            return certainty(number) is not None and (condition is None or condition(number))
+
+        return holds
 
     # --- one condition ------------------------------------------------------------------
 
-    def _test(self, class_iri: str, name: str, below: Where) -> Condition:
+    def _test(self, class_iri: str, name: str, below: Any) -> Condition:
+        if name in ("and", "or"):
+            every = name == "and"
+            inner = [self.condition(class_iri, each) for each in listed(below)]
+            return lambda number: (all if every else any)(test(number) for test in inner)
+        if name == "not":
+            holds = self.condition(class_iri, below)
+            return lambda number: not holds(number)
+        if name == "isNull":
+            return lambda number: not below
         if name == "id":
-            wanted = self._identifier(below)
-            return lambda number: number == wanted
-        field = self.model.fields[class_iri][name]
-        column = self._column(field)
-        inner = _some(below) if field.listed else below
+            return self._identifier(below)
+        if name == "label":
+            return self._texts(label_field(class_iri), self.values.labels(), below)
+        if name == "contested":
+            return self._contested(class_iri, listed(below))
+        return self._field(self.model.fields[class_iri][name], below)
+
+    def _field(self, field: Field, below: Where) -> Condition:
         if field.kind is FieldKind.ENTITY:
-            assert field.target is not None
-            return self._any_of(field, column, self.condition(field.target, inner))
-        matches = self._matches(field, inner)
-        if field.kind is FieldKind.TEXT and field.unique_language:
-            return lambda number: not matches.isdisjoint(self._answering_texts(column, number))
-        return self._any_of(field, column, matches.__contains__)
+            return self._list(field, below) if field.many else self._link(field, below)
+        if field.kind is FieldKind.DATE:
+            return self._date(field, below)
+        if is_text(field):
+            return self._texts(field, self.values.by_language(field), below)
+        if field.many:
+            return self._list(field, below)
+        wanted, test = self._element(field, below)
+        one = self.values.one(field)
+        if wanted:
+            return lambda number: one(number) == NIL
+        return lambda number: (value := one(number)) != NIL and test(value)
 
-    def _any_of(self, field: Field, column: Column, test: Condition) -> Condition:
-        """Return the condition that a value that answers fits."""
-        if isinstance(column, OneColumn):
-            return lambda number: (value := column.value(number)) != NIL and test(value)
-        if not field.many:
-            answer = self.snapshot.answer
-            return lambda number: (value := answer(column, number)) != NIL and test(value)
+    def _link(self, field: Field, below: Where) -> Condition:
+        assert field.target is not None
+        one, holds = self.values.one(field), self.condition(field.target, below)
+        unknown = admits_unknown(below)
+        return lambda number: holds(value) if (value := one(number)) != NIL else unknown
 
-        def any_fits(number: int) -> bool:
-            values = column.values(number)
-            self.charge(len(values))
-            return any(map(test, values))
-
-        return any_fits
-
-    def _answering_texts(self, column: Column, number: int) -> set[int]:
-        """Return the text that answers in each language: that of the best source."""
-        languages, ranks = self.snapshot.terms.languages, self.snapshot.graphs_table.ranks
-        best: dict[str, tuple[int, int]] = {}
-        pairs = column.pairs(number)
-        self.charge(len(pairs))
-        for value, graph in pairs:
-            language = languages[value >> SHIFT]
-            if language not in best or ranks[graph] < best[language][0]:
-                best[language] = ranks[graph], value
-        return {value for _, value in best.values()}
-
-    def _candidates(self, class_iri: str, name: str, below: Where) -> set[int] | None:
-        if name == "id":
-            wanted = self._identifier(below)
-            return set() if wanted is None else {wanted}
-        field = self.model.fields[class_iri][name]
-        below = _some(below) if field.listed else below
-        values: set[int] | None
-        if field.kind is FieldKind.ENTITY:
-            assert field.target is not None
-            values = self.candidates(field.target, below)
-        else:
-            values = self._matches(field, below)
-        if values is None or any(self.snapshot.terms.is_long(value) for value in values):
-            return None
-        back: Mapping[str, Column] = (
-            self.snapshot.forward if field.inverse else self.snapshot.inverse
-        )
-        column = back.get(field.path, EMPTY)
-        if sum(map(column.count, values)) > self.candidates_max:
-            return None
-        found = {subject for value in values for subject, _ in self._entries(column, value)}
-        self.charge(len(found))
-        return found
-
-    def _entries(self, column: Column, number: int) -> Iterable[Pair]:
-        if isinstance(column, OneColumn):
-            return column.pairs(number)
-        return ((value, 0) for value in column.values(number))
-
-    def _column(self, field: Field) -> Column:
-        columns: Mapping[str, Column] = (
-            self.snapshot.inverse if field.inverse else self.snapshot.forward
-        )
-        return columns.get(field.path, EMPTY)
-
-    def _identifier(self, below: Where) -> int | None:
-        value = str(given(below).get("eq", ""))
-        return self.snapshot.terms.find(f"<{value}>") if is_iri(value) else None
-
-    def _matches(self, field: Field, below: Where) -> set[int]:
-        """Return the numbers of the terms that equal the value asked for."""
-        found = {self.snapshot.terms.find(term) for term in self._terms(field, below)}
-        return {number for number in found if number is not None}
-
-    def _terms(self, field: Field, below: Where) -> list[str]:
-        value = given(below).get("eq")
-        if value is None:
+    def _element(self, field: Field, below: Where) -> tuple[bool, Test]:
+        """Return whether an unknown value is asked for, and the test of a known one."""
+        asked = given(below, f"where.{field.name}")
+        if not asked:
             raise BadValueError(f"where.{field.name}", "{}", "a condition such as {eq: ...}")
-        if field.kind is FieldKind.ENUM:
-            # A constant of the document is the enum's name, a coerced variable its literal.
-            fits = (v for v in field.enum_values if value in (v, enum_value_name(v)))
-            return [write_literal(v) for v in fits]
-        if field.kind is FieldKind.IRI:
-            return [f"<{value}>"] if is_iri(value) else []
-        if field.kind is FieldKind.TEXT:
-            languages = {kind[2] for kind in self.snapshot.terms.kinds if kind[2]}
-            return [write_literal(value, language=tag) for tag in languages]
-        return [write_literal(_lexical(value, field.datatype), field.datatype)]
+        tests = [
+            self.operators.test(field, name, value)
+            for name, value in asked.items()
+            if name not in ("isNull", "lang")
+        ]
+        if asked.get("isNull"):
+            return not tests, lambda value: False
+        if len(tests) == 1:
+            return False, tests[0]
+        return False, lambda value: all(test(value) for test in tests)
+
+    def _texts(self, field: Field, texts: Many, below: Where) -> Condition:
+        """Return the condition on texts in several languages, each operator by itself."""
+        self._element(field, below)  # refuses what cannot be asked
+        find = self._in_languages(texts, below.get("lang"))
+        tests = [
+            (name in NEGATIVE, self.operators.test(field, name, value))
+            for name, value in below.items()
+            if name not in ("isNull", "lang")
+        ]
+        wanted = bool(below.get("isNull"))
+        charge = self.charge
+
+        def holds(number: int) -> bool:
+            found = find(number)
+            if not found or wanted:
+                return wanted and not found and not tests
+            if len(found) == 1:
+                return all(test(found[0]) for _, test in tests)
+            charge(len(found))
+            return all((all if negative else any)(map(test, found)) for negative, test in tests)
+
+        return holds
+
+    def _in_languages(self, texts: Callable[[Any], Any], ranges: Any) -> Callable[[Any], Any]:
+        """Return the texts whose language is in one of the ranges, as RFC 4647 filters."""
+        if ranges is None:
+            return texts
+        wanted = tuple(str(tag).lower() for tag in listed(ranges))
+        families = tuple(f"{tag}-" for tag in wanted)
+        languages = self.values.languages
+
+        def fits(value: int) -> bool:
+            tag = languages[value >> SHIFT]
+            return tag in wanted or tag.startswith(families)
+
+        return lambda number: [value for value in texts(number) if fits(value)]
+
+    def _date(self, field: Field, below: Where) -> Condition:
+        asked = given(below, f"where.{field.name}")
+        if not asked:
+            raise BadValueError(f"where.{field.name}", "{}", "a condition such as {latest: ...}")
+        find = self.values.date(field)
+        parts = [
+            (_PARTS[name], *self._element(part_field(field, name), inner))
+            for name, inner in asked.items()
+            if name != "isNull"
+        ]
+        wanted = asked.get("isNull")
+
+        def holds(number: int) -> bool:
+            found = find(number)
+            if found is None or wanted:
+                return bool(wanted) and found is None and not parts
+            return all(
+                test(found[at]) if found[at] != NIL else unknown for at, unknown, test in parts
+            )
+
+        return holds
+
+    def _list(self, field: Field, below: Where) -> Condition:
+        """Return the condition on a list; without any it asks that there be an element."""
+        find, place = self.values.many(field), f"where.{field.name}"
+        if field.kind is FieldKind.ENTITY:
+            assert field.target is not None
+            test = self.on_nodes(field.target, below, place)
+        else:
+            test = self._on_values(field, below, place)
+        return lambda number: test(find(number))
+
+    def on_nodes(self, class_iri: str, below: Where, place: str) -> ListTest:
+        """Return the test of a list of nodes of a class: quantifiers and measures, all to hold."""
+        asked = dict(given(below, place))
+        within = asked.pop("where", None)
+        tests = [
+            self._on_list(name, inner, place, partial(self.condition, class_iri))
+            if name in QUANTIFIERS or name == "count"
+            else self._measured(class_iri, name, inner, f"{place}.{name}")
+            for name, inner in (asked or {"some": {}}).items()
+        ]
+        if within is None:
+            return all_of(tests)
+        keep = self.condition(class_iri, within)
+        inner_test = all_of(tests)
+        return lambda values: inner_test([value for value in values if keep(value)])
+
+    def _on_values(self, field: Field, below: Where, place: str) -> ListTest:
+        asked = given(below, place) or {"some": {}}
+        tests = []
+        for name, inner in asked.items():
+            test = self._on_list(name, inner, place, lambda each: self._value_test(field, each))
+            find = self._in_languages(_same, inner.get("lang"))
+            tests.append(test if find is _same else _after(find, test))
+        return all_of(tests)
+
+    def _value_test(self, field: Field, below: Where) -> Test:
+        return self._element(field, below)[1] if below else bool
+
+    def _on_list(
+        self, name: str, below: Any, place: str, make: Callable[[Where], Test]
+    ) -> ListTest:
+        if name == "count":
+            fits = number_test(below, f"{place}.count")
+            return lambda values: fits(len(values))
+        return quantify(name, make(below), self.charge)
+
+    def _measured(self, class_iri: str, name: str, below: Where, place: str) -> ListTest:
+        """Return the test of what a list is as a whole, such as a sum."""
+        fields, tests = self.model.fields[class_iri], []
+        for key, inner in given(below, place).items():
+            field, at = fields[key], f"{place}.{key}"
+            measure = self.measures.measure(field, name)
+            if name in SUMS:
+                test = number_test(inner, at, exact)
+            else:
+                test = self._extreme_test(field, inner, at)
+            tests.append(_after(measure, test))
+        return all_of(tests)
+
+    def _extreme_test(self, field: Field, below: Where, place: str) -> Callable[[Any], bool]:
+        key = extreme_key(field)
+        datatype = f"{XSD}date" if field.kind is FieldKind.DATE else field.datatype
+        fits = number_test(below, place, lambda value: key(lexical(value, datatype, place)))
+        return lambda text: fits(None if text is None else key(text))
+
+    def _identifier(self, below: Where) -> Condition:
+        tests = [self._identifier_test(name, value) for name, value in given(below).items()]
+        return lambda number: all(test(number) for test in tests)
+
+    def _identifier_test(self, name: str, value: Any) -> Condition:
+        find = self.snapshot.terms.find
+        wanted = {find(f"<{each}>") for each in listed(value) if is_iri(str(each))}
+        return lambda number: (number in wanted) is (name in ("eq", "in"))
+
+    def _contested(self, class_iri: str, names: Sequence[str]) -> Condition:
+        fields = self.model.fields[class_iri]
+        for name in names:
+            if name not in fields:
+                known = ", ".join(sorted(fields))
+                raise BadValueError("where.contested", str(name)[:40], f"one of {known}")
+        tests = [self.values.is_contested(fields[name]) for name in names or fields]
+
+        def holds(number: int) -> bool:
+            self.charge(len(tests))
+            return any(test(number) for test in tests)
+
+        return holds
 
 
-def given(where: Where) -> Where:
-    """Return the conditions that were given; a null one is refused, not passed over."""
-    for name, value in where.items():
-        if value is None:
-            raise BadValueError(f"where.{name}", "null", "a condition: leave it out instead")
-    return where
+def _same(values: Any) -> Any:
+    return values
 
 
-def _some(below: Where) -> Where:
-    """Return the condition below `some`; `{}` asks for any value."""
-    inner = given(below).get("some", {})
-    return inner if isinstance(inner, Mapping) else {}
+def _after(read: Callable[[Any], Any], test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda values: test(read(values))
 
 
-def _lexical(value: Any, datatype: str | None) -> str:
-    """Return the canonical lexical form of a GraphQL value."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if datatype == f"{XSD}decimal":
-        digits = format(Decimal(repr(value)), "f")
-        return digits.rstrip("0").rstrip(".") if "." in digits else digits
-    return str(value)
-
-
-def depth_of(where: Any) -> int:
-    """Return how many conditions stand inside each other."""
-    if not isinstance(where, Mapping):
-        return 0
-    return 1 + max(map(depth_of, where.values()), default=0)
+def admits_unknown(where: Any) -> bool:
+    """Tell whether a condition on a linked node also holds where none is known."""
+    if not where:
+        return False
+    found = {
+        "isNull": lambda below: below is True,
+        "and": lambda below: all(map(admits_unknown, listed(below))),
+        "or": lambda below: any(map(admits_unknown, listed(below))),
+    }
+    return all(name in found and found[name](below) for name, below in where.items())

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graph.model import FieldKind, Model
 from graph.terms import XSD
+from schema.generate_pages import page_part, record_part
 from schema.plan import (
-    Claims,
+    Certainty,
     Connection,
     Date,
     Identity,
     Link,
     Lookup,
-    Part,
     Path,
     Plan,
+    Records,
     Revision,
     Scalar,
     Search,
@@ -34,6 +35,7 @@ from schema.plan import (
     TypeName,
     Types,
     children,
+    has_measures,
 )
 from schema.search import Found, write_page
 
@@ -53,7 +55,7 @@ _CONVERSIONS: Final = {
 _PROLOGUE: Final = """\
 def make(R):
     T = R.texts; X = R.prefixes; G = R.languages; C = R.counter; L = R.limit; A = R.bound
-    cut = R.cut; pick = R.pick; cursor = R.cursor; over = R.over; find = R.find
+    pick = R.pick; over = R.over; find = R.find
     label = R.label; date = R.date; type_of = R.type_of; integer = R.integer"""
 
 
@@ -95,8 +97,10 @@ class _Writer:
             yield f"    {name} = R.column({predicate!r}, inverse={inverse}); p{name} = {name}.pages"
         for text, name in self.tables.items():
             yield f"    {name} = {text}"
+        if self.pages:
+            yield "    P = R.pager; cut = P.cut; cursor = P.cursor"
         for slot in self.pages:
-            yield f"    w{slot} = A[{slot}].first if A[{slot}].whole else -1"
+            yield f"    w{slot} = A[{slot}].size if A[{slot}].whole else -1"
         yield from body
         yield "    def root():"
         yield from (f"        {line}" for line in before)
@@ -210,26 +214,42 @@ class _Writer:
             case Link():
                 return self._link(step)
             case Lookup():
-                v = self._name("v")
-                find = f"{v} = find(A[{step.slot}], {step.class_iri!r})"
-                count = f"C[0] += {v} != 0"
-                return [find, count], f"f{step.selection.number}({v}) if {v} else None"
+                return self._lookup(step)
             case Connection():
                 return self._connection(step)
             case Search():
-                q = self._name("q")
-                lines = [
-                    f"{q} = search(R, A[{step.slot}])",
-                    f"C[0] += len({q}.hits)",
-                    f"if C[0] > L: over({step.key!r})",
-                ]
-                return lines, write_page(step.parts, q)
-            case Claims():
-                r = self._name("r")
-                entries = ", ".join(f"{p.key!r}: {_claim_part(p, r)}" for p in step.parts)
-                return [], f"[{{{entries}}} for {r} in R.claims(n, *A[{step.slot}])]"
+                return self._search(step)
+            case Records():
+                return self._records(step)
+            case Certainty():
+                return [], f"A[{step.slot}](n)"
             case Sources():
-                return [], f"[f{step.selection.number}(v) for v in R.sources(n)]"
+                return [], f"[f{step.selection.number}(v) for v in R.witness.sources(n)]"
+
+    def _lookup(self, step: Lookup) -> tuple[list[str], str]:
+        v, call = self._name("v"), f"f{step.selection.number}"
+        if step.many:
+            lines = [f"{v} = R.find_all(A[{step.slot}])", f"C[0] += sum(map(bool, {v}))"]
+            return lines, f"[{call}(v) if v else None for v in {v}]"
+        find = f"{v} = find(A[{step.slot}], {step.class_iri!r})"
+        return [find, f"C[0] += {v} != 0"], f"{call}({v}) if {v} else None"
+
+    def _records(self, step: Records) -> tuple[list[str], str]:
+        r = self._name("r")
+        entries = ", ".join(f"{p.key!r}: {record_part(p, r)}" for p in step.parts)
+        call = f"R.witness.{step.name}(n, *A[{step.slot}])"
+        if step.name == "completeness":
+            return [f"{r} = {call}"], f"{{{entries}}}"
+        return [], f"[{{{entries}}} for {r} in {call}]"
+
+    def _search(self, step: Search) -> tuple[list[str], str]:
+        q = self._name("q")
+        lines = [
+            f"{q} = search(R, A[{step.slot}])",
+            f"C[0] += len({q}.hits)",
+            f"if C[0] > L: over({step.key!r})",
+        ]
+        return lines, write_page(step.parts, q)
 
     # --- single values ----------------------------------------------------------------------
 
@@ -302,7 +322,7 @@ class _Writer:
     def _connection(self, step: Connection) -> tuple[list[str], str]:
         q, slot = self._name("q"), step.slot
         if step.path is None:
-            lines = [f"{q} = R.instances({step.class_iri!r}, A[{slot}])"]
+            lines = [f"{q} = P.instances({step.class_iri!r}, A[{slot}])"]
         else:
             c, p = self._column(step.path.predicate, step.path.inverse), self._name("p")
             lines = [
@@ -314,51 +334,19 @@ class _Writer:
             ]
         total, more, before = f"{q}t", f"{q}m", f"{q}b"
         self.pages.append(slot)
+        whole, cut = q, f"cut({q}, A[{slot}])"
+        if has_measures(step):  # these look at all that fit, the page only at some
+            whole, cut = f"{q}z", f"P.show({q}z, A[{slot}])"
+            lines.append(f"{whole} = {q} if w{slot} >= 0 else P.arrange({q}, A[{slot}])")
         lines += [
             f"if len({q}) <= w{slot}:",
             f"    {total} = len({q}); {more} = {before} = False",
-            f"else: {q}, {total}, {more}, {before} = cut({q}, A[{slot}])",
+            f"else: {q}, {total}, {more}, {before} = {cut}",
             f"C[0] += len({q})",
             f"if C[0] > L: over({step.key!r})",
         ]
-        entries = (f"{part.key!r}: {_page_part(part, q)}" for part in step.parts)
+        entries = (f"{part.key!r}: {page_part(part, q, slot, whole)}" for part in step.parts)
         return lines, f"{{{', '.join(entries)}}}"
-
-
-def _page_part(part: Part, q: str) -> str:
-    if part.name == "nodes":
-        assert part.selection is not None
-        return f"[f{part.selection.number}(v) for v in {q}]"
-    if part.name == "edges":
-        entries = ", ".join(f"{edge.key!r}: {_edge_part(edge)}" for edge in part.parts)
-        return f"[{{{entries}}} for v in {q}]"
-    if part.name == "totalCount":
-        return f"{q}t"
-    if part.name == "pageInfo":
-        values = {
-            "hasNextPage": f"{q}m",
-            "hasPreviousPage": f"{q}b",
-            "startCursor": f"cursor({q}[0]) if {q} else None",
-            "endCursor": f"cursor({q}[-1]) if {q} else None",
-        }
-        entries = ", ".join(
-            f"{p.key!r}: {values.get(p.name) or repr(p.name[1:])}" for p in part.parts
-        )
-        return f"{{{entries}}}"
-    return repr(part.name[1:])
-
-
-def _edge_part(part: Part) -> str:
-    if part.selection is not None:
-        return f"f{part.selection.number}(v)"
-    return "cursor(v)" if part.name == "cursor" else repr(part.name[1:])
-
-
-def _claim_part(part: Part, r: str) -> str:
-    if part.selection is not None:
-        call = f"f{part.selection.number}({r}.{part.name})"
-        return f"({call} if {r}.{part.name} else None)"
-    return f"{r}.{part.name}" if not part.name.startswith(":") else repr(part.name[1:])
 
 
 def _selections(plan: Plan) -> Iterator[Selection]:
@@ -380,4 +368,4 @@ def _below(selection: Selection) -> list[Selection]:
 
 def _has_nodes_below(selection: Selection) -> bool:
     steps = [*selection.steps, *(s for _, branch in selection.branches for s in branch)]
-    return any(isinstance(step, Connection | Link | Claims | Sources) for step in steps)
+    return any(isinstance(step, Connection | Link | Records | Sources) for step in steps)

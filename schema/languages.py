@@ -33,3 +33,14 @@ class LanguageOrder(dict[str, tuple[int, str]]):
 def language_order(languages: tuple[str, ...]) -> LanguageOrder:
     """Return the order of languages, the first preferred."""
     return LanguageOrder(languages)
+
+
+def is_in_ranges(language: str, ranges: Sequence[str]) -> bool:
+    """Tell whether a language is in one of the ranges, by RFC 4647's basic filtering.
+
+    Examples
+    --------
+    >>> is_in_ranges("fr-ca", ["FR"]), is_in_ranges("fr", ["fr-ca"])
+    (True, False)
+    """
+    return any(language == tag or language.startswith(f"{tag}-") for tag in map(str.lower, ranges))

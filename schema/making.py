@@ -38,6 +38,7 @@ class Maker:
         )
         self.scalars: dict[object, Any] = {}
         self.objects: list[type] = []
+        self.one_of: set[str] = set()
 
     def scalar(self, name: str, text: str) -> None:
         """Make a scalar that a client sends and gets as text."""
@@ -52,7 +53,7 @@ class Maker:
         made = enum.Enum(name, dict(values), module=MODULE)  # type: ignore[misc]
         self.names[name] = strawberry.enum(made, name=name, description=text)
 
-    def field(self, returns: str, text: str, arguments: Arguments | None = None) -> Any:
+    def field(self, returns: str, text: str = "", arguments: Arguments | None = None) -> Any:
         """Return a field with arguments, whose answer the plan gives."""
 
         def planned(self: Any, **_: Any) -> Any:
@@ -73,7 +74,7 @@ class Maker:
         planned.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
         planned.__annotations__ = annotations
         planned.__module__ = MODULE
-        return strawberry.field(resolver=planned, description=text)
+        return strawberry.field(resolver=planned, description=text or None)
 
     def make(
         self,
@@ -105,3 +106,5 @@ class Maker:
             described = strawberry.field(name=key, default=UNSET, description=told or None)
             setattr(made, f"{key}_", described)
         self.names[name] = strawberry.input(made, name=name, description=text, one_of=one_of)
+        if one_of:
+            self.one_of.add(name)

@@ -25,6 +25,8 @@ SCALARS = {
     f"{XSD}anyURI": "URI",
     f"{XSD}gYear": "Int",
 }
+_NUMBERS = frozenset({f"{XSD}integer", f"{XSD}decimal", f"{XSD}double"})
+_ORDERED = _NUMBERS | {f"{XSD}gYear", f"{XSD}date"}
 
 
 def enum_value_name(literal: str) -> str:
@@ -74,3 +76,17 @@ def scalar_of(field: Field) -> str:
 def public_fields(model: Model, iri: str) -> list[Field]:
     """Return the fields of a class that the API shows, inherited ones included."""
     return [field for field in model.fields[iri].values() if field.exposure == "public"]
+
+
+def number_fields(model: Model, iri: str) -> list[Field]:
+    """Return the fields of a class that hold one number, which can be summed."""
+    return [f for f in public_fields(model, iri) if f.datatype in _NUMBERS and not f.many]
+
+
+def extreme_fields(model: Model, iri: str) -> list[Field]:
+    """Return the fields of a class that hold one number, year, day or date."""
+    return [
+        f
+        for f in public_fields(model, iri)
+        if f.kind is FieldKind.DATE or (f.datatype in _ORDERED and not f.many)
+    ]

@@ -8,7 +8,7 @@ request binds them: `slot` is where a step finds what was bound for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graph.model import FieldKind
@@ -100,17 +100,25 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One entry of a page, edge, page info or claim: response key, its name, what is below."""
+    """One entry of a page, edge, page info, claim or group: response key, name, what is below.
+
+    `slot` is where a binding stands for it, if it has one.
+    """
 
     key: str
     name: str
     selection: Selection | None = None
     parts: tuple[Part, ...] = ()
+    arguments: Arguments = field(default_factory=dict)
+    slot: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A page of nodes: of a path, or, where `path` is None, of all instances of the class."""
+    """A page of nodes: of a path, or, where `path` is None, of all instances of the class.
+
+    `counted` tells that somebody asks how many there are, or whether some stand before the page.
+    """
 
     key: str
     path: Path | None
@@ -118,6 +126,7 @@ class Connection:
     arguments: Arguments
     slot: int
     parts: tuple[Part, ...]
+    counted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +140,24 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """Every value of the answered fields with its source."""
+class Records:
+    """What is told of a node: its claims, its translations, its completeness (the one record)."""
 
     key: str
+    name: str
     arguments: Arguments
     slot: int
     parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """Whether a node of a class is certainly or possibly valid on a day."""
+
+    key: str
+    class_iri: str
+    arguments: Arguments
+    slot: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +170,17 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A root field: one node by its identifier, of a class or, where None, of any."""
+    """A root field: one node by its identifier, of a class or, where None, of any.
+
+    Where `many`, it asks for the nodes of several identifiers, in their order.
+    """
 
     key: str
     class_iri: str | None
     arguments: Arguments
     slot: int
     selection: Selection
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +200,8 @@ Step = (
     | Link
     | Connection
     | Search
-    | Claims
+    | Records
+    | Certainty
     | Sources
     | Lookup
     | Revision
@@ -210,7 +235,7 @@ def children(step: Step) -> Iterator[tuple[str, Selection]]:
     """Yield the selections below a step, each with the name of its place."""
     if isinstance(step, Link | Sources | Lookup):
         yield step.key, step.selection
-    elif isinstance(step, Connection | Search | Claims):
+    elif isinstance(step, Connection | Search | Records):
         yield from _below(step.parts)
 
 
@@ -226,3 +251,8 @@ def all_steps(selection: Selection) -> Iterator[Step]:
     yield from selection.steps
     for _, steps in selection.branches:
         yield from steps
+
+
+def has_measures(step: Connection) -> bool:
+    """Tell whether a connection is asked what all that fit are as a whole."""
+    return any(part.name in ("aggregates", "groups") for part in step.parts)

@@ -6,51 +6,31 @@ speed of their own. `schema/generate.py` writes the functions that call it.
 
 from __future__ import annotations
 
-import base64
-import binascii
-from array import array
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from functools import cached_property, lru_cache
+from typing import Any
 
 from graph.access import Viewer
 from graph.errors import BadValueError, QueryTooLargeError
-from graph.model import Field, FieldKind
 from graph.settings import Settings
 from graph.store.columns import EMPTY, Column, ManyColumn, OneColumn
-from graph.store.snapshot import SYSTEM, TYPE, Snapshot
+from graph.store.snapshot import TYPE, Snapshot
 from graph.store.term_table import MASK, NIL, SHIFT
 from graph.terms import is_iri
-from schema.filters import Condition, Filters
+from schema.aggregates import Summaries
+from schema.candidates import Candidates
+from schema.claims import Witness
+from schema.filters import Filters
+from schema.groups import Groups
 from schema.languages import LanguageOrder, language_order
 from schema.naming import enum_value_name, object_name
+from schema.ordering import Orders
+from schema.pages import Pager
+from schema.validity import Validity
+from schema.values import Values
 
 #: Values looked at by conditions, for each node that may be answered.
 _EXAMINED = 20
-
-
-class Page(NamedTuple):
-    """The bound arguments of a connection; `whole` when the list may be taken as it is."""
-
-    first: int
-    after: str | None
-    where: Condition | None
-    candidates: frozenset[int] | None
-    whole: bool
-
-
-class ClaimRecord(NamedTuple):
-    """One claim, nodes as numbers."""
-
-    field: str
-    property: str
-    value: str
-    language: str | None
-    node: int
-    source: int
-    answers: bool
-    contested: bool
 
 
 class Run:
@@ -68,17 +48,55 @@ class Run:
         self.ranks = snapshot.graphs_table.ranks
         self.default_order = language_order(languages)
         self.limit = viewer.nodes_max
-        self.filters = Filters(snapshot, self.examine, self.limit)
         self.errors: list[BadValueError] = []
         self.counter = [0, 0]
         self.bound: list[Any] = []
         self._type_names: dict[int, str | None] = {}
 
-    # --- what generated code takes once ---------------------------------------------------
+    # --- what only some requests need -----------------------------------------------------
 
-    def pages(self, predicate: str, *, inverse: bool) -> Mapping[int, Any]:
-        """Return the pages of a column."""
-        return self.column(predicate, inverse=inverse).pages
+    @cached_property
+    def values(self) -> Values:
+        """The values with which fields answer."""
+        return Values(self.snapshot)
+
+    @cached_property
+    def filters(self) -> Filters:
+        """What makes conditions."""
+        return Filters(self.values, self.examine)
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """What looks conditions up."""
+        return Candidates(self.filters.operators, self.examine, self.limit)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """What makes orders, for the reader's languages."""
+        return Orders(self.values, self.filters.measures, self.default_order)
+
+    @cached_property
+    def groups(self) -> Groups:
+        """What makes groups and aggregates."""
+        summaries = Summaries(self.filters.measures, self.integer)
+        return Groups(self.filters, self.orders, summaries, self.count)
+
+    @cached_property
+    def pager(self) -> Pager:
+        """What cuts pages."""
+        return Pager(self.snapshot, self.examine)
+
+    @cached_property
+    def validity(self) -> Validity:
+        """What judges validity on a day."""
+        return Validity(self.values)
+
+    @cached_property
+    def witness(self) -> Witness:
+        """What reads sources and claims."""
+        return Witness(self.snapshot, self.type_of, self.count)
+
+    # --- what generated code takes once ---------------------------------------------------
 
     def column(self, predicate: str, *, inverse: bool) -> Column:
         """Return a column, or an empty one."""
@@ -99,6 +117,10 @@ class Run:
         if class_iri is None:
             return number if self.type_of(number) is not None else NIL
         return number if self.snapshot.is_a(number, class_iri) else NIL
+
+    def find_all(self, identifiers: Sequence[str]) -> list[int]:
+        """Return the numbers of nodes by their IRIs, NIL for what is none."""
+        return [self.find(identifier, None) for identifier in identifiers]
 
     def type_of(self, number: int, class_iri: str | None = None) -> str | None:
         """Return the name of a node's object type, seen from a static class."""
@@ -168,40 +190,12 @@ class Run:
 
     def date(self, number: int, columns: Sequence[Column]) -> tuple[str | None, ...] | None:
         """Return text, earliest and latest day as one source gives them, or None."""
-        found = [column.pairs(number) for column in columns]
-        graph = next((pairs[0][1] for pairs in found if pairs), None)
-        if graph is None:
+        found = self.values.date_parts(number, columns)
+        if found is None:
             return None
-        values = (next((v for v, g in pairs if g == graph), NIL) for pairs in found)
-        return tuple(self.texts[v >> SHIFT][v & MASK] if v != NIL else None for v in values)
+        return tuple(self.texts[v >> SHIFT][v & MASK] if v != NIL else None for v in found)
 
-    # --- pages ----------------------------------------------------------------------------
-
-    def cut(self, values: Any, page: Page) -> tuple[Any, int, bool, bool]:
-        """Return the values of a page, how many there are in all, and if more are on each side."""
-        if page.where is not None:
-            values = self.sift(values, page)
-        total, start = len(values), 0
-        if page.after is not None:
-            start = bisect_right(values, page.after, key=self.snapshot.terms.order)
-        end = start + page.first
-        return values[start:end], total, end < total, start > 0
-
-    def sift(self, values: Any, page: Page) -> list[int]:
-        """Return the values that fit, in their order."""
-        assert page.where is not None
-        found = page.candidates
-        if found is not None:
-            values = [value for value in values if value in found]
-        return [value for value in values if page.where(value)]
-
-    def instances(self, class_iri: str, page: Page) -> Any:
-        """Return the nodes of a class among which a page is cut."""
-        if page.candidates is None:
-            return self.snapshot.instances(class_iri)
-        is_a = self.snapshot.is_a
-        found = [number for number in page.candidates if is_a(number, class_iri)]
-        return array("I", sorted(found, key=self.snapshot.terms.order))
+    # --- limits -------------------------------------------------------------------------
 
     def examine(self, values: int) -> None:
         """Count values that conditions look at; refuse to go on when they are too many."""
@@ -209,91 +203,17 @@ class Run:
         if self.counter[1] > _EXAMINED * self.limit:
             raise QueryTooLargeError("graphql_nodes", self.limit, place="where")
 
-    def cursor(self, number: int) -> str:
-        """Return the cursor of a node: its IRI, so that it stays right when data changes."""
-        text = self.snapshot.terms.text(number)
-        return base64.urlsafe_b64encode(f"1:{text}".encode()).decode()
+    def count(self, nodes: int, place: str) -> None:
+        """Count nodes that are answered; refuse to go on when they are too many."""
+        self.counter[0] += nodes
+        if self.counter[0] > self.limit:
+            self.over(place)
 
     def over(self, place: str) -> None:
         """Refuse to go on: too many nodes."""
         raise QueryTooLargeError("graphql_nodes", self.limit, self.counter[0], place)
 
-    # --- sources --------------------------------------------------------------------------
-
-    def sources(self, number: int) -> list[int]:
-        """Return the sources that state something of a node, the best ranked first."""
-        graphs = {g for column in self.snapshot.forward.values() for _, g in column.pairs(number)}
-        found = sorted(graphs - {SYSTEM}, key=self.ranks.__getitem__)
-        self.counter[0] += len(found)
-        return [self._source(graph) for graph in found]
-
-    def claims(
-        self, number: int, names: frozenset[str] | None, contested: bool | None
-    ) -> list[ClaimRecord]:
-        """Return every value of a node's fields with its source."""
-        found = self.snapshot.class_of(number)
-        fields = {} if found is None else self.model.fields[found]
-        records = [
-            record
-            for field in fields.values()
-            if not field.inverse and (names is None or field.name in names)
-            for record in self._field_claims(number, field)
-            if contested is None or record.contested == contested
-        ]
-        self.counter[0] += len(records)
-        if self.counter[0] > self.limit:
-            self.over("claims")
-        return records
-
-    def _field_claims(self, number: int, field: Field) -> list[ClaimRecord]:
-        terms = self.snapshot.terms
-        pairs = [p for p in self.column(field.path, inverse=False).pairs(number) if p[1] != SYSTEM]
-        pairs.sort(key=lambda pair: (self.ranks[pair[1]], terms.term(pair[0])))
-        answering: dict[str, int] = {}
-        values: dict[str, set[int]] = {}
-        records: list[ClaimRecord] = []
-        for value, _ in pairs:  # one answer a language, or one in all
-            language = self.languages[value >> SHIFT]
-            answering.setdefault(language, value)
-            values.setdefault(language, set()).add(value)
-        single = not field.many or field.unique_language
-        for value, graph in pairs:
-            language = self.languages[value >> SHIFT]
-            records.append(
-                ClaimRecord(
-                    field.name,
-                    field.path,
-                    terms.text(value),
-                    language or None,
-                    value if field.kind is FieldKind.ENTITY and self.type_of(value) else NIL,
-                    self._source(graph),
-                    not single or answering[language] == value,
-                    single and len(values[language]) > 1,
-                )
-            )
-        return records
-
-    def _source(self, graph: int) -> int:
-        return self.snapshot.terms.find(self.snapshot.graphs_table.terms[graph]) or NIL
-
 
 @lru_cache(maxsize=256)
 def _enum_names(literals: tuple[str, ...]) -> Mapping[str, str]:
     return {literal: enum_value_name(literal) for literal in literals}
-
-
-def read_cursor(cursor: str) -> str:
-    """Return the text after which a cursor goes on, as terms are ordered.
-
-    Raises
-    ------
-    BadValueError
-        The cursor was not made by this service.
-    """
-    try:
-        version, _, iri = base64.urlsafe_b64decode(cursor.encode()).decode().partition(":")
-    except (binascii.Error, UnicodeError, ValueError):
-        version, iri = "", ""
-    if version != "1" or not is_iri(iri):
-        raise BadValueError("after", cursor[:80], "a cursor of an earlier answer")
-    return f"<{iri}"

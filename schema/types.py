@@ -8,49 +8,42 @@ executed by plans (`schema/plan.py`), so resolvers here only give a field its ar
 
 from __future__ import annotations
 
-import enum
-import inspect
-import types
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NewType
+from typing import Any, Final
 
 import strawberry
 from graphql import GraphQLSchema, lexicographic_sort_schema, print_schema
 from graphql import build_schema as read_sdl
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types.unset import UNSET
 
 from graph.model import ClassShape, Field, FieldKind, Model
+from schema.aggregate_types import make_aggregates, make_shared_aggregates
 from schema.aside_types import make_asides
-from schema.making import MODULE, Maker
+from schema.inputs import make_order, make_shared_inputs, make_where
+from schema.making import MODULE, PYTHON, Arguments, Maker
 from schema.mutation_types import make_mutation
-from schema.naming import (
-    enum_value_name,
-    is_interface,
-    object_name,
-    public_fields,
-    scalar_of,
-)
+from schema.naming import enum_value_name, is_interface, object_name, scalar_of
 from schema.search_types import ARGUMENTS, TEXT, add_search_types
+from schema.shared_types import LANGUAGES, make_entity, make_records
+from schema.validity import bounds_of
 
 #: The committed schema, from which clients are generated.
 SDL: Final = Path(__file__).parent / "schema.graphql"
-_PYTHON: Final = {"String": "str", "Int": "int", "Float": "float", "Boolean": "bool"}
 _SCALAR_TEXTS: Final = {
     "Date": "A day, as `YYYY-MM-DD`.",
     "DateTime": "A moment, in ISO 8601.",
     "URI": "An absolute IRI.",
 }
-
-Arguments = dict[str, tuple[str, str]]
-_PAGE: Final[Arguments] = {
+_FORWARD: Final[Arguments] = {
     "first": ("Optional[int]", "How many at most; 50 when not given, 500 at most."),
     "after": ("Optional[str]", "The cursor after which to go on."),
 }
-_LANGUAGES: Final[Arguments] = {
-    "lang": ("Optional[List[str]]", "Languages in order of preference; then the request's.")
+_PAGE: Final[Arguments] = _FORWARD | {
+    "last": ("Optional[int]", "How many at most, counted from the end."),
+    "before": ("Optional[str]", "The cursor before which to end."),
 }
+_AS_OF: Final[Arguments] = {"asOf": ("Date", "The day that is asked about.")}
 
 
 def build_schema(model: Model) -> GraphQLSchema:
@@ -58,19 +51,21 @@ def build_schema(model: Model) -> GraphQLSchema:
 
     Cost
     ----
-    About half a second for 44 classes; done once at the start.
+    About a second for 44 classes; done once at the start.
     """
     maker = Maker()
-    builder = _Builder(model, maker)
-    query = builder.build()
+    query = _Builder(model, maker).build()
     built = strawberry.Schema(
         query=query,
         mutation=make_mutation(maker, model),
-        types=builder.objects,
-        config=StrawberryConfig(auto_camel_case=False, scalar_map=builder.scalars),
+        types=maker.objects,
+        config=StrawberryConfig(auto_camel_case=False, scalar_map=maker.scalars),
     )
+    schema: GraphQLSchema = built._schema
+    for name in maker.one_of:  # Strawberry checks it itself, and tells graphql-core nothing of it
+        schema.type_map[name].is_one_of = True  # type: ignore[attr-defined]
     # Strawberry's resolvers stay behind: reads are plans, and what is not finds its own.
-    return read_sdl(print_schema(lexicographic_sort_schema(built._schema)), assume_valid=True)
+    return read_sdl(print_schema(lexicographic_sort_schema(schema)), assume_valid=True)
 
 
 def print_sdl(model: Model, schema: GraphQLSchema) -> str:
@@ -95,259 +90,137 @@ def _first_line(model: Model) -> str:
 
 
 class _Builder:
-    """Makes the types of one model in one name space."""
+    """Makes the types of one model with one maker."""
 
     def __init__(self, model: Model, maker: Maker) -> None:
         self.model = model
         self.maker = maker
-        self.names = maker.names
-        self.objects: list[type] = []
-        self.scalars: dict[object, Any] = {}
 
     def build(self) -> type:
         """Make all types and return the root."""
-        self._scalars()
-        self._enums()
-        self._shared_types()
+        maker = self.maker
+        for name, text in _SCALAR_TEXTS.items():
+            maker.scalar(name, text)
+        for name, literals in self.model.enum_values.items():
+            maker.enum(name, {enum_value_name(literal): literal for literal in literals})
+        make_shared_inputs(maker, self.model)
+        make_shared_aggregates(maker)
+        make_records(maker)
+        make_entity(maker)
         for shape in sorted(self.model.classes.values(), key=self._depth):
             self._class_types(shape)
-        self._connection("Entity")
-        add_search_types(self.model, self.names, MODULE, self._make)
+        self._connection("Entity", {}, {})
+        add_search_types(self.model, maker.names, MODULE, maker.make)
         return self._query()
 
     def _depth(self, shape: ClassShape) -> int:
         return len(self.model.ancestors[shape.iri])
 
-    # --- making ------------------------------------------------------------------------
-
-    def _field(self, returns: str, text: str, arguments: Arguments | None = None) -> Any:
-        """Return a field with arguments, whose answer the plan gives."""
-
-        def planned(self: Any, **_: Any) -> Any:
-            raise NotImplementedError("reads are executed by plans")
-
-        chosen = arguments or {}
-        parameters = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-        annotations: dict[str, Any] = {"return": returns}
-        for name, (annotation, _text) in chosen.items():
-            parameters.append(
-                inspect.Parameter(
-                    name,
-                    inspect.Parameter.KEYWORD_ONLY,
-                    annotation=annotation,
-                    default=UNSET if annotation.startswith("Optional") else inspect._empty,
-                )
-            )
-            annotations[name] = annotation
-        planned.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
-        planned.__annotations__ = annotations
-        planned.__module__ = MODULE
-        return strawberry.field(resolver=planned, description=text)
-
-    def _make(
-        self,
-        name: str,
-        fields: dict[str, Any],
-        text: str,
-        bases: Iterable[str] = (),
-        *,
-        interface: bool = False,
-    ) -> type:
-        """Make an object type or interface; plain strings are annotations without arguments."""
-        made = types.new_class(name, tuple(self.names[base] for base in bases))
-        made.__module__ = MODULE
-        made.__annotations__ = {k: v for k, v in fields.items() if isinstance(v, str)}
-        for key, value in fields.items():
-            if not isinstance(value, str):
-                setattr(made, key, value)
-        kind = strawberry.interface if interface else strawberry.type
-        self.names[name] = kind(made, name=name, description=text)
-        return self.names[name]  # type: ignore[no-any-return]
-
-    def _input(self, name: str, fields: dict[str, str], text: str) -> None:
-        made = types.new_class(name)
-        made.__module__ = MODULE
-        # A field may be called `from`, which no Python name can be.
-        made.__annotations__ = {f"{key}_": f"Optional[{value}]" for key, value in fields.items()}
-        for key in fields:
-            setattr(made, f"{key}_", strawberry.field(name=key, default=UNSET))
-        self.names[name] = strawberry.input(made, name=name, description=text)
-
-    # --- what every schema has ----------------------------------------------------------
-
-    def _scalars(self) -> None:
-        for name, text in _SCALAR_TEXTS.items():
-            kind = NewType(name, str)  # type: ignore[misc]
-            self.names[name] = kind
-            self.scalars[kind] = strawberry.scalar(
-                name=name, description=text, serialize=str, parse_value=str
-            )
-        for name, python in (*_PYTHON.items(), *((s, s) for s in _SCALAR_TEXTS), ("ID", "ID")):
-            self._input(f"{name}Filter", {"eq": python}, f"Condition on a {name}.")
-            self._input(
-                f"{name}ListFilter", {"some": f"{name}Filter"}, f"Condition on a list of {name}."
-            )
-
-    def _enums(self) -> None:
-        for name, literals in self.model.enum_values.items():
-            values = {enum_value_name(literal): literal for literal in literals}
-            made = enum.Enum(name, values, module=MODULE)  # type: ignore[misc]
-            self.names[name] = strawberry.enum(made, name=name)
-            self._input(f"{name}Filter", {"eq": name}, f"Condition on a {name}.")
-
-    def _shared_types(self) -> None:
-        optional = "Optional[str]"
-        self._make(
-            "PageInfo",
-            {
-                "hasNextPage": "bool",
-                "hasPreviousPage": "bool",
-                "startCursor": optional,
-                "endCursor": optional,
-            },
-            "Where a page of a connection begins and ends.",
-        )
-        self._make(
-            "PartialDate",
-            {"text": optional, "earliest": "Optional[Date]", "latest": "Optional[Date]"},
-            "A date as a source gives it: its text (EDTF), the earliest and the latest day.",
-        )
-        self._make("Node", {"id": "ID"}, "Anything with an identifier.", interface=True)
-        self._make(
-            "Entity",
-            {
-                "label": self._field(
-                    optional, "Name for people, in the best language.", _LANGUAGES
-                ),
-                "types": self._field("List[str]", "Names of the classes that sources give it."),
-                "claims": self._field(
-                    "List[Claim]",
-                    "Every value of the single-valued and text fields, with the source of each.",
-                    {
-                        "fields": ("Optional[List[str]]", "Only these fields."),
-                        "contested": ("Optional[bool]", "Only fields where sources differ."),
-                    },
-                ),
-                "statedBy": self._field(
-                    "List[Source]", "The sources that state something of it, best rank first."
-                ),
-            },
-            "A node of the graph, with what the sources say of it.",
-            ("Node",),
-            interface=True,
-        )
-        self._make(
-            "Claim",
-            {
-                "field": "str",
-                "property": "URI",
-                "value": "str",
-                "language": optional,
-                "node": "Optional[Entity]",
-                "source": "Source",
-                "answers": "bool",
-                "contested": "bool",
-            },
-            "One value of one field as one source states it. `answers` marks the value with which "
-            "the field answers; `contested` that sources differ.",
-        )
-
     # --- what each class has ------------------------------------------------------------
 
     def _class_types(self, shape: ClassShape) -> None:
+        maker = self.maker
         model = self.model
         parents = [model.classes[p].name for p in shape.parents] or ["Entity"]
         text = shape.comments["en"]
         fields = {f.name: self._class_field(f) for f in shape.own_fields if f.exposure == "public"}
+        is_bounded = bounds_of(model, shape.iri) is not None
+        if is_bounded and not any(bounds_of(model, p) is not None for p in shape.parents):
+            fields["certainty"] = maker.field(
+                "Optional[Certainty]",
+                "How sure it is that it was valid; null if it was not.",
+                _AS_OF,
+            )
         if is_interface(model, shape):
-            self._make(shape.name, fields, text, parents, interface=True)
+            maker.make(shape.name, fields, text, parents, interface=True)
             if not shape.abstract:
                 plain = f"{text} One that is of no narrower class."
-                self.objects.append(self._make(shape.concrete_name, {}, plain, [shape.name]))
+                maker.objects.append(maker.make(shape.concrete_name, {}, plain, [shape.name]))
         else:
-            self.objects.append(self._make(object_name(model, shape.iri), fields, text, parents))
-        self._connection(shape.name)
-        self._where(shape)
+            maker.objects.append(maker.make(object_name(model, shape.iri), fields, text, parents))
+        edge = {"certainty": "Optional[Certainty]"} if is_bounded else {}
+        self._connection(shape.name, make_aggregates(maker, model, shape), edge)
+        make_where(maker, model, shape)
+        make_order(maker, model, shape)
 
-    def _connection(self, name: str) -> None:
-        self._make(
+    def _connection(
+        self, name: str, aggregates: Mapping[str, Any], edge: Mapping[str, Any]
+    ) -> None:
+        """Make a page of nodes and its edges, with what they have besides."""
+        maker = self.maker
+        maker.make(
             f"{name}Edge",
-            {"node": name, "cursor": "str"},
+            {"node": name, "cursor": "str", **edge},
             f"A {name} and its place in a connection.",
         )
-        self._make(
+        maker.make(
             f"{name}Connection",
             {
                 "edges": f"List[{name}Edge]",
                 "nodes": f"List[{name}]",
                 "pageInfo": "PageInfo",
                 "totalCount": "int",
+                **aggregates,
             },
-            f"A page of {name} nodes, ordered by identifier.",
+            f"A page of {name} nodes.",
         )
 
+    def _arguments(self, iri: str) -> Arguments:
+        """Return the arguments of a connection to nodes of a class."""
+        name = self.model.classes[iri].name
+        found = _PAGE | {
+            "where": (f"Optional[{name}Where]", "Only those that fit."),
+            "orderBy": (
+                f"Optional[List[{name}Order]]",
+                "Keys, then the identifier.",
+            ),
+        }
+        if bounds_of(self.model, iri) is not None:
+            found["asOf"] = ("Optional[Date]", "Only those that may have been valid on that day.")
+        return found
+
     def _class_field(self, field: Field) -> Any:
+        maker = self.maker
         text = field.comments["en"]
         if field.kind is FieldKind.ENTITY:
             assert field.target is not None
             target = self.model.classes[field.target].name
             if field.many:
-                arguments = _PAGE | {"where": (f"Optional[{target}Where]", "Only those that fit.")}
-                return self._field(f"{target}Connection", text, arguments)
-            return self._field(_optional(target, field), text)
+                return maker.field(f"{target}Connection", text, self._arguments(field.target))
+            return maker.field(_optional(target, field), text)
         if field.kind is FieldKind.TEXT:
             returns = "Optional[str]" if field.unique_language else "List[str]"
-            return self._field(returns, text, _LANGUAGES)
+            return maker.field(returns, text, LANGUAGES)
         if field.kind is FieldKind.DATE:
-            return self._field("Optional[PartialDate]", text)
+            return maker.field("Optional[PartialDate]", text)
         scalar = scalar_of(field)
-        python = _PYTHON.get(scalar, scalar)
-        return self._field(f"List[{python}]" if field.many else _optional(python, field), text)
-
-    def _where(self, shape: ClassShape) -> None:
-        conditions = {"id": "IDFilter"}
-        for field in public_fields(self.model, shape.iri):
-            condition = self._condition(field)
-            if condition:
-                conditions[field.name] = condition
-        self._input(f"{shape.name}Where", conditions, f"Conditions on a {shape.name}, all to hold.")
-        self._input(
-            f"{shape.name}ListFilter",
-            {"some": f"{shape.name}Where"},
-            f"Condition on a list of {shape.name}.",
-        )
-
-    def _condition(self, field: Field) -> str | None:
-        if field.kind is FieldKind.ENTITY:
-            assert field.target is not None
-            target = self.model.classes[field.target].name
-            return f"{target}ListFilter" if field.many else f"{target}Where"
-        if field.kind is FieldKind.DATE:
-            return None
-        scalar = scalar_of(field)
-        return f"{scalar}ListFilter" if field.listed else f"{scalar}Filter"
+        python = PYTHON.get(scalar, scalar)
+        return maker.field(f"List[{python}]" if field.many else _optional(python, field), text)
 
     def _query(self) -> type:
+        maker = self.maker
         one: Arguments = {"id": ("ID", "The identifier: its IRI.")}
         fields: dict[str, Any] = {
-            "node": self._field("Optional[Node]", "Any node by its identifier.", one),
-            "search": self._field("SearchConnection", TEXT, ARGUMENTS | _PAGE),
-            "revision": self._field("int", "The revision that this answer was read from."),
-            **make_asides(self.maker),
+            "node": maker.field("Optional[Node]", "Any node by its identifier.", one),
+            "nodes": maker.field(
+                "List[Optional[Node]]",
+                "Nodes by their identifiers, in their order; null for what is none. 500 at most.",
+                {"ids": ("List[ID]", "The identifiers: IRIs.")},
+            ),
+            "search": maker.field("SearchConnection", TEXT, ARGUMENTS | _FORWARD),
+            "revision": maker.field("int", "The revision that this answer was read from."),
+            **make_asides(maker),
         }
         for shape in self.model.classes.values():
             if shape.exposure != "public":
                 continue
-            fields[shape.field_name] = self._field(
+            fields[shape.field_name] = maker.field(
                 f"Optional[{shape.name}]", f"One {shape.name} by its identifier.", one
             )
-            arguments = _PAGE | {
-                "where": (f"Optional[{shape.name}Where]", "Only those for which this holds.")
-            }
-            fields[shape.plural] = self._field(
-                f"{shape.name}Connection", f"All of class {shape.name}.", arguments
+            fields[shape.plural] = maker.field(
+                f"{shape.name}Connection", f"All of class {shape.name}.", self._arguments(shape.iri)
             )
-        return self._make("Query", fields, "What can be asked.")
+        return maker.make("Query", fields, "What can be asked.")
 
 
 def _optional(python: str, field: Field) -> str:

@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from graphql import (
+    GraphQLArgument,
     GraphQLEnumType,
     GraphQLField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
+    GraphQLList,
     GraphQLObjectType,
+    GraphQLScalarType,
     GraphQLSchema,
     get_named_type,
+    is_required_argument,
 )
 
 from schema.aside_types import ASIDES
 
 Composite = GraphQLObjectType | GraphQLInterfaceType
+#: Endings of the types that are no nodes.
+RECORDS = (
+    *(
+        "PartialDate",
+        "PageInfo",
+        "Claim",
+        "TextPiece",
+        "Translation",
+        "Aggregates",
+        "Group",
+        "GroupKey",
+    ),
+    *("Completeness", "DistinctCounts", "Numbers", "Extremes"),
+)
 SKIPPED = frozenset({"edges", "node", "nodes", "pageInfo"})
 
 
@@ -61,14 +79,13 @@ class Documents:
     def _field(self, name: str, field: GraphQLField, depth: int, at: int) -> str:
         kind = get_named_type(field.type)
         composite = isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
-        free = name in SKIPPED or kind.name in ("PartialDate", "PageInfo", "Claim", "TextPiece")
+        free = name in SKIPPED or kind.name.endswith(RECORDS)
         if composite and depth <= 0 and not free:
             return ""
-        arguments = [
-            f"{key}: {value}"
-            for key, argument in field.args.items()
-            if (value := self._argument(key, get_named_type(argument.type))) is not None
-        ]
+        drawn = {key: self._argument(key, argument) for key, argument in field.args.items()}
+        if drawn.get("first") is not None:
+            drawn.pop("last", None)
+        arguments = [f"{key}: {value}" for key, value in drawn.items() if value is not None]
         text = f"a{at}: {name}" if self.random.random() < 0.2 else name
         if arguments:
             text += f"({', '.join(arguments)})"
@@ -80,9 +97,17 @@ class Documents:
         below = self._fields(kind, depth if free else depth - 1, self.random.randint(1, 5))
         return f"{text} {{ {below} }}"
 
-    def _argument(self, name: str, kind: object) -> str | None:
+    def _argument(self, name: str, argument: GraphQLArgument) -> str | None:
+        kind = get_named_type(argument.type)
         if name == "id":
-            return f'"{self.random.choice(self.identifiers)}"'
+            return self._identifier()
+        if name == "ids":
+            count = self.random.randint(0, 4)
+            return f"[{', '.join(self._identifier() for _ in range(count))}]"
+        if name == "asOf" and (is_required_argument(argument) or self.random.random() < 0.3):
+            return self._day()
+        if isinstance(kind, GraphQLInputObjectType) and name == "by":
+            return self._keys(kind, self.random.randint(1, 2)) or "[{id: VALUE}]"
         if name == "text":
             return json.dumps(self._words())
         if self.random.random() < 0.5:
@@ -90,15 +115,25 @@ class Documents:
         if name == "types":
             assert isinstance(kind, GraphQLEnumType)
             return f"[{self.random.choice(sorted(kind.values))}]"
-        if name == "first":
+        if name in ("first", "last"):
             return str(self.random.randint(0, 6))
         if name == "lang":
-            return self.random.choice(('["fr"]', '["de", "fr"]', "[]", '"en"'))
+            return self._languages()
         if name == "contested":
             return self.random.choice(("true", "false"))
-        if isinstance(kind, GraphQLInputObjectType) and name == "where":
+        if name == "fields":
+            return self.random.choice(('["name"]', '["title", "acronym"]', "[]"))
+        if isinstance(kind, GraphQLInputObjectType) and name in ("where", "having"):
             return self._where(kind, 2)
+        if isinstance(kind, GraphQLInputObjectType) and name == "orderBy":
+            return self._keys(kind, self.random.randint(0, 3)) or "[]"
         return None
+
+    def _keys(self, kind: GraphQLInputObjectType, count: int) -> str | None:
+        """Return keys of an order or of groups; a single one without brackets."""
+        keys = [self._key(kind, 3) for _ in range(count)]
+        found = [key for key in keys if key is not None]
+        return found[0] if len(found) == 1 else f"[{', '.join(found)}]" if found else None
 
     def _words(self) -> str:
         """Return what to search for: part of a text, at times with a letter missing."""
@@ -109,21 +144,69 @@ class Documents:
         typo = text[:at] + text[at + 1 :]
         return typo if self.random.random() < 0.3 and any(map(str.isalnum, typo)) else text
 
+    # --- inputs -----------------------------------------------------------------------------
+
     def _where(self, kind: GraphQLInputObjectType, depth: int) -> str:
+        count = self.random.choice((1, 1, 1, 2))
+        names = self.random.sample(sorted(kind.fields), min(count, len(kind.fields)))
+        found = [f"{name}: {self._condition(name, kind, depth)}" for name in names]
+        return f"{{{', '.join(found)}}}"
+
+    def _condition(self, name: str, kind: GraphQLInputObjectType, depth: int) -> str:
+        declared = kind.fields[name].type
+        if name == "contested":
+            return self.random.choice(("[]", '["name"]')) if "name" in kind.fields else "[]"
+        if name == "lang":
+            return self._languages()
+        if isinstance(declared, GraphQLList):
+            inner = get_named_type(declared)
+            count = self.random.randint(0, 3)
+            return f"[{', '.join(self._value(inner, depth) for _ in range(count))}]"
+        return self._value(get_named_type(declared), depth)
+
+    def _value(self, kind: object, depth: int) -> str:
+        if isinstance(kind, GraphQLEnumType):
+            return str(self.random.choice(sorted(kind.values)))
+        if isinstance(kind, GraphQLInputObjectType):
+            if depth < -3:
+                ends = {"id": '{id: {eq: "urn:x:none"}}', "isNull": "{isNull: false}"}
+                return next((end for name, end in ends.items() if name in kind.fields), "{}")
+            return self._where(kind, depth - 1)
+        assert isinstance(kind, GraphQLScalarType)
+        drawn: dict[str, Callable[[], str]] = {
+            "ID": self._identifier,
+            "String": self._text,
+            "Int": lambda: str(self.random.choice((0, 1, 2, 3, 10, 12, 2011))),
+            "Float": lambda: str(self.random.choice((10, 500.0, 0.5))),
+            "Boolean": lambda: self.random.choice(("true", "false")),
+            "URI": lambda: self.random.choice((self._text(), '"https"', self._identifier())),
+        }
+        return drawn.get(kind.name, self._day)()
+
+    def _key(self, kind: GraphQLInputObjectType, depth: int) -> str | None:
+        """Return one key; None where it would lead too far."""
+        if depth < 0:
+            return None
         name = self.random.choice(sorted(kind.fields))
         below = get_named_type(kind.fields[name].type)
         if isinstance(below, GraphQLEnumType):
             return f"{{{name}: {self.random.choice(sorted(below.values))}}}"
-        if isinstance(below, GraphQLInputObjectType):
-            if depth < -3:
-                return '{id: {eq: "urn:x:none"}}'
-            inner = self._where(below, depth - 1)
-            return f"{{{name}: {inner}}}"
-        value = {
-            "ID": f'"{self.random.choice(self.identifiers)}"',
-            "String": f'"{self.random.choice(self.texts)}"',
-            "Int": str(self.random.choice((2, 3, 10, 12, 2011))),
-            "Float": str(self.random.choice((10, 500.0, 0.5))),
-            "Boolean": self.random.choice(("true", "false")),
-        }.get(below.name, '"2020-12-01"')
-        return f"{{{name}: {value}}}"
+        assert isinstance(below, GraphQLInputObjectType)
+        inner = self._key(below, depth - 1)
+        return None if inner is None else f"{{{name}: {inner}}}"
+
+    def _identifier(self) -> str:
+        return f'"{self.random.choice(self.identifiers)}"'
+
+    def _text(self) -> str:
+        text = self.random.choice(self.texts)
+        if self.random.random() < 0.5:
+            start = self.random.randrange(len(text) or 1)
+            text = text[start : start + self.random.randint(1, 5)].upper()
+        return f'"{text}"'
+
+    def _day(self) -> str:
+        return self.random.choice(('"2020-12-01"', '"2011-01-01"', '"2019-06-30"'))
+
+    def _languages(self) -> str:
+        return self.random.choice(('["fr"]', '["de", "fr"]', "[]", '"en"', '"FR"'))

@@ -6,7 +6,6 @@ collected selection, no column and no generated code.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections import defaultdict
@@ -29,6 +28,8 @@ from graph.store.snapshot import TYPE
 from graph.store.sources import RANK, RETRIEVED
 from graph.terms import Quad, is_literal, read_literal
 from schema.naming import enum_value_name, object_name
+from tests.naive_conditions import Entity, as_list
+from tests.naive_lists import NaiveLists
 from tests.search_scan import cursor_of, joined, pieces_of, scan, score_of, words_of
 
 SYSTEM = f"<{ONTOLOGY_GRAPH}>"
@@ -37,14 +38,6 @@ SYSTEM = f"<{ONTOLOGY_GRAPH}>"
 def in_order(term: str) -> str:
     """Return the text by which terms are ordered."""
     return term.removesuffix(">")
-
-
-@dataclass
-class Entity:
-    """A node under its static class, if it has one."""
-
-    term: str
-    static: str | None = None
 
 
 @dataclass
@@ -68,6 +61,7 @@ class Naive:
         for quad in [*self.quads, *system_quads(self.model)]:
             self.by_subject[quad[0]].append(quad)
             self.by_object[quad[2]].append(quad)
+        self.lists = NaiveLists(self)
         self.classes = {shape.name: iri for iri, shape in self.model.classes.items()} | {
             object_name(self.model, iri): iri for iri in self.model.classes
         }
@@ -135,7 +129,7 @@ class Naive:
         if info.parent_type.name == "Query":
             return self.root(name, arguments)
         if isinstance(source, dict):
-            return source[name]
+            return source[name](info, **arguments) if callable(source[name]) else source[name]
         special: dict[str, Callable[[], Any]] = {
             "id": lambda: source.term[1:-1],
             "types": lambda: sorted(
@@ -143,6 +137,11 @@ class Naive:
             ),
             "label": lambda: self.label(source.term, arguments),
             "claims": lambda: self.claims(source.term, **arguments),
+            "translations": lambda: self.lists.translations(source.term, **arguments),
+            "completeness": lambda: self.lists.completeness(source.term),
+            "certainty": lambda: self.lists.certainty(
+                source.term, self.classes[info.parent_type.name], arguments["asOf"]
+            ),
             "statedBy": lambda: [
                 Entity(g) for g in sorted(self.graphs(source.term), key=self.source_key)
             ],
@@ -155,6 +154,9 @@ class Naive:
     def root(self, name: str, arguments: dict[str, Any]) -> Any:
         if name == "revision":
             return self.revision
+        if name == "nodes":
+            terms = [f"<{identifier}>" for identifier in as_list(arguments["ids"])]
+            return [Entity(term) if self.types(term) else None for term in terms]
         if name == "search":
             return self.search(**arguments)
         if name == "node":
@@ -166,14 +168,14 @@ class Naive:
                 return Entity(term, iri) if self.is_a(term, iri) else None
             if name == shape.plural:
                 found = [term for term in list(self.by_subject) if self.is_a(term, iri)]
-                return self.connection(sorted(found, key=in_order), iri, **arguments)
+                return self.lists.connection(sorted(found, key=in_order), iri, **arguments)
         raise AssertionError(name)
 
     def field(self, term: str, field_: Field, arguments: dict[str, Any]) -> Any:
         if field_.kind is FieldKind.ENTITY:
             assert field_.target is not None
             if field_.many:
-                return self.connection(self.nodes(term, field_), field_.target, **arguments)
+                return self.lists.connection(self.nodes(term, field_), field_.target, **arguments)
             found = self.stated(term, field_.path)
             return Entity(found[0][2], field_.target) if found else None
         if field_.kind is FieldKind.DATE:
@@ -210,7 +212,8 @@ class Naive:
         found = self.stated(term, path)
         if not unique:
             texts = [read_literal(value) for value in sorted({q[2] for q in found})]
-            wanted = [t for t, _, tag in texts if lang is None or tag in lang]
+            tags = None if lang is None else [each.lower() for each in lang]
+            wanted = [t for t, _, tag in texts if tags is None or tag in tags]
             return list(dict.fromkeys(wanted))
         asked = [tag.lower() for tag in (*(lang or ()), *self.languages)]
         order = list(dict.fromkeys(t for tag in asked for t in (tag, tag.split("-")[0])))
@@ -223,14 +226,22 @@ class Naive:
 
         return read_literal(min(found, key=key)[2])[0] if found else None
 
-    def label(self, term: str, arguments: dict[str, Any]) -> str | None:
+    def class_of(self, term: str) -> str:
+        return str(self.model.most_specific(self.types(term)))
+
+    def label_path(self, term: str) -> str | None:
         found = self.model.most_specific(self.types(term))
-        for iri in self.model.ancestors.get(found or "", ()):
-            path = self.model.classes[iri].label_path
-            if path is not None:
-                text: str | None = self.text(term, path, True, arguments.get("lang"))
-                return text
-        return None
+        paths = [
+            self.model.classes[i].label_path for i in self.model.ancestors.get(found or "", ())
+        ]
+        return next((path for path in paths if path is not None), None)
+
+    def label(self, term: str, arguments: dict[str, Any]) -> str | None:
+        path = self.label_path(term)
+        if path is None:
+            return None
+        text: str | None = self.text(term, path, True, arguments.get("lang"))
+        return text
 
     def search(
         self,
@@ -270,63 +281,10 @@ class Naive:
             },
         }
 
-    def connection(
-        self,
-        terms: list[str],
-        iri: str,
-        first: int | None = None,
-        after: str | None = None,
-        where: Any = None,
-    ) -> dict[str, Any]:
-        terms = [term for term in terms if self.fits(term, iri, where)]
-        start = 0
-        if after:
-            last = base64.urlsafe_b64decode(after).decode().removeprefix("1:")
-            start = sum(1 for term in terms if term[1:-1] <= last)
-        page = terms[start : start + (50 if first is None else first)]
-        cursors = [base64.urlsafe_b64encode(f"1:{t[1:-1]}".encode()).decode() for t in page]
-        nodes = [Entity(term, iri) for term in page]
-        return {
-            "totalCount": len(terms),
-            "nodes": nodes,
-            "edges": [{"node": n, "cursor": c} for n, c in zip(nodes, cursors, strict=True)],
-            "pageInfo": {
-                "hasNextPage": start + len(page) < len(terms),
-                "hasPreviousPage": start > 0,
-                "startCursor": cursors[0] if cursors else None,
-                "endCursor": cursors[-1] if cursors else None,
-            },
-        }
-
-    def fits(self, term: str, iri: str, where: Any) -> bool:
-        for name, below in (where or {}).items():
-            if name == "id":
-                if f"<{below['eq']}>" != term:
-                    return False
-                continue
-            field_ = self.model.fields[iri][name]
-            inner = below["some"] if field_.listed else below
-            if field_.kind is FieldKind.ENTITY:
-                found = self.nodes(term, field_)
-                if not field_.many:
-                    found = [q[2] for q in self.stated(term, field_.path)[:1]]
-                if not any(self.fits(each, str(field_.target), inner) for each in found):
-                    return False
-            elif not self.equals(term, field_, inner["eq"]):
-                return False
-        return True
-
-    def equals(self, term: str, field_: Field, wanted: Any) -> bool:
-        found = self.stated(term, field_.path)
-        if field_.kind is FieldKind.TEXT:
-            texts = [read_literal(q[2]) for q in found]
-            if field_.unique_language:  # of each language, what the best source says
-                texts = list(
-                    {tag: (text, kind, tag) for text, kind, tag in reversed(texts)}.values()
-                )
-            return any(text == wanted for text, _, _ in texts)
-        values = [self.scalar(field_, q[2]) for q in (found if field_.many else found[:1])]
-        return wanted in values
+    @property
+    def order_of_languages(self) -> list[str]:
+        """The reader's languages with their families, as cursors are bound to them."""
+        return list(dict.fromkeys(t for tag in self.languages for t in (tag, tag.split("-")[0])))
 
     def graphs(self, term: str) -> set[str]:
         return {q[3] for q in self.by_subject[term]} - {SYSTEM}

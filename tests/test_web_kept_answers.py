@@ -15,8 +15,8 @@ from graph.shapes import load_model
 from graph.store.build import build_snapshot
 from schema.execute import Engine
 from schema.types import load_schema
+from tests.asking import small_dataset
 from tests.snapshots import commit_of
-from tests.test_graphql import small_dataset
 from web import graphql as web_graphql
 from web.answers import AnswerCache
 from web.app import Application, list_routes

@@ -1,0 +1,196 @@
+"""Groups of nodes by what they share: values of their own, or of nodes they are tied to.
+
+Floor 4. A node with several values of a key is in several groups, and in each once; where a value
+is unknown, that is a group of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final
+
+from graph.errors import BadValueError
+from graph.model import Field, FieldKind
+from graph.store.term_table import NIL
+from schema.aggregates import Summaries
+from schema.collation import LENGTH, collation_key
+from schema.filters import Filters
+from schema.naming import enum_value_name
+from schema.operators import listed
+from schema.ordering import Key, Orders, field_key, only
+from schema.quantifiers import ListTest
+from schema.values import is_text
+
+#: What a group shares by one key: a value, and the node that it is, or NIL.
+Shared = tuple[str | None, int]
+#: A group: what it shares by each key, and its nodes.
+Group = tuple[tuple[Shared, ...], list[int]]
+
+_UNKNOWN: Final[Shared] = (None, NIL)
+#: Characters of a day that are its month, year, or (with a zero behind) decade.
+_UNITS: Final = {"DAY": 10, "MONTH": 7, "YEAR": 4, "DECADE": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """One key of groups: what a node has of it, and how values are put in order."""
+
+    read: Callable[[int], Sequence[Shared]]
+    compare: Callable[[str], Any]
+
+    def place(self, shared: Shared) -> tuple[bool, Any]:
+        """Return the place of a value among others, the unknown last."""
+        return (True, 0) if shared[0] is None else (False, self.compare(shared[0]))
+
+
+class Groups:
+    """Makes groups for one request; `count` is told of the groups answered."""
+
+    def __init__(
+        self,
+        filters: Filters,
+        orders: Orders,
+        summaries: Summaries,
+        count: Callable[[int, str], None],
+    ) -> None:
+        self.filters = filters
+        self.values = filters.values
+        self.orders = orders
+        self.summaries = summaries
+        self.count = count
+
+    def make(
+        self, class_iri: str, asked: Mapping[str, Any], first: int, place: str
+    ) -> Callable[[Sequence[int]], list[Group]]:
+        """Return what divides nodes of a class into groups.
+
+        Raises
+        ------
+        BadValueError
+            There is no key, or one that names no field or more than one.
+        """
+        if not listed(asked["by"]):
+            raise BadValueError(f"{place}.by", "[]", "at least one key")
+        keys = [self._by(class_iri, each, f"{place}.by") for each in listed(asked["by"])]
+        having, order_by = asked.get("having"), asked.get("orderBy")
+        order = () if order_by is None else listed(order_by)
+        test = None if not having else self.filters.on_nodes(class_iri, having, f"{place}.having")
+        measures = [self.orders.of_nodes(class_iri, each, f"{place}.orderBy") for each in order]
+
+        def divide(numbers: Sequence[int]) -> list[Group]:
+            found = self._sorted(self._divided(numbers, keys), keys, test, measures)[:first]
+            self.count(len(found), place)
+            return found
+
+        return divide
+
+    def _divided(
+        self, numbers: Sequence[int], keys: Sequence[By]
+    ) -> dict[tuple[Shared, ...], list[int]]:
+        groups: dict[tuple[Shared, ...], list[int]] = {}
+        charge = self.filters.charge
+        for number in numbers:
+            shared = [key.read(number) for key in keys]
+            for found in product(*shared):
+                charge(len(keys))
+                groups.setdefault(found, []).append(number)
+        return groups
+
+    def _sorted(
+        self,
+        groups: Mapping[tuple[Shared, ...], list[int]],
+        keys: Sequence[By],
+        test: ListTest | None,
+        measures: Sequence[Key],
+    ) -> list[Group]:
+        found = [(key, nodes) for key, nodes in groups.items() if test is None or test(nodes)]
+        found.sort(key=lambda group: [k.place(s) for k, s in zip(keys, group[0], strict=True)])
+        for measure in reversed(measures):
+            pairs = [(measure.read(nodes), (key, nodes)) for key, nodes in found]
+            found = [group for _, group in measure.sorted(pairs)]
+        return found
+
+    # --- keys -------------------------------------------------------------------------------
+
+    def _by(self, class_iri: str, asked: Mapping[str, Any], place: str) -> By:
+        name, below = only(asked, place)
+        if name == "id":
+            text = self.values.snapshot.terms.text
+            return By(lambda number: [(text(number), number)], str)
+        if name == "label":
+            best = self.values.best_label(self.orders.languages)
+            return By(self._values(lambda number: (best(number),)), _text_key)
+        field = self.values.model.fields[class_iri][name]
+        if field.kind is FieldKind.ENTITY:
+            return self._of_nodes(field, below, f"{place}.{name}")
+        if below in _UNITS:
+            return By(self._days(field, below), str)
+        if is_text(field):
+            best = self.values.best(field, self.orders.languages)
+            return By(self._values(lambda number: (best(number),)), _text_key)
+        return self._of_values(field)
+
+    def _of_values(self, field: Field) -> By:
+        many = self.values.many(field)
+        one = self.values.one(field)
+        read = self._values(many if field.many else lambda number: (one(number),))
+        if field.kind is FieldKind.TEXT:
+            return By(read, _text_key)
+        if field.kind is not FieldKind.ENUM:
+            return By(read, field_key(field))
+        names = {value: enum_value_name(value) for value in field.enum_values}
+        named = list(names.values())
+        return By(lambda number: [(names.get(v or ""), n) for v, n in read(number)], named.index)
+
+    def _of_nodes(self, field: Field, below: Mapping[str, Any], place: str) -> By:
+        assert field.target is not None
+        inner = self._by(field.target, below, place)
+        if not field.many:
+            one = self.values.one(field)
+
+            def read_one(number: int) -> Sequence[Shared]:
+                value = one(number)
+                return (_UNKNOWN,) if value == NIL else inner.read(value)
+
+            return By(read_one, inner.compare)
+        many = self.values.many(field)
+
+        def read(number: int) -> Sequence[Shared]:
+            values = many(number)
+            self.filters.charge(len(values))
+            found = dict.fromkeys(shared for value in values for shared in inner.read(value))
+            return tuple(found) or (_UNKNOWN,)
+
+        return By(read, inner.compare)
+
+    def _values(self, find: Callable[[int], Sequence[int]]) -> Callable[[int], Sequence[Shared]]:
+        text = self.values.snapshot.terms.text
+
+        def read(number: int) -> Sequence[Shared]:
+            known = dict.fromkeys((text(v)[:LENGTH], NIL) for v in find(number) if v != NIL)
+            return tuple(known) or (_UNKNOWN,)
+
+        return read
+
+    def _days(self, field: Field, unit: str) -> Callable[[int], Sequence[Shared]]:
+        length, zero = _UNITS[unit], "0" if unit == "DECADE" else ""
+        text, days = self.values.text, self._day_values(field)
+
+        def read(number: int) -> Sequence[Shared]:
+            known = (text(value)[:length] + zero for value in days(number) if value != NIL)
+            return tuple(dict.fromkeys((day, NIL) for day in known)) or (_UNKNOWN,)
+
+        return read
+
+    def _day_values(self, field: Field) -> Callable[[int], Sequence[int]]:
+        if field.kind is FieldKind.DATE:
+            find = self.values.date(field)
+            return lambda number: () if (parts := find(number)) is None else parts[1:2]
+        one = self.values.one(field)
+        return self.values.many(field) if field.many else lambda number: (one(number),)
+
+
+def _text_key(text: str) -> Any:
+    return collation_key(text), text

@@ -1,0 +1,249 @@
+"""Orders of connections: keys, where unknown values stand, and the place of a cursor among them.
+
+Floor 4. Texts are ordered as the reader sees them: in the best of the reader's languages, by
+`schema/collation.py`. Ties go by identifier, so an order is always total and pages never overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Final, TypeVar
+
+from graph.errors import BadValueError, CursorError
+from graph.model import Field, FieldKind
+from graph.store.snapshot import Snapshot
+from graph.store.term_table import NIL
+from graph.terms import XSD
+from schema.aggregates import SUMS, Measures, extreme_key
+from schema.collation import LENGTH, collation_key
+from schema.cursors import Cursor
+from schema.languages import LanguageOrder
+from schema.operators import value_key
+from schema.values import One, Values, is_text
+
+#: From a node's number (or those of a list) to what its cursor holds: text, a number, or None.
+Read = Callable[[Any], str | int | None]
+
+T = TypeVar("T")
+
+_PARTS: Final = {"earliest": 1, "latest": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of an order: what a node has, how that is compared, and the direction."""
+
+    read: Read
+    compare: Callable[[Any], Any]
+    descending: bool
+    nulls_first: bool
+    kind: type = str
+
+    def place(self, one: Any, other: Any) -> int:
+        """Return -1, 0 or 1: whether a value stands before, with or after another."""
+        if one is None or other is None:
+            if one is other:
+                return 0
+            return -1 if (one is None) is self.nulls_first else 1
+        first, second = self.compare(one), self.compare(other)
+        if first == second:
+            return 0
+        return -1 if (first < second) is not self.descending else 1
+
+    def sorted(self, pairs: Sequence[tuple[Any, T]]) -> list[tuple[Any, T]]:
+        """Return pairs of a value and what has it in order; equals keep theirs."""
+        compare = self.compare
+        known = [(compare(pair[0]), pair) for pair in pairs if pair[0] is not None]
+        known.sort(key=_first, reverse=self.descending)
+        unknown = [pair for pair in pairs if pair[0] is None]
+        ordered = [pair for _, pair in known]
+        return unknown + ordered if self.nulls_first else ordered + unknown
+
+    def is_value(self, value: Any) -> bool:
+        """Tell whether a cursor's value can be one of this key."""
+        if value is None:
+            return True
+        if type(value) is not self.kind:
+            return False
+        try:
+            key = self.compare(value)
+            return bool(key == key)  # a number that is none equals nothing
+        except (ValueError, ArithmeticError, LookupError):
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """A total order of nodes: the keys, then the identifier."""
+
+    snapshot: Snapshot
+    keys: tuple[Key, ...]
+
+    def sort(self, values: Sequence[int]) -> list[int]:
+        """Return nodes, given in the order of their identifiers, in this order."""
+        found = list(values)
+        for key in reversed(self.keys):  # each sort keeps the order of what it finds equal
+            read = key.read
+            found = [number for _, number in key.sorted([(read(n), n) for n in found])]
+        return found
+
+    def keys_of(self, number: int) -> list[Any]:
+        """Return what a cursor holds of a node."""
+        return [key.read(number) for key in self.keys]
+
+    def position(self, cursor: Cursor, values: Sequence[int], *, after: bool) -> int:
+        """Return the first place behind a cursor, or, unless `after`, the place at it."""
+        low, high = 0, len(values)
+        while low < high:
+            middle = (low + high) >> 1
+            place = self._place(values[middle], cursor)
+            if place < 0 or (place == 0 and after):
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def check(self, cursor: Cursor, text: str, place: str) -> Cursor:
+        """Return a cursor whose values can be compared.
+
+        Raises
+        ------
+        CursorError
+            They cannot: it was not made by this service.
+        """
+        if all(key.is_value(value) for key, value in zip(self.keys, cursor.keys, strict=True)):
+            return cursor
+        raise CursorError(place, text[:80])
+
+    def _place(self, number: int, cursor: Cursor) -> int:
+        for key, value in zip(self.keys, cursor.keys, strict=True):
+            place = key.place(key.read(number), value)
+            if place:
+                return place
+        identifier = self.snapshot.terms.order(number)
+        return (identifier > cursor.identifier) - (identifier < cursor.identifier)
+
+
+def _first(pair: tuple[Any, Any]) -> Any:
+    return pair[0]
+
+
+class Orders:
+    """Makes orders over the values of one snapshot, for a reader's languages."""
+
+    def __init__(self, values: Values, measures: Measures, languages: LanguageOrder) -> None:
+        self.values = values
+        self.measures = measures
+        self.languages = languages
+
+    def make(self, class_iri: str, asked: Sequence[Mapping[str, Any]], place: str) -> Ordering:
+        """Return the order of the keys asked for.
+
+        Raises
+        ------
+        BadValueError
+            A key names no field, or more than one.
+        """
+        keys = tuple(self._key(class_iri, each, place) for each in asked)
+        return Ordering(self.values.snapshot, keys)
+
+    def _key(self, class_iri: str, asked: Mapping[str, Any], place: str) -> Key:
+        name, below = only(asked, place)
+        place = f"{place}.{name}"
+        if name == "id":
+            return _directed(self.values.snapshot.terms.text, str, below)
+        if name == "label":
+            return _directed(
+                self._cut(self.values.best_label(self.languages)), collation_key, below
+            )
+        field = self.values.model.fields[class_iri][name]
+        if field.listed:
+            return self._of_list(field, below, place)
+        if field.kind is FieldKind.ENTITY:
+            assert field.target is not None
+            return self._linked(self.values.one(field), self._key(field.target, below, place))
+        if field.kind is FieldKind.DATE:
+            return self._of_date(field, below, place)
+        if is_text(field):
+            best = self.values.best(field, self.languages)
+            return _directed(self._cut(best), collation_key, below)
+        return _directed(self._cut(self.values.one(field)), field_key(field), below)
+
+    def _of_list(self, field: Field, asked: Mapping[str, Any], place: str) -> Key:
+        find = self.values.many(field)
+        key = self.of_nodes(field.target, asked, place)
+        return replace(key, read=lambda number: key.read(find(number)))
+
+    def of_nodes(self, class_iri: str | None, asked: Mapping[str, Any], place: str) -> Key:
+        """Return the key of lists, which reads nodes instead of one; of values the count alone.
+
+        Raises
+        ------
+        BadValueError
+            It names no measure, or more than one.
+        """
+        name, below = only(asked, place)
+        if name == "count":
+            return _directed(len, int, below, int)
+        assert class_iri is not None
+        key, direction = only(below, f"{place}.{name}")
+        field = self.values.model.fields[class_iri][key]
+        measure = self.measures.measure(field, name)
+        if name not in SUMS:
+            return _directed(measure, extreme_key(field), direction)
+        return _directed(lambda numbers: _written(measure(numbers)), Fraction, direction)
+
+    def _of_date(self, field: Field, asked: Mapping[str, Any], place: str) -> Key:
+        name, below = only(asked, place)
+        find, at, text = self.values.date(field), _PARTS[name], self.values.text
+
+        def read(number: int) -> str | None:
+            found = find(number)
+            return None if found is None or found[at] == NIL else text(found[at])
+
+        return _directed(read, value_key(f"{XSD}date"), below)
+
+    def _linked(self, one: One, key: Key) -> Key:
+        def read(number: int) -> str | int | None:
+            value = one(number)
+            return None if value == NIL else key.read(value)
+
+        return Key(read, key.compare, key.descending, key.nulls_first, key.kind)
+
+    def _cut(self, one: One) -> Read:
+        """Return how the text of a value is read, as much of it as an order looks at."""
+        text = self.values.snapshot.terms.text
+        return lambda number: None if (value := one(number)) == NIL else text(value)[:LENGTH]
+
+
+def _written(total: Fraction | None) -> str | None:
+    return None if total is None else str(total)
+
+
+def field_key(field: Field) -> Callable[[str], Any]:
+    """Return how the values of a single-valued field are compared, given as text."""
+    if field.kind is FieldKind.ENUM:
+        return field.enum_values.index
+    if field.kind is FieldKind.LITERAL and field.datatype == f"{XSD}string":
+        return collation_key
+    return value_key(field.datatype) if field.kind is FieldKind.LITERAL else str
+
+
+def only(asked: Mapping[str, Any], place: str) -> tuple[str, Any]:
+    """Return the one entry of an input of which exactly one field is given.
+
+    Raises
+    ------
+    BadValueError
+        None is given, more than one, or null.
+    """
+    if len(asked) != 1 or None in asked.values():
+        raise BadValueError(place, ", ".join(asked) or "{}", "exactly one field")
+    return next(iter(asked.items()))
+
+
+def _directed(read: Read, compare: Callable[[Any], Any], direction: str, kind: type = str) -> Key:
+    descending = direction.startswith("DESC")
+    return Key(read, compare, descending, direction.endswith("NULLS_FIRST"), kind)
