@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
+from graph.violation import Violation as Violation
+
 
 @dataclass(eq=False)
 class RhizomeError(Exception):
@@ -317,23 +319,6 @@ class ParseError(DataError):
         return f"{self.source} ({self.format}): {self.detail}{_place(self.line, self.column)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One result of validation, with the names of SHACL's validation report.
-
-    `focus_node`, `path` and `value` are written as in N-Triples; `severity` is `Violation` or
-    `Warning`; `graph` is the named graph for what must hold per graph, else None.
-    """
-
-    focus_node: str
-    path: str | None
-    value: str | None
-    constraint: str
-    severity: str
-    message: str
-    graph: str | None = None
-
-
 @dataclass(eq=False)
 class ShapeViolationError(DataError):
     """The data breaks the shapes."""
@@ -356,10 +341,9 @@ class ProvenanceMissingError(DataError):
     source: str
 
     def _say(self) -> str:
-        return (
-            f"graph {self.source} is not described: add `<{self.source}> a rz:Source` with "
-            "dcterms:title and rz:sourceKind to it, or name a described one with --graph"
-        )
+        hint = "dcterms:title and rz:sourceKind to it, or name a described one with --graph"
+        add = f"add `<{self.source}> a rz:Source` with {hint}"
+        return f"graph {self.source} is not described: {add}"
 
 
 @dataclass(eq=False)
@@ -395,10 +379,7 @@ class KeyReusedError(DataError):
     revision: int
 
     def _say(self) -> str:
-        return (
-            f"this idempotency key belongs to another request, of revision {self.revision}: "
-            "make a new key for each request"
-        )
+        return f"this idempotency key was used at revision {self.revision}: make one a request"
 
 
 # --- the store -------------------------------------------------------------------------------
@@ -447,10 +428,8 @@ class QueryTimeoutError(StoreError):
     deadline_s: float
 
     def _say(self) -> str:
-        return (
-            f"the query was stopped after {self.deadline_s:g} s: "
-            "ask for less, or add conditions that bind its variables"
-        )
+        hint = "ask for less, or add conditions that bind its variables"
+        return f"the query was stopped after {self.deadline_s:g} s: {hint}"
 
 
 @dataclass(eq=False)
