@@ -52,6 +52,7 @@ def leaves(root: type[RhizomeError] = RhizomeError) -> Iterator[type[RhizomeErro
 
 
 def write_place(line: int | None, column: int | None) -> str:
+    """Return where in a text something stands, as the end of a sentence."""
     if line is None:
         return ""
     return f" (line {line}{'' if column is None else f', column {column}'})"
