@@ -7,9 +7,10 @@ bound -> estimate -> generated function. What asks for the schema itself goes to
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -27,14 +28,15 @@ from graphql import (
     get_variable_values,
 )
 
-from graph.access import Viewer
-from graph.errors import MethodNotAllowedError, RhizomeError
+from graph.access import Scope, Viewer
+from graph.errors import ForbiddenError, MethodNotAllowedError, RhizomeError
 from graph.model import Model
 from graph.settings import Settings
 from graph.store.snapshot import Snapshot
 from schema.bind import Bindings, bind
 from schema.compile import SchemaIndex, compile_operation
 from schema.document import choose_operation, is_query, read_document, validate_document
+from schema.explain import write_plan
 from schema.generate import Executable, generate
 from schema.plan import Plan
 from schema.run import Run
@@ -50,12 +52,16 @@ _ERRORS_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GraphQL request as a client sends it; `languages` in order of preference."""
+    """One GraphQL request as a client sends it; `languages` in order of preference.
+
+    `explain` asks how it is answered, for viewers who may see that.
+    """
 
     query: str
     operation: str | None = None
     variables: Mapping[str, Any] | None = None
     languages: tuple[str, ...] = ()
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +75,14 @@ class Answer:
     errors: tuple[dict[str, Any], ...] = ()
     failed: bool = False
     error: RhizomeError | None = None
+    extensions: Mapping[str, Any] | None = None
 
     def body(self) -> dict[str, Any]:
         """Return the response as the specification orders it."""
         if self.failed:
             return {"errors": list(self.errors)}
-        return {"data": self.data, **({"errors": list(self.errors)} if self.errors else {})}
+        body = {"data": self.data, **({"errors": list(self.errors)} if self.errors else {})}
+        return body if self.extensions is None else {**body, "extensions": dict(self.extensions)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,7 @@ class Prepared:
     variables: Mapping[str, Any]
     cost: int
     operation: _Operation
+    explained: bool = False
 
 
 class _Invalid(Exception):
@@ -138,7 +147,21 @@ class Engine:
             return Answer(None, (error_entry(error),), failed=True, error=error)
 
     def run(self, prepared: Prepared) -> Answer:
-        """Return the answer of a prepared request."""
+        """Return the answer of a prepared request, with how it was made where that was asked."""
+        if not prepared.explained:
+            return self._run(prepared)
+        start = time.thread_time()
+        answer = self._run(prepared)
+        explanation = {
+            "plan": write_plan(prepared.plan),
+            "estimatedCost": prepared.cost,
+            "nodes": prepared.run.counter[0],
+            "examined": prepared.run.counter[1],
+            "cpuMilliseconds": round((time.thread_time() - start) * 1000, 3),
+        }
+        return replace(answer, extensions={"explain": explanation})
+
+    def _run(self, prepared: Prepared) -> Answer:
         try:
             data = prepared.executable(prepared.run)()
         except RhizomeError as error:
@@ -159,6 +182,8 @@ class Engine:
     # --- preparing ------------------------------------------------------------------------
 
     def _prepare(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Prepared:
+        if request.explain and Scope.EXPLAIN not in viewer.scopes:
+            raise ForbiddenError("to see how a query is answered", Scope.EXPLAIN)
         operation = self._operation(request.query, request.operation or None)
         variables = self._variables(operation, request.variables)
         bindings, executable = self._plan(request, operation, variables)
@@ -167,7 +192,7 @@ class Engine:
         cost = bind(bindings, run, variables)
         if plan.introspects:
             cost += 1 + self.settings.graphql_inline_cost  # describing the schema takes its time
-        return Prepared(plan, executable, run, variables, cost, operation)
+        return Prepared(plan, executable, run, variables, cost, operation, request.explain)
 
     def _operation(self, text: str, name: str | None) -> _Operation:
         key = (text, name)

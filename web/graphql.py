@@ -216,7 +216,8 @@ def _make_request(asked: Mapping[str, Any], languages: tuple[str, ...]) -> execu
     extensions = asked.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadValueError("extensions", str(extensions)[:40], "a JSON object")
-    return execute.Request(query, operation, variables, languages)
+    explain = extensions is not None and extensions.get("explain") is True
+    return execute.Request(query, operation, variables, languages, explain)
 
 
 def _languages(service: Service, headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
