@@ -24,6 +24,7 @@ from bench.growth import table_growth
 from bench.loading import table_loading
 from bench.peer_data import write_peer_data
 from bench.reads import compare_reads
+from bench.search import table_search
 from bench.starts import table_memory, table_starts
 from bench.stores import ROOT, copy_store, describe, prepare_store
 from bench.tables import Table, describe_machine
@@ -49,6 +50,7 @@ class Size:
     growth: tuple[int, ...]
     report: tuple[str, ...]
     sparql: tuple[str, ...]
+    labels: int
 
 
 SIZES: Final = {
@@ -65,6 +67,7 @@ SIZES: Final = {
         growth=(10_000, 100_000),
         report=("1000",),
         sparql=("100000",),
+        labels=10_000,
     ),
     "full": Size(
         reads=400_000,
@@ -79,6 +82,7 @@ SIZES: Final = {
         growth=(10_000, 100_000, 1_000_000),
         report=("1000", "10000", "100000"),
         sparql=("100000", "1000000"),
+        labels=100_000,
     ),
 }
 
@@ -133,6 +137,10 @@ class Bench:
         stores = dict(self.store(triples) for triples in self.size.growth)
         yield table_growth(stores, self.passing, self.size.seconds)
 
+    def search(self) -> Iterator[Table]:
+        """Yield how search stands to other engines."""
+        yield table_search(self.size.labels)
+
 
 SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Table]]]] = {
     "calibration": Bench.calibration,
@@ -141,6 +149,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Table]]]] = {
     "commits": Bench.commits,
     "starts": Bench.starts,
     "growth": Bench.growth,
+    "search": Bench.search,
 }
 #: Benches that print by themselves.
 PRINTED: Final = ("sparql", "report")

@@ -91,6 +91,19 @@ class BadValueError(RequestError):
 
 
 @dataclass(eq=False)
+class UnknownDocumentError(RequestError):
+    """A GraphQL document was named by a hash that is not known (any more)."""
+
+    code: ClassVar[str] = "PERSISTED_QUERY_NOT_FOUND"
+    status: ClassVar[int] = 404
+    document: str
+
+    def _say(self) -> str:
+        # Clients go by these very words: they send the text next.
+        return "PersistedQueryNotFound"
+
+
+@dataclass(eq=False)
 class CursorError(RequestError):
     """A cursor was not made by this service, or belongs to another order or condition."""
 
@@ -372,6 +385,20 @@ class RevisionRequiredError(DataError):
 
     def _say(self) -> str:
         return "say which revision you saw (If-Match or ifRevision)"
+
+
+@dataclass(eq=False)
+class KeyReusedError(DataError):
+    """An idempotency key was sent again with another request."""
+
+    code: ClassVar[str] = "IDEMPOTENCY_KEY_REUSED"
+    revision: int
+
+    def _say(self) -> str:
+        return (
+            f"this idempotency key belongs to another request, of revision {self.revision}: "
+            "make a new key for each request"
+        )
 
 
 # --- the store -------------------------------------------------------------------------------

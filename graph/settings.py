@@ -42,6 +42,9 @@ class Settings:
     header_bytes: int = _setting(32 * 1024, "bytes", "largest request head")
     header_deadline_s: float = _setting(10.0, "seconds", "time to send a request head")
     body_deadline_s: float = _setting(30.0, "seconds", "time to send a request body")
+    cors_origins: str = _setting(
+        "*", "origins", "pages that may ask, by commas; *: all; empty: none"
+    )
     connections: int = _setting(512, "connections", "open connections in all")
     connections_per_address: int = _setting(32, "connections", "open connections of an address")
 
@@ -78,7 +81,16 @@ class Settings:
     graphql_nodes: int = _setting(20_000, "nodes", "nodes that one operation may produce")
     graphql_token_nodes: int = _setting(100_000, "nodes", "the same with a token")
     graphql_inline_cost: int = _setting(2_000, "nodes", "cost above which a thread executes")
+    graphql_cache_mb: int = _setting(64, "MB", "answers kept until the next commit; 0: none")
+    graphql_documents_mb: int = _setting(16, "MB", "documents known by their hash; 0: none")
     graphql_plans: int = _setting(1_000, "plans", "compiled operations kept")
+    graphql_writes: int = _setting(500, "acts", "creates, updates and deletes of one mutation")
+    message_characters: int = _setting(500, "characters", "longest message of a mutation")
+    changes_entities: int = _setting(1_000, "entities", "entities listed of one change")
+    changes_statements: int = _setting(
+        20_000, "statements", "statements of the log read for the changes of one request"
+    )
+    idempotency_keys: int = _setting(10_000, "keys", "idempotency keys remembered")
     page_size: int = _setting(50, "items", "page size when none is asked")
     page_size_max: int = _setting(500, "items", "largest page size")
 

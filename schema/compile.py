@@ -23,6 +23,7 @@ from graphql import (
 
 from graph.errors import QueryTooLargeError
 from graph.model import Field, FieldKind, Model
+from schema.aside_types import ASIDES
 from schema.compile_parts import RECORDS, PartCompiler
 from schema.literals import arguments
 from schema.naming import object_name
@@ -133,7 +134,7 @@ class _Compiler:
         name = nodes[0].name.value
         if name == "__typename":
             return TypeName(key, "Query")
-        if name in ("__schema", "__type"):
+        if name in ASIDES:
             self.introspects = True
             return None
         if name == "revision":

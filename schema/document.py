@@ -98,6 +98,11 @@ def is_query(operation: OperationDefinitionNode) -> bool:
     return operation.operation is OperationType.QUERY
 
 
+def is_mutation(operation: OperationDefinitionNode) -> bool:
+    """Tell whether the operation writes."""
+    return operation.operation is OperationType.MUTATION
+
+
 class _Measure:
     """Counts what a document asks for, in its text alone."""
 

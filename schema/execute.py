@@ -29,13 +29,23 @@ from graphql import (
 )
 
 from graph.access import Scope, Viewer
+from graph.curation.mutations import require_scope
 from graph.errors import ForbiddenError, MethodNotAllowedError, RhizomeError
 from graph.model import Model
 from graph.settings import Settings
+from graph.store.log import Log
 from graph.store.snapshot import Snapshot
+from schema.aside_types import ASIDES
+from schema.asides import Asides
 from schema.bind import Bindings, bind
 from schema.compile import SchemaIndex, compile_operation
-from schema.document import choose_operation, is_query, read_document, validate_document
+from schema.document import (
+    choose_operation,
+    is_mutation,
+    is_query,
+    read_document,
+    validate_document,
+)
 from schema.explain import write_plan
 from schema.generate import Executable, generate
 from schema.plan import Plan
@@ -54,13 +64,15 @@ _ERRORS_MAX = 20
 class Request:
     """One GraphQL request as a client sends it; `languages` in order of preference.
 
-    `explain` asks how it is answered, for viewers who may see that.
+    `may_write` tells that it came in a way by which nobody can make a browser send it; `explain`
+    asks how it is answered, for viewers who may see that.
     """
 
     query: str
     operation: str | None = None
     variables: Mapping[str, Any] | None = None
     languages: tuple[str, ...] = ()
+    may_write: bool = False
     explain: bool = False
 
 
@@ -68,13 +80,15 @@ class Request:
 class Answer:
     """What came out: `data` (None when the request itself failed) and errors as data.
 
-    `failed` tells that nothing was executed: the request, not a field, is wrong.
+    `failed` tells that nothing was executed: the request, not a field, is wrong. `revision` is
+    that of the change that was made, if one was.
     """
 
     data: dict[str, Any] | None
     errors: tuple[dict[str, Any], ...] = ()
     failed: bool = False
     error: RhizomeError | None = None
+    revision: int | None = None
     extensions: Mapping[str, Any] | None = None
 
     def body(self) -> dict[str, Any]:
@@ -108,7 +122,19 @@ class Prepared:
     variables: Mapping[str, Any]
     cost: int
     operation: _Operation
+    viewer: Viewer
     explained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedMutation:
+    """A validated mutation of a viewer who may write; `variables` are coerced."""
+
+    request: Request
+    document: DocumentNode
+    node: OperationDefinitionNode
+    variables: Mapping[str, Any]
+    viewer: Viewer
 
 
 class _Invalid(Exception):
@@ -122,7 +148,10 @@ class _Invalid(Exception):
 class Engine:
     """The GraphQL service over snapshots of one model. Safe to use from several threads."""
 
-    def __init__(self, model: Model, schema: GraphQLSchema, settings: Settings) -> None:
+    def __init__(
+        self, model: Model, schema: GraphQLSchema, settings: Settings, log: Log | None = None
+    ) -> None:
+        self.asides = Asides(model, settings, log)
         self.model = model
         self.schema = schema
         self.settings = settings
@@ -132,11 +161,14 @@ class Engine:
         self._lock = Lock()
 
     def answer(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Answer:
-        """Return the answer to a request, errors included; never raises for what is asked."""
-        prepared = self.prepare(request, snapshot, viewer)
+        """Return the answer to a query, errors included; never raises for what is asked."""
+        prepared = self.prepare(replace(request, may_write=False), snapshot, viewer)
+        assert not isinstance(prepared, PreparedMutation)
         return prepared if isinstance(prepared, Answer) else self.run(prepared)
 
-    def prepare(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Prepared | Answer:
+    def prepare(
+        self, request: Request, snapshot: Snapshot, viewer: Viewer
+    ) -> Prepared | PreparedMutation | Answer:
         """Return the request ready to run, or the answer that refuses it."""
         try:
             return self._prepare(request, snapshot, viewer)
@@ -181,18 +213,28 @@ class Engine:
 
     # --- preparing ------------------------------------------------------------------------
 
-    def _prepare(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Prepared:
+    def _prepare(
+        self, request: Request, snapshot: Snapshot, viewer: Viewer
+    ) -> Prepared | PreparedMutation:
         if request.explain and Scope.EXPLAIN not in viewer.scopes:
             raise ForbiddenError("to see how a query is answered", Scope.EXPLAIN)
         operation = self._operation(request.query, request.operation or None)
+        if not is_query(operation.node):
+            if not request.may_write:
+                raise MethodNotAllowedError(operation.node.operation.value, ("query",))
+            require_scope(viewer, Scope.WRITE)
         variables = self._variables(operation, request.variables)
+        if not is_query(operation.node):
+            node = operation.node
+            return PreparedMutation(request, operation.document, node, variables, viewer)
         bindings, executable = self._plan(request, operation, variables)
         plan = bindings.plan
         run = Run(snapshot, viewer, self.settings, request.languages)
         cost = bind(bindings, run, variables)
         if plan.introspects:
             cost += 1 + self.settings.graphql_inline_cost  # describing the schema takes its time
-        return Prepared(plan, executable, run, variables, cost, operation, request.explain)
+        explained = request.explain
+        return Prepared(plan, executable, run, variables, cost, operation, viewer, explained)
 
     def _operation(self, text: str, name: str | None) -> _Operation:
         key = (text, name)
@@ -206,8 +248,8 @@ class Engine:
         if errors:
             raise _Invalid(errors)
         node = choose_operation(document, name)
-        if not is_query(node):
-            raise MethodNotAllowedError(node.operation.value, ("query",))
+        if not (is_query(node) or is_mutation(node)):
+            raise MethodNotAllowedError(node.operation.value, ("query", "mutation"))
         texts = _text_variables(node)
         operation = _Operation(document, node, condition_variables(document), texts)
         with self._lock:
@@ -257,10 +299,7 @@ class Engine:
         collector = Collector(operation.document, conditions, self.index.covers)
         fields = collector.collect([operation.node.selection_set], "Query")
         own: list[FieldNode] = [
-            node
-            for nodes in fields.values()
-            for node in nodes
-            if node.name.value in ("__schema", "__type")
+            node for nodes in fields.values() for node in nodes if node.name.value in ASIDES
         ]
         node = OperationDefinitionNode(
             operation=operation.node.operation,
@@ -271,10 +310,12 @@ class Engine:
         )
         others = [d for d in operation.document.definitions if not _is_operation(d)]
         document = DocumentNode(definitions=(node, *others))
-        result = execute(self.schema, document, variable_values=dict(prepared.variables))
+        root = self.asides.root(prepared.viewer, prepared.run.snapshot)
+        given = dict(prepared.variables)
+        result = execute(self.schema, document, root, variable_values=given)
         assert isinstance(result, ExecutionResult)
         found = {**data, **(result.data or {})}
-        errors = (*found_errors, *map(_validation_error, result.errors or ()))
+        errors = (*found_errors, *map(execution_error, result.errors or ()))
         return Answer({key: found[key] for key in fields if key in found}, errors)
 
 
@@ -316,6 +357,18 @@ def _validation_error(error: GraphQLError) -> dict[str, Any]:
     if error.path:
         entry["path"] = list(error.path)
     entry["extensions"] = {"code": "GRAPHQL_VALIDATION"}
+    return entry
+
+
+def execution_error(error: GraphQLError) -> dict[str, Any]:
+    """Return an error that graphql-core met in a field; a bug is told without details."""
+    cause = error.original_error
+    entry = _validation_error(error)
+    if isinstance(cause, RhizomeError):
+        return {**entry, **error_entry(cause), "path": entry.get("path", [])}
+    if cause is not None:
+        _log.error("a resolver failed", exc_info=cause)
+        entry |= {"message": "internal error", "extensions": {"code": "INTERNAL"}}
     return entry
 
 

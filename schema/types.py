@@ -19,8 +19,10 @@ from strawberry.schema.config import StrawberryConfig
 
 from graph.model import ClassShape, Field, FieldKind, Model
 from schema.aggregate_types import make_aggregates, make_shared_aggregates
+from schema.aside_types import make_asides
 from schema.inputs import make_order, make_shared_inputs, make_where
 from schema.making import MODULE, PYTHON, Arguments, Maker
+from schema.mutation_types import make_mutation
 from schema.naming import enum_value_name, is_interface, object_name, scalar_of
 from schema.search_types import ARGUMENTS, TEXT, add_search_types
 from schema.shared_types import LANGUAGES, make_entity, make_records
@@ -55,13 +57,15 @@ def build_schema(model: Model) -> GraphQLSchema:
     query = _Builder(model, maker).build()
     built = strawberry.Schema(
         query=query,
+        mutation=make_mutation(maker, model),
         types=maker.objects,
         config=StrawberryConfig(auto_camel_case=False, scalar_map=maker.scalars),
     )
     schema: GraphQLSchema = built._schema
     for name in maker.one_of:  # Strawberry checks it itself, and tells graphql-core nothing of it
         schema.type_map[name].is_one_of = True  # type: ignore[attr-defined]
-    return lexicographic_sort_schema(schema)
+    # Strawberry's resolvers stay behind: reads are plans, and what is not finds its own.
+    return read_sdl(print_schema(lexicographic_sort_schema(schema)), assume_valid=True)
 
 
 def print_sdl(model: Model, schema: GraphQLSchema) -> str:
@@ -205,6 +209,7 @@ class _Builder:
             ),
             "search": maker.field("SearchConnection", TEXT, ARGUMENTS | _FORWARD),
             "revision": maker.field("int", "The revision that this answer was read from."),
+            **make_asides(maker),
         }
         for shape in self.model.classes.values():
             if shape.exposure != "public":

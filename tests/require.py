@@ -40,6 +40,10 @@ def _lack_of_node() -> str | None:
     return None if major >= 20 else f"Node 20 or newer is needed, this is {version.strip()}"
 
 
+def _lack_of_npm() -> str | None:
+    return None if shutil.which("npm") else "npm is not installed"
+
+
 def _lack_of_shared() -> str | None:
     return None if SHARED.is_dir() else SHARED_ABSENT
 
@@ -60,6 +64,7 @@ def _lack_of_seccomp() -> str | None:
 LACKS: dict[str, Callable[[], str | None]] = {
     "shared": _lack_of_shared,
     "node": _lack_of_node,
+    "npm": _lack_of_npm,
     "chromium": _lack_of_chromium,
     "oxigraph": _lack_of_oxigraph,
     "seccomp": _lack_of_seccomp,

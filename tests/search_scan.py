@@ -68,9 +68,9 @@ def distance(one: str, other: str) -> int:
     return min(table[len(one), j] for j in range(len(other) + 1))
 
 
-def edits(wanted: str, words: Iterable[str]) -> int | None:
+def edits(wanted: str, words: Iterable[str], is_alone: bool) -> int | None:
     """Return how far a word of the query is from the nearest beginning of a word."""
-    allowed = 0 if len(wanted) < 4 or any(c.isdigit() for c in wanted) else 1
+    allowed = 0 if len(wanted) < (4 if is_alone else 3) or any(c.isdigit() for c in wanted) else 1
     allowed += allowed and len(wanted) >= 8
     if any(word.startswith(wanted) for word in words):
         return 0
@@ -92,7 +92,8 @@ def judge(query: str, text: str, role: SearchRole) -> str | None:
             return "PREFIX"
     if all(word in words for word in asked):
         return "WORDS"
-    each = [edits(word, set(words)) for word in dict.fromkeys(asked)]
+    distinct = list(dict.fromkeys(asked))
+    each = [edits(word, set(words), len(distinct) == 1) for word in distinct]
     total = sum(e for e in each if e is not None)
     return None if None in each else MATCHES[3 + min(total, 3)]
 

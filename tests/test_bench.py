@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import loading, peer_oxigraph, peer_rdflib
+from bench import loading, peer_oxigraph, peer_rdflib, search
 from bench.blocks import Overlap
 from bench.commits import beginning, entity
 from bench.generator import Shape
@@ -27,6 +27,7 @@ from bench.operations import (
 )
 from bench.peer_data import write_peer_data
 from bench.reads import read_identifiers, write_bodies
+from bench.search_engines import ENGINES
 from bench.servers import Server, serve_peer
 from bench.stores import fill, prepare_store
 from bench.tables import Table, judge, percentile
@@ -192,3 +193,17 @@ def test_a_table_is_markdown() -> None:
 
 def test_answers_are_compared_without_wrappers_and_order() -> None:
     assert canonical({"a": {"nodes": [{"b": 2}, {"b": 1}]}}) == {"a": [{"b": 1}, {"b": 2}]}
+
+
+@pytest.mark.parametrize("name", [name for name in ENGINES if name != "tantivy"])
+def test_engines_of_the_search_bench_find_whole_names(name: str) -> None:
+    found = search.measure(name, 400)
+    assert found["recall"]["whole"] == 1
+    assert found["recall"]["one typo"] > 0.7
+    assert set(found["times"]) == set(found["recall"])
+
+
+def test_questions_of_the_search_bench_are_the_same_each_time(model: Model) -> None:
+    asked = list(search.questions(search.make_snapshot(model, 400)))
+    assert asked == list(search.questions(search.make_snapshot(model, 400)))
+    assert len({kind for kind, _, _ in asked}) == 6

@@ -39,7 +39,7 @@ def ask(explain: bool, *scopes: Scope, query: str = QUERY) -> Answer:
     engine = Engine(model, load_schema(model), Settings())
     snapshot = build_snapshot(model, [commit_of(small_dataset(), (), None)])
     viewer: Viewer = replace(anonymous(engine.settings), scopes=frozenset(scopes))
-    request = Request(query, None, {"n": 3}, ("en",), explain)
+    request = Request(query, None, {"n": 3}, ("en",), explain=explain)
     return engine.answer(request, snapshot, viewer)
 
 

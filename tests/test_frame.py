@@ -220,19 +220,44 @@ class TestCors:
         assert headers["access-control-allow-origin"] == "*"
         assert "Rhizome-Revision" in headers["access-control-expose-headers"]
         assert "access-control-allow-credentials" not in headers
-        headers = client.post("/sparql", headers={"Origin": "https://elsewhere.example"}).headers
-        assert "access-control-allow-origin" not in headers
+        headers = client.post("/data", headers={"Origin": "https://elsewhere.example"}).headers
+        assert headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-origin" not in client.post("/data").headers
 
-    def test_preflight_allows_reading_only(self, client: TestClient) -> None:
+    def test_preflight_allows_what_partner_tools_send(self, client: TestClient) -> None:
         asked = {
             "Origin": "https://elsewhere.example",
             "Access-Control-Request-Method": "POST",
         }
         response = client.options("/sparql", headers=asked)
         assert response.status_code == 204
-        assert response.headers["access-control-allow-methods"] == "GET, HEAD"
-        assert "Rhizome-Min-Revision" in response.headers["access-control-allow-headers"]
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert response.headers["access-control-allow-methods"] == "GET, HEAD, POST"
+        allowed = response.headers["access-control-allow-headers"]
+        assert {"Authorization", "Content-Type", "Rhizome-Min-Revision"} <= set(allowed.split(", "))
         assert client.options("/sparql").status_code == 405
+
+    @pytest.mark.parametrize(
+        ("origins", "origin", "allowed"),
+        [
+            ("https://a.example, https://B.example/", "https://a.example", "https://a.example"),
+            ("https://a.example, https://B.example/", "https://b.example", "https://b.example"),
+            ("https://a.example", "https://a.example.evil", None),
+            ("https://a.example", "null", None),
+            ("https://a.example", None, None),
+            ("", "https://a.example", None),
+        ],
+    )
+    def test_only_named_pages_may_ask_where_some_are_named(
+        self, origins: str, origin: str | None, allowed: str | None
+    ) -> None:
+        app = make_app(cors_origins=origins)
+        with TestClient(app) as client:
+            headers = {} if origin is None else {"Origin": origin}
+            for method in ("GET", "POST"):
+                answer = client.request(method, "/", headers=headers).headers
+                assert answer.get("access-control-allow-origin") == allowed
+                assert ("Origin" in answer.get("vary", "")) == bool(origins)
 
 
 class TestFailures:

@@ -182,6 +182,13 @@ def test_search_equals_naive_on_random_documents(
     assert answered >= 6
 
 
+def test_the_example_of_the_page_on_search_is_answered(ask: Ask) -> None:
+    page = (SEEDS.parent / "docs" / "search.md").read_text(encoding="utf-8")
+    found = hits(ask(page.partition("```graphql\n")[2].partition("```")[0]))
+    assert found[0]["node"]["label"] == "VEGEPOLYS VALLEY"
+    assert found[0]["node"]["country"]["label"] == "France"
+
+
 # --- pages ----------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,8 @@ from schema.types import load_schema
 from tests.asking import small_dataset
 from tests.snapshots import commit_of
 from web import graphql
+from web.answers import AnswerCache
+from web.documents import Documents
 from web.problems import handlers
 
 QUERY = "{ clusters(first: 1) { nodes { name } } }"
@@ -41,6 +43,8 @@ def client() -> TestClient:
         settings=settings,
         visitor=anonymous(settings),
         languages=settings.language_chain,
+        answers=AnswerCache(0),
+        documents=Documents(0),
         model=model,
         engine=Engine(model, load_schema(model), settings),
         dataset=SimpleNamespace(snapshot_for=snapshot_for, snapshot=snapshot),

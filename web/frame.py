@@ -38,15 +38,16 @@ SECURITY_HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-#: Anyone's page may read answers to GET, and never with credentials.
+#: Other pages may ask, and read the answers, without credentials of the browser's: no cookie is
+#: ever read, and a token is sent by who has it.
 CORS_HEADERS: Final = {
-    "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": f"{REVISION}, Rhizome-Truncated, ETag, Retry-After, Link",
 }
 PREFLIGHT_HEADERS: Final = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD",
-    "Access-Control-Allow-Headers": f"Accept, Accept-Language, If-None-Match, {MIN_REVISION}",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST",
+    "Access-Control-Allow-Headers": (
+        f"Accept, Accept-Language, Authorization, Content-Type, If-None-Match, {MIN_REVISION}"
+    ),
     "Access-Control-Max-Age": "86400",
 }
 #: A request that took this long is logged, whatever its answer.
@@ -58,6 +59,8 @@ _REVISION_DIGITS: Final = 15
 
 _logger = logging.getLogger("rhizome.web")
 
+RawHeaders = tuple[tuple[bytes, bytes], ...]
+
 
 def _encode(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -65,6 +68,8 @@ def _encode(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
 
 _SECURITY = _encode(SECURITY_HEADERS)
 _CORS = _encode(CORS_HEADERS)
+_ANY_ORIGIN: Final = ((b"access-control-allow-origin", b"*"), *_CORS)
+_BY_ORIGIN: Final = (b"vary", b"Origin")
 _REVISION_NAME = REVISION.lower().encode()
 _MIN_REVISION_NAME = MIN_REVISION.lower().encode()
 
@@ -75,13 +80,14 @@ class Frame:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app = app
         self.service = service
+        self.origins = Origins(service.settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and complete what comes back."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(scope, send, self.service)
+        answer = _Answer(scope, send, self.service, self.origins)
         try:
             if _is_preflight(scope):
                 await Response(status_code=204, headers=PREFLIGHT_HEADERS)(
@@ -144,21 +150,43 @@ def _is_preflight(scope: Scope) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _missing(present: frozenset[bytes], method: str) -> tuple[tuple[bytes, bytes], ...]:
+def _missing(present: frozenset[bytes], cors: RawHeaders) -> RawHeaders:
     """Return the headers that an answer with those present still needs."""
-    wanted = [*_SECURITY, *(_CORS if method in ("GET", "HEAD") else ())]
-    return tuple(header for header in wanted if header[0] not in present)
+    return tuple(header for header in (*_SECURITY, *cors) if header[0] not in present)
+
+
+class Origins:
+    """Which other pages may ask: those of a list of origins separated by commas, or all by `*`."""
+
+    def __init__(self, text: str) -> None:
+        named = {origin.strip().rstrip("/").lower() for origin in text.split(",")} - {""}
+        self._are_all = "*" in named
+        self._named = named - {"*"}
+
+    def headers(self, scope: Scope) -> RawHeaders:
+        """Return the headers that let the asking page read an answer."""
+        if self._are_all and scope["method"] in ("GET", "HEAD"):
+            return _ANY_ORIGIN  # also without Origin: the answer may come from a shared cache
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
+        if self._are_all:
+            return () if origin is None else _ANY_ORIGIN
+        if not self._named:
+            return ()
+        if origin is None or origin.decode("latin-1").lower() not in self._named:
+            return (_BY_ORIGIN,)
+        return ((b"access-control-allow-origin", origin), *_CORS, _BY_ORIGIN)
 
 
 class _Answer:
     """One answer on its way out: completes its head and remembers its status."""
 
-    def __init__(self, scope: Scope, send: Send, service: Service) -> None:
+    def __init__(self, scope: Scope, send: Send, service: Service, origins: Origins) -> None:
         self.scope = scope
         self.started = time.perf_counter()
         self.status = 0
         self._send = send
         self._service = service
+        self._origins = origins
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer, the head completed."""
@@ -166,7 +194,10 @@ class _Answer:
             self.status = message["status"]
             headers = list(message.get("headers", ()))
             names = frozenset([name for name, _ in headers])
-            headers += _missing(names, self.scope["method"])
+            cors = self._origins.headers(self.scope)
+            headers += _missing(names, cors)
+            if _BY_ORIGIN in cors and b"vary" in names:
+                headers.append(_BY_ORIGIN)
             if _REVISION_NAME not in names:
                 revision = self.scope.get(SEEN) or self._service.revision
                 if revision is not None:

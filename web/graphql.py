@@ -1,15 +1,15 @@
 """GraphQL over HTTP: POST and GET, both media types, the form for people, the SDL.
 
 Floor 5. What a request means and what it may cost is `schema/`'s; here is what the protocol asks
-for: media types, status codes, and that only queries come by GET. A dear query runs in a thread.
+for: media types, status codes, entity tags, compression, and that only queries come by GET. A
+dear query runs in a thread.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from functools import cache, lru_cache, partial
-from typing import Any, Final
+from functools import cache, partial
+from typing import Final, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -21,17 +21,30 @@ from starlette.types import Receive, Scope, Send
 
 from graph.errors import (
     AccessError,
-    BadValueError,
+    MethodNotAllowedError,
     QueryTooLargeError,
-    UnsupportedMediaTypeError,
+    RhizomeError,
+    UnknownDocumentError,
 )
 from schema import execute
-from schema.execute import Answer
+from schema.execute import Answer, PreparedMutation
 from schema.questions import worked_questions
 from schema.types import SDL
-from web.access import PRIVATE, VIEWER, viewer_of
-from web.conditional import answer_if_changed
-from web.negotiation import choose_media_type, read_qualities, request_language
+from web.access import PRIVATE, REFUSED, VIEWER, viewer_of
+from web.answers import COMPRESSED_BYTES, Reply, accepts_gzip
+from web.conditional import answer_if_changed, matches
+from web.frame import SEEN
+from web.graphql_request import (
+    JSON,
+    UTF8,
+    Headers,
+    header,
+    make_request,
+    preferred_languages,
+    read_body,
+    read_query,
+)
+from web.negotiation import choose_media_type, request_language
 from web.problems import challenge
 from web.service import Service
 from web.templating import render_page
@@ -39,9 +52,25 @@ from web.texts import LANGUAGES
 
 PATH: Final = "/graphql"
 GRAPHQL: Final = "application/graphql-response+json"
-JSON: Final = "application/json"
 HTML: Final = "text/html"
-_UTF8: Final = "; charset=utf-8"
+VARY: Final = "Accept, Accept-Encoding, Accept-Language"
+#: Mutations that run at once; more wait.
+_WRITERS: Final = 4
+#: Longer requests are not kept with their answers.
+_KEPT_BYTES: Final = 16 * 1024
+
+# What is answered without an error says nothing more than its bytes.
+_ANSWERED: Final = Answer({})
+
+RawHeaders = tuple[tuple[bytes, bytes], ...]
+
+
+class Found(NamedTuple):
+    """An answer and its bytes, and the revision it is made from where nothing else went into it."""
+
+    answer: Answer
+    body: bytes
+    revision: int | None = None
 
 
 def routes() -> list[Route]:
@@ -61,33 +90,29 @@ class GraphQL:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["method"] != "POST":
+        headers: Headers = dict(scope["headers"])
+        is_post = scope["method"] == "POST"
+        offered = (JSON, GRAPHQL) if is_post else (JSON, GRAPHQL, HTML)
+        media_type = choose_media_type(header(headers, b"accept"), offered)
+        if media_type == HTML:
             request = Request(scope, receive)
-            response = await _answer_get(request)
-            await response(scope, receive, send)
+            await (await _show_form(request))(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        media_type = choose_media_type(_header(headers, b"accept"), (JSON, GRAPHQL))
-        asked = _read_body(headers, await _receive_body(receive))
-        service = scope["app"].state.service
-        answer = await _answer(service, _make_request(asked, _languages(service, headers)), scope)
-        body = orjson.dumps(answer.body())
-        head = _head(answer, media_type, is_private=VIEWER in scope)
-        sent = [*head, (b"content-length", str(len(body)).encode())]
-        status = _status_of(answer, media_type)
-        await send({"type": "http.response.start", "status": status, "headers": sent})
-        await send({"type": "http.response.body", "body": body})
-
-
-async def _answer_get(request: Request) -> Response:
-    offered = (JSON, GRAPHQL, HTML)
-    media_type = choose_media_type(request.headers.get("accept"), offered)
-    if media_type == HTML:
-        return await _show_form(request)
-    answer = await _answer(request.app.state.service, _read_query(request), request.scope)
-    response = Response(orjson.dumps(answer.body()), _status_of(answer, media_type))
-    response.raw_headers.extend(_head(answer, media_type, is_private=VIEWER in request.scope))
-    return response
+        source = await _receive_body(receive) if is_post else scope["query_string"]
+        service: Service = scope["app"].state.service
+        key = _key(scope, headers, source, media_type)
+        revision = service.revision
+        if key is not None and revision is not None:
+            kept = service.answers.get(revision, key)
+            if kept is not None:
+                await _send(scope, headers, send, kept)
+                return
+        asked = read_body(headers, source) if is_post else read_query(source)
+        found = await _answer(asked, headers, scope)
+        reply = Reply(found.body, media_type)
+        if key is not None and found.revision is not None:
+            service.answers.put(found.revision, key, len(source), reply)
+        await _send(scope, headers, send, reply, found.answer)
 
 
 async def serve_sdl(request: Request) -> Response:
@@ -101,23 +126,86 @@ async def serve_sdl(request: Request) -> Response:
     return answer_if_changed(request, tag, make)
 
 
-async def _answer(service: Service, asked: execute.Request, scope: Scope) -> Answer:
+def _key(
+    scope: Scope, headers: Headers, source: bytes, media_type: str
+) -> tuple[bytes | str | None, ...] | None:
+    """Return all that a visitor's answer depends on but for the data; None: it is not kept."""
+    if VIEWER in scope or REFUSED in scope or len(source) > _KEPT_BYTES:
+        return None
+    wanted = (headers.get(b"accept-language"), headers.get(b"content-type"))
+    return (source, scope["method"], media_type, *wanted)
+
+
+async def _answer(asked: dict[str, object], headers: Headers, scope: Scope) -> Found:
+    service: Service = scope["app"].state.service
     try:
         viewer = viewer_of(scope, service.visitor)
-    except AccessError as error:
-        return Answer(None, (execute.error_entry(error),), failed=True, error=error)
+        accepted = header(headers, b"accept-language")
+        chain = service.languages
+        languages = chain if accepted is None else preferred_languages(accepted, chain)
+        may_write = scope["method"] == "POST"
+        request, is_named = make_request(asked, languages, service.documents, may_write=may_write)
+    except (AccessError, UnknownDocumentError) as error:
+        return _found(Answer(None, (execute.error_entry(error),), failed=True, error=error))
     snapshot = service.dataset.snapshot_for(viewer)
     engine = service.engine
-    if engine.knows(asked):
-        prepared = engine.prepare(asked, snapshot, viewer)
+    if engine.knows(request):
+        prepared = engine.prepare(request, snapshot, viewer)
     else:  # reading and validating a new document would hold the others up
-        prepare = partial(engine.prepare, asked, snapshot, viewer)
+        prepare = partial(engine.prepare, request, snapshot, viewer)
         prepared = await anyio.to_thread.run_sync(prepare, limiter=_turns())
     if isinstance(prepared, Answer):
-        return prepared
+        return _found(prepared)
+    if is_named:
+        service.documents.learn(request.query)
+    if isinstance(prepared, PreparedMutation):
+        answer = await anyio.to_thread.run_sync(service.writer.run, prepared, limiter=_writers())
+        scope[SEEN] = answer.revision or scope.get(SEEN)
+        return _found(answer)
+    make = partial(_run, engine, prepared)
     if prepared.cost > service.settings.graphql_inline_cost:
-        return await anyio.to_thread.run_sync(engine.run, prepared, limiter=_turns())
-    return engine.run(prepared)
+        return await anyio.to_thread.run_sync(make, limiter=_turns())
+    return make()
+
+
+def _run(engine: execute.Engine, prepared: execute.Prepared) -> Found:
+    """Return the answer to a prepared request, as bytes: the objects end in the thread, too."""
+    answer = engine.run(prepared)
+    body = orjson.dumps(answer.body())
+    if answer.errors:
+        return Found(answer, body)
+    return Found(_ANSWERED, body, prepared.run.snapshot.revision)
+
+
+def _found(answer: Answer) -> Found:
+    return Found(answer, orjson.dumps(answer.body()))
+
+
+# --- the answer's way out ---------------------------------------------------------------------
+
+
+async def _send(
+    scope: Scope, headers: Headers, send: Send, reply: Reply, answer: Answer | None = None
+) -> None:
+    """Send a reply; without an `answer` it is one that was kept."""
+    status = 200 if answer is None else _status_of(answer, reply.media_type)
+    is_private = VIEWER in scope
+    head = _head(reply.media_type, is_private)
+    if answer is not None and answer.error is not None:
+        head += _head_of(answer.error)
+    body = reply.body
+    if scope["method"] != "POST" and status == 200 and not is_private:
+        head += ((b"etag", reply.tag.encode()),)
+        if matches(header(headers, b"if-none-match"), reply.tag):
+            await send({"type": "http.response.start", "status": 304, "headers": head[1:]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+    if len(body) >= COMPRESSED_BYTES and accepts_gzip(header(headers, b"accept-encoding")):
+        body = await reply.packed()
+        head += ((b"content-encoding", b"gzip"),)
+    sent = [*head, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": sent})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _status_of(answer: Answer, media_type: str) -> int:
@@ -129,47 +217,29 @@ def _status_of(answer: Answer, media_type: str) -> int:
     return 200
 
 
-def _head(answer: Answer, media_type: str, *, is_private: bool) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the headers of an answer but for its length."""
-    head = _usual_head(media_type, is_private)
-    if isinstance(answer.error, AccessError):
-        challenged = challenge(answer.error).items()
-        return (*head, *((name.lower().encode(), value.encode()) for name, value in challenged))
-    return head
+def _is_told(answer: Answer) -> bool:
+    """Whether the status says what was wrong in plain JSON too: limits, who may ask, and how."""
+    told = QueryTooLargeError | AccessError | MethodNotAllowedError
+    return answer.failed and isinstance(answer.error, told)
 
 
 @cache
-def _usual_head(media_type: str, is_private: bool) -> tuple[tuple[bytes, bytes], ...]:
+def _head(media_type: str, is_private: bool) -> RawHeaders:
     return (
-        (b"content-type", (media_type + _UTF8).encode()),
-        (b"vary", b"Accept, Accept-Language"),
+        (b"content-type", (media_type + UTF8).encode()),
+        (b"vary", VARY.encode()),
         (b"cache-control", PRIVATE.encode() if is_private else b"no-cache"),
     )
 
 
-def _is_told(answer: Answer) -> bool:
-    """Whether the status says what was wrong in plain JSON too: limits, and who may ask."""
-    return answer.failed and isinstance(answer.error, QueryTooLargeError | AccessError)
-
-
-# --- what is asked ----------------------------------------------------------------------------
-
-
-def _read_query(request: Request) -> execute.Request:
-    parameters = request.query_params
-    variables: Any = None
-    if parameters.get("variables"):
-        try:
-            variables = orjson.loads(parameters["variables"])
-        except orjson.JSONDecodeError:
-            raise BadValueError("variables", parameters["variables"][:80], "JSON") from None
-    asked = {
-        "query": parameters.get("query"),
-        "variables": variables,
-        "operationName": parameters.get("operationName") or None,
-    }
-    service = request.app.state.service
-    return _make_request(asked, _languages(service, dict(request.scope["headers"])))
+def _head_of(error: RhizomeError) -> RawHeaders:
+    """Return the headers that an error adds: how to ask instead."""
+    if isinstance(error, AccessError):
+        named = challenge(error).items()
+        return tuple((name.lower().encode(), text.encode()) for name, text in named)
+    if isinstance(error, MethodNotAllowedError):
+        return ((b"allow", b"POST"),)
+    return ()
 
 
 async def _receive_body(receive: Receive) -> bytes:
@@ -183,61 +253,6 @@ async def _receive_body(receive: Receive) -> bytes:
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _read_body(headers: Mapping[bytes, bytes], body: bytes) -> dict[str, Any]:
-    _check_content_type(_header(headers, b"content-type") or "")
-    try:
-        asked = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadValueError("body", body[:40].decode(errors="replace"), f"JSON: {error}") from None
-    if not isinstance(asked, dict):
-        raise BadValueError("body", type(asked).__name__, "one JSON object; batches are not taken")
-    return asked
-
-
-@lru_cache(maxsize=64)
-def _check_content_type(content_type: str) -> None:
-    kind, _, rest = content_type.partition(";")
-    if kind.strip().lower() != JSON:
-        raise UnsupportedMediaTypeError(content_type[:80], (JSON,))
-    charset = rest.lower().replace(" ", "").removeprefix("charset=").strip('"')
-    if charset and charset not in ("utf-8", "utf8"):
-        raise UnsupportedMediaTypeError(content_type[:80], (JSON + _UTF8,))
-
-
-def _make_request(asked: Mapping[str, Any], languages: tuple[str, ...]) -> execute.Request:
-    query, variables = asked.get("query"), asked.get("variables")
-    operation = asked.get("operationName")
-    if not isinstance(query, str) or not query.strip():
-        raise BadValueError("query", str(query)[:40], "a GraphQL document")
-    if variables is not None and not isinstance(variables, dict):
-        raise BadValueError("variables", str(variables)[:40], "a JSON object")
-    if operation is not None and not isinstance(operation, str):
-        raise BadValueError("operationName", str(operation)[:40], "text")
-    extensions = asked.get("extensions")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise BadValueError("extensions", str(extensions)[:40], "a JSON object")
-    explain = extensions is not None and extensions.get("explain") is True
-    return execute.Request(query, operation, variables, languages, explain)
-
-
-def _languages(service: Service, headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
-    """Return the reader's languages, the preferred first, then the service's chain."""
-    chain = service.languages
-    header = _header(headers, b"accept-language")
-    return chain if header is None else _preferred(header, chain)
-
-
-@lru_cache(maxsize=256)
-def _preferred(header: str, chain: tuple[str, ...]) -> tuple[str, ...]:
-    wanted = sorted(read_qualities(header), key=lambda item: -item[1])
-    return (*(tag for tag, quality in wanted if quality > 0 and tag != "*"), *chain)
-
-
-def _header(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
-    value = headers.get(name)
-    return None if value is None else value.decode("latin-1")
-
-
 # --- for people -------------------------------------------------------------------------------
 
 
@@ -248,8 +263,9 @@ async def _show_form(request: Request) -> Response:
     variables = request.query_params.get("variables", "")
     answer: str | None = None
     if query.strip():
-        found = await _answer(request.app.state.service, _read_query(request), request.scope)
-        answer = orjson.dumps(found.body(), option=orjson.OPT_INDENT_2).decode()
+        headers = dict(request.scope["headers"])
+        found = await _answer(read_query(request.scope["query_string"]), headers, request.scope)
+        answer = orjson.dumps(orjson.loads(found.body), option=orjson.OPT_INDENT_2).decode()
     context = {
         "query": query,
         "variables": variables,
@@ -263,6 +279,12 @@ async def _show_form(request: Request) -> Response:
 def _turns() -> anyio.CapacityLimiter:
     """Return what lets one dear query run at a time: threads of one interpreter only trip up."""
     return anyio.CapacityLimiter(1)
+
+
+@cache
+def _writers() -> anyio.CapacityLimiter:
+    """Return what lets some mutations run side by side: they share the sync of the log."""
+    return anyio.CapacityLimiter(_WRITERS)
 
 
 @cache

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from graph.curation.check import check_checkpoint, check_snapshot
 from graph.curation.gate import Gate
+from graph.curation.mutations import Mutations
 from graph.curation.seeding import seed
 from graph.errors import StoreUnavailableError
 from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
 from graph.store.workers import QueryPool
 from schema.execute import Engine
+from schema.mutation import Writer
 from schema.types import load_schema
 from web.commands import SEEDS, Opened, run_command
 from web.control import ControlServer
@@ -65,7 +67,8 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
             service.stage = "loading the seeds"
             seed(gate, SEEDS)
         service.stage = "building the schema"
-        engine = Engine(model, load_schema(model), settings)
+        engine = Engine(model, load_schema(model), settings, dataset.log)
+        writer = Writer(engine, Mutations(gate))
         service.stage = "waiting for the SPARQL store"
         if not dataset.wait_for_store(dataset.snapshot.revision, _STORE_WAIT_S):
             raise StoreUnavailableError("the SPARQL store does not follow the log; see the log")
@@ -86,7 +89,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
             }
         },
     )
-    return Parts(dataset, gate, pool, engine, tokens, closing.close)
+    return Parts(dataset, gate, pool, engine, writer, tokens, closing.close)
 
 
 def _index_texts(dataset: Dataset) -> None:

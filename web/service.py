@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from graph.access import anonymous
 from graph.errors import StoreUnavailableError
+from web.answers import AnswerCache
+from web.documents import Documents
 from web.limits import Limiter
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from graph.store.snapshot import Snapshot
     from graph.store.workers import QueryPool
     from schema.execute import Engine
+    from schema.mutation import Writer
 
 VERSION: Final = "0.1.0"
 
@@ -38,6 +41,7 @@ class Parts:
     gate: Gate
     pool: QueryPool
     engine: Engine
+    writer: Writer
     tokens: Tokens
     close: Callable[[], None]
 
@@ -46,6 +50,8 @@ class Service:
     """What every endpoint shares.
 
     `visitor` is the viewer without a token, `languages` the chain that answers one without wishes.
+    `answers` and `documents` are what GraphQL keeps: answers until the next commit, and texts of
+    documents that clients name by hash.
     `stage` says in words what the start is doing. `failure` holds the error that ended the service
     and `on_failure` is called then. `is_busy` tells that a thread opens or verifies parts.
     """
@@ -55,6 +61,8 @@ class Service:
         self.model = model
         self.visitor = anonymous(settings)
         self.languages = settings.language_chain
+        self.answers = AnswerCache(settings.graphql_cache_mb * 1_000_000)
+        self.documents = Documents(settings.graphql_documents_mb * 1_000_000)
         self.version = VERSION
         self.started = time.monotonic()
         self.limiter = Limiter(settings)
@@ -104,6 +112,11 @@ class Service:
     def engine(self) -> Engine:
         """What answers GraphQL; StoreUnavailableError while the store opens."""
         return self._opened.engine
+
+    @property
+    def writer(self) -> Writer:
+        """What runs mutations; StoreUnavailableError while the store opens."""
+        return self._opened.writer
 
     @property
     def tokens(self) -> Tokens:

@@ -80,6 +80,44 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "il y en a d'autres : seuls les {count} premiers sont donnés",
     ),
     "moreWarnings": ("and {count} warnings more", "et {count} avertissements de plus"),
+    # what a mutation asks for
+    "kindOfValue": (
+        "{given} is given where {expected} is needed",
+        "{given} est donné là où il faut {expected}",
+    ),
+    "oneValue": ("takes one value, not a list", "admet une valeur, pas une liste"),
+    "edtf": ("is not {expected}", "n'est pas une date EDTF (comme 2019-06, 2019?, 2019/..)"),
+    "newIri": (
+        "{iri} cannot name a new {kind}: use {base}{part}/ and letters, digits, dots and hyphens, "
+        "or an address of another site",
+        "{iri} ne peut pas nommer : utiliser {base}{part}/ puis lettres, chiffres, points et "
+        "traits d'union, ou une adresse d'un autre site",
+    ),
+    "relationIri": (
+        "the identifier of a {kind} follows from those who take part: it is {iri}; leave it out",
+        "l'identifiant découle des participants : c'est {iri} ; ne pas le donner",
+    ),
+    "identityFixed": (
+        "names the relation and cannot change: delete it and create another",
+        "identifie la relation et ne peut pas changer : la supprimer et en créer une autre",
+    ),
+    "existsAlready": (
+        "{iri} is there already: update it, or give another identifier",
+        "{iri} existe déjà : le modifier, ou donner un autre identifiant",
+    ),
+    "noSuchEntity": ("there is no {kind} {iri}", "{iri} n'existe pas parmi : {kind}"),
+    "notStated": (
+        "this source states nothing of {iri}: nothing to delete",
+        "cette source n'énonce rien sur {iri} : rien à supprimer",
+    ),
+    "referred": (
+        "others refer to {iri}, and no other source gives it a class: {referrers}",
+        "d'autres renvoient à {iri}, et aucune autre source ne lui donne de classe : {referrers}",
+    ),
+    "noSuchSource": (
+        "there is no source {iri}: give `create` with its title to begin it",
+        "la source {iri} n'existe pas : donner `create` avec son titre pour la commencer",
+    ),
     # classes and fields
     "noType": (
         "has statements but no class: add its rdf:type",

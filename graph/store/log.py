@@ -35,9 +35,9 @@ class Log:
 
     `revision`, `head` (digest of the last record), `time`, `dataset_hash` and `quad_count`
     describe the last commit; 0, 64 zeros, "", 0 and 0 before the first. `writers` gives the
-    activity of the last commit that touched each graph (IRI), `latest` the last revision of each
-    activity. `torn` names the files in which a stopped write left something behind, which the
-    next append moves into the folder `orphans`.
+    activity of the last commit that touched each graph (IRI), `authors` the agent of the first,
+    `latest` the last revision of each activity. `torn` names the files in which a stopped write
+    left something behind, which the next append moves into the folder `orphans`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,6 +48,7 @@ class Log:
         self.dataset_hash = 0
         self.quad_count = 0
         self.writers: dict[str, str] = {}
+        self.authors: dict[str, str] = {}
         self.latest: dict[str, int] = {}
         self.torn: tuple[Path, ...] = ()
         self._path = folder / "headers"
@@ -210,6 +211,8 @@ class Log:
         self.dataset_hash, self.quad_count = header.dataset_hash, header.quad_count
         self.latest[header.activity] = header.revision
         self.writers.update(dict.fromkeys(header.graphs, header.activity))
+        for graph in header.graphs:
+            self.authors.setdefault(graph, header.agent)
         self.revision = header.revision
 
     def _find_torn(self) -> None:

@@ -12,8 +12,10 @@ with it its own term table and index: nothing of one can be found in another.
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
+from itertools import chain
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -92,7 +94,7 @@ class SearchIndex:
         self._fields = _fields_of(model)
         # Replaced as a whole, so that a reader in another thread holds one list of segments.
         self._segments: tuple[Segment, ...] | None = None
-        self._waiting: list[Row] = []
+        self._waiting = array("I")  # subject, literal, property of rows, one after the other
         self._since = 0
         self._lock = threading.Lock()
         self._building = threading.Lock()
@@ -120,11 +122,13 @@ class SearchIndex:
                 return
             first = Segment(self._rows(snapshot), snapshot.terms, self._roles)
             with self._lock:
-                rows = [row for row in dict.fromkeys(self._waiting) if not first.knows(row)]
+                columns = (self._waiting[at::3] for at in range(3))
+                waiting = dict.fromkeys(map(Row, *columns))
+                rows = [row for row in waiting if not first.knows(row)]
                 late = Segment(rows, snapshot.terms, self._roles)
                 self._since = snapshot.revision
                 self._segments = (first, late) if len(late) else (first,)
-                self._waiting = []
+                self._waiting = array("I")
 
     def add(self, snapshot: Version, stated: Iterable[tuple[int, str, int]]) -> None:
         """Take the texts that a commit adds: subject, searched predicate, value.
@@ -137,7 +141,7 @@ class SearchIndex:
         with self._lock:
             segments = self._segments
             if segments is None:
-                self._waiting += rows
+                self._waiting.extend(chain.from_iterable(rows))
                 return
             fresh = [row for row in dict.fromkeys(rows) if not any(s.knows(row) for s in segments)]
             if fresh:

@@ -9,8 +9,9 @@ a segment finds may no longer be stated: `graph/store/search.py` asks the snapsh
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,8 +24,8 @@ from graph.store.term_table import SHIFT, TermTable
 Mask = npt.NDArray[np.bool_]
 #: Texts with more letters are not compared as a whole.
 WHOLE_LETTERS: Final = 1_024
-#: More than any number of edits.
-_FAR: Final = 1_000
+#: More than any number of edits; twice as much still fits into a byte.
+_FAR: Final = 100
 #: How much of a text decides the order of texts of one node that are equally long.
 _COMPARED: Final = 200
 
@@ -117,6 +118,14 @@ class Segment:
         """Return the entries that hold a word of a run of the vocabulary."""
         return self.postings[self.starts[start] : self.starts[end]]
 
+    def postings_of_all(self, words: Numbers) -> Numbers:
+        """Return the entries that hold one of some words of the vocabulary."""
+        starts = self.starts[words].astype(np.int64)
+        counts = self.starts[words + 1] - starts
+        before = np.cumsum(counts) - counts
+        places = np.repeat(starts - before, counts) + np.arange(counts.sum())
+        return np.asarray(self.postings[places], np.uint32)
+
 
 class Look:
     """One search in one segment: the entries of each match, each where it matches best."""
@@ -126,7 +135,7 @@ class Look:
         self.search = search
         self.wanted = wanted
         self._seen = np.zeros(len(segment), np.bool_)
-        self._edits: npt.NDArray[np.uint16] | None = None
+        self._edits: npt.NDArray[np.uint8] | None = None
 
     def entries(self, match: Match) -> list[int]:
         """Return the entries of a match in their order; the better matches are asked first."""
@@ -144,9 +153,9 @@ class Look:
         if match <= Match.PREFIX:
             return self._whole(is_exact=match is Match.EXACT)
         if match is Match.WORDS:
-            return self._all(self._having_word)
+            return self._all(self._words)
         if match is Match.BEGINNINGS:
-            return self._all(self._having_beginning)
+            return self._all(self._beginnings)
         if self._edits is None:
             self._edits = self._distances()
         if match is Match.MORE_TYPOS:
@@ -162,37 +171,41 @@ class Look:
         mask[found[segment.letters[found] == len(joined)] if is_exact else found] = True
         return mask
 
-    def _all(self, find: Callable[[str], Numbers]) -> Mask:
-        """Return the entries that each word of the search leads to."""
+    def _all(self, runs: Sequence[tuple[int, int]]) -> Mask:
+        """Return the entries to which each of some runs of the vocabulary leads."""
         mask = np.ones(len(self.segment), np.bool_)
-        for word in self.search.words:
+        for start, end in runs:
             own = np.zeros(len(self.segment), np.bool_)
-            own[find(word)] = True
+            own[self.segment.postings_of(start, end)] = True
             mask &= own
         return mask
 
-    def _having_word(self, word: str) -> Numbers:
-        place = self.segment.vocabulary.place(word)
-        start, end = (0, 0) if place is None else (place, place + 1)
-        return self.segment.postings_of(start, end)
+    @cached_property
+    def _beginnings(self) -> list[tuple[int, int]]:
+        """Where in the vocabulary the words that begin with each word of the search stand."""
+        return [self.segment.vocabulary.beginning(word) for word in self.search.words]
 
-    def _having_beginning(self, word: str) -> Numbers:
-        return self.segment.postings_of(*self.segment.vocabulary.beginning(word))
+    @cached_property
+    def _words(self) -> list[tuple[int, int]]:
+        """Where each word of the search itself stands: first among those that it begins."""
+        words = zip(self.search.words, self._beginnings, strict=True)
+        vocabulary = self.segment.vocabulary
+        return [(a, a + (a < b and vocabulary[a] == word)) for word, (a, b) in words]
 
-    def _distances(self) -> npt.NDArray[np.uint16]:
+    def _distances(self) -> npt.NDArray[np.uint8]:
         """Return how many edits each entry is away: for each word the fewest, in all."""
         segment = self.segment
-        total = np.zeros(len(segment), np.uint16)
-        for word, allowed in zip(self.search.words, self.search.edits, strict=True):
-            own = np.full(len(segment), _FAR, np.uint16)
+        total = np.zeros(len(segment), np.uint8)
+        words = zip(self.search.edits, self.search.words, self._beginnings, strict=True)
+        for allowed, word, run in sorted(words):  # what must be right tells soonest
+            own = np.full(len(segment), _FAR, np.uint8)
             if allowed:
-                near = list(segment.vocabulary.near(word, allowed))
-                for edits, numbers in reversed(near):
-                    for number in numbers.tolist():
-                        own[segment.postings_of(number, number + 1)] = edits
-            own[self._having_beginning(word)] = 0
-            total = np.minimum(total + own, _FAR).astype(np.uint16)
-            if int(total.min(initial=_FAR)) >= _FAR:
+                for edits, numbers in reversed(list(segment.vocabulary.near(word, allowed))):
+                    own[segment.postings_of_all(numbers)] = edits
+            own[segment.postings_of(*run)] = 0
+            total += own
+            np.minimum(total, _FAR, out=total)
+            if int(total.min(initial=_FAR)) == _FAR:
                 break  # one word is nowhere
         return total
 

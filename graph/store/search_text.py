@@ -84,12 +84,13 @@ class Match(IntEnum):
     MORE_TYPOS = 6
 
 
-def edits_allowed(word: str) -> int:
+def edits_allowed(word: str, *, is_alone: bool = False) -> int:
     """Return how many edits a word of a query may be away from what it finds.
 
-    Short words and numbers must be right: every year is one edit from another.
+    Numbers must be right, since every year is one edit from another, and so must words of three
+    letters that stand alone: they are acronyms.
     """
-    if len(word) < 4 or any(letter.isdigit() for letter in word):
+    if len(word) < 3 + is_alone or any(letter.isdigit() for letter in word):
         return 0
     return 1 if len(word) < 8 else 2
 
@@ -127,7 +128,8 @@ class SearchText:
     @cached_property
     def edits(self) -> tuple[int, ...]:
         """How many edits each word allows."""
-        return tuple(map(edits_allowed, self.words))
+        is_alone = len(self.words) == 1
+        return tuple(edits_allowed(word, is_alone=is_alone) for word in self.words)
 
 
 class Piece(NamedTuple):

@@ -71,11 +71,12 @@ class SortedTexts(Sequence[str]):
 class Vocabulary(SortedTexts):
     """Distinct words in order, which can be asked for those that a typo is away from.
 
-    Beside its text each word has its letters as numbers, and two signatures: one bit for each
-    letter that occurs, and for each that occurs twice (letters beyond a to z share bits).
+    Beside its text each word has its letters as numbers and a signature: 32 bits for the letters
+    that occur, and 32 for those that occur twice. An alphabet's letters have bits of their own;
+    those of different alphabets share them.
     """
 
-    __slots__ = ("_letters", "_once", "_places", "_twice")
+    __slots__ = ("_absent", "_letters", "_places")
 
     def __init__(self, words: Sequence[str]) -> None:
         super().__init__(words)
@@ -84,29 +85,29 @@ class Vocabulary(SortedTexts):
         )
         self._places = np.zeros(len(words) + 1, np.uint32)
         np.cumsum(np.fromiter(map(len, words), np.uint32, len(words)), out=self._places[1:])
-        self._once = np.zeros(len(words), np.uint64)
-        self._twice = np.zeros(len(words), np.uint64)
+        self._absent = np.zeros(len(words), np.uint64)  # signatures, turned over
         for start in range(0, len(words), _CHUNK):
             numbers = np.arange(start, min(start + _CHUNK, len(words)), dtype=np.uint32)
-            chunk = slice(start, start + len(numbers))
             letters = self._spread(numbers, WORD_LETTERS)
-            self._once[chunk], self._twice[chunk] = _signatures(letters)
+            self._absent[start : start + len(numbers)] = ~_signatures(letters)
 
     def near(self, pattern: str, edits: int) -> Iterator[tuple[int, Numbers]]:
         """Yield a number of edits, from 0 up, and the words with a beginning that far away.
 
         Cost
         ----
-        One pass over 16 bytes a word, then the distance of those that hold enough of the letters.
+        One pass over 8 bytes a word, then the distance of those that hold enough of the letters.
         """
         letters = np.frombuffer(pattern.encode("utf-32-le"), np.uint32)
-        once, twice = (own[0] for own in _signatures(letters[None, :]))
-        missing = np.bitwise_count(once & ~self._once) + np.bitwise_count(twice & ~self._twice)
+        missing = np.bitwise_count(_signatures(letters[None, :])[0] & self._absent)
         # An edit takes at most one letter out of the pattern.
         numbers = np.flatnonzero(missing <= edits).astype(np.uint32)
         lengths = self._places[numbers + 1] - self._places[numbers]
         numbers = numbers[lengths + edits >= len(pattern)]
         spread = self._spread(numbers, min(len(pattern) + edits, WORD_LETTERS))
+        if edits == 1 and len(pattern) > 3 and len(numbers):
+            halved = _half_agrees(letters, spread)
+            numbers, spread = numbers[halved], spread[halved]
         distances = _edit_distances(letters, spread)
         for distance in range(edits + 1):
             yield distance, numbers[distances == distance]
@@ -123,21 +124,28 @@ class Vocabulary(SortedTexts):
         return spread
 
 
-def _bits(letters: Numbers) -> npt.NDArray[np.uint64]:
-    """Return the bit of each letter: a to z their own, others shared ones, none for 0."""
-    small = letters - np.uint32(ord("a"))
-    place = np.where(small < 26, small, 26 + letters % 38).astype(np.uint64)
-    return np.where(letters > 0, _ONE << place, _NONE)
-
-
-def _signatures(words: Numbers) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+def _signatures(words: Numbers) -> npt.NDArray[np.uint64]:
     """Return for each row of letters the bits of those that occur, and that occur twice."""
     once = np.zeros(len(words), np.uint64)
     twice = np.zeros(len(words), np.uint64)
-    for bits in _bits(np.ascontiguousarray(words.T)):
+    for letters in np.ascontiguousarray(words.T):
+        bits = np.where(letters > 0, _ONE << (letters % 32).astype(np.uint64), _NONE)
         twice |= once & bits
         once |= bits
-    return once, twice
+    return once | (twice << np.uint64(32))
+
+
+def _half_agrees(pattern: Numbers, words: Numbers) -> npt.NDArray[np.bool_]:
+    """Tell which words may be one edit away: the edit leaves one half of the pattern whole.
+
+    Looked at are the first letter, and the second of the other half, which an edit moves by one
+    place at most. Both are off the middle, where an exchange touches both halves.
+    """
+    agrees: npt.NDArray[np.bool_] = words[:, 0] == pattern[0]
+    at = len(pattern) // 2 + 1
+    for place in range(at - 1, min(at + 2, words.shape[1])):
+        agrees |= words[:, place] == pattern[at]
+    return agrees
 
 
 def _edit_distances(pattern: Numbers, words: Numbers) -> npt.NDArray[np.int16]:

@@ -1,0 +1,278 @@
+"""Mutations: acts on entities, recorded together as one commit of one source, or refused whole.
+
+Floor 2. Who may write which source is decided here, on the same version that the change applies
+to; then the gate validates and records. What is wrong comes back as data, each with its place in
+the input. Nothing here knows of GraphQL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from graph.access import Scope, Viewer
+from graph.curation.draft import Draft, Located
+from graph.curation.editing import SOURCE, Action, Editor, Write
+from graph.curation.gate import Gate, Receipt
+from graph.curation.messages import DEFAULT_LANGUAGE
+from graph.curation.repeats import Kept, Repeat, Repeats, make_repeat, without_mark
+from graph.errors import (
+    BadValueError,
+    ForbiddenError,
+    QueryTooLargeError,
+    RevisionConflictError,
+    ShapeViolationError,
+    UnauthenticatedError,
+)
+from graph.store.commit import Change
+from graph.store.snapshot import Snapshot
+from graph.terms import RDF_TYPE, Quad, is_iri
+
+#: Activity of the commits that mutations make.
+MUTATION: Final = "mutation"
+#: A source that a mutation begins is what a user states, unless it says otherwise.
+_KIND: Final = ("kind", "user")
+_LINE: Final = re.compile(r"[^\x00-\x1f\x7f]*")
+#: What is read to see whether an entity changed since a revision; beyond it, it counts as changed.
+_COMMITS_READ: Final = 1_000
+_STATEMENTS_READ: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """What is asked: acts, all in one source; `begin` describes the source if it is new."""
+
+    source: str
+    writes: tuple[Write, ...]
+    begin: dict[str, Any] | None = None
+    message: str | None = None
+    dry_run: bool = False
+    if_revision: int | None = None
+    key: str | None = None
+    language: str = DEFAULT_LANGUAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a mutation.
+
+    `ids` gives the IRI of each act's entity, None where it is not known. Of a dry run, and of one
+    that was refused or changed nothing, `revision` is the one that stands.
+    """
+
+    accepted: bool
+    revision: int
+    ids: tuple[str | None, ...]
+    violations: tuple[Located, ...] = ()
+    warnings: tuple[Located, ...] = ()
+    repeated: bool = False
+
+
+class _RefusedError(Exception):
+    """The input cannot be taken; the draft says why."""
+
+
+class Mutations:
+    """Takes mutations for one gate. Methods may be called from any thread."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.model = gate.model
+        self.settings = gate.settings
+        self._log = gate.dataset.log
+        self._repeats: Repeats[Outcome] = Repeats(self._log, self.settings.idempotency_keys)
+        self._begun: dict[str, str] = {}  # sources of commits that are not durable yet: who
+
+    def run(self, mutation: Mutation, viewer: Viewer) -> Outcome:
+        """Record a mutation, or say what is wrong with it.
+
+        Raises
+        ------
+        UnauthenticatedError, ForbiddenError
+            The viewer may not write, or not into this source.
+        BadValueError, QueryTooLargeError
+            Message or key cannot be used, or there are too many acts.
+        RevisionConflictError
+            An entity that is written changed since `if_revision`.
+        KeyReusedError
+            The key was sent with another body.
+        StoreFullError, StoreUnavailableError
+            The log could not be written; nothing changed.
+        """
+        require_scope(viewer, Scope.WRITE)
+        self._require_bounds(mutation)
+        if mutation.key is None or mutation.dry_run:
+            return self._record(mutation, viewer, None)
+        repeat = make_repeat(viewer.name, mutation.key, _body(mutation))
+        with self._repeats.turn(repeat) as known:
+            if known is not None:
+                return self._again(mutation, known)
+            outcome = self._record(mutation, viewer, repeat)
+            if outcome.accepted:
+                self._repeats.keep(repeat, outcome.revision, outcome)
+            return outcome
+
+    def _require_bounds(self, mutation: Mutation) -> None:
+        allowed = self.settings.graphql_writes
+        if len(mutation.writes) > allowed:
+            raise QueryTooLargeError("graphql_writes", allowed, len(mutation.writes), "writes")
+        message, most = mutation.message or "", self.settings.message_characters
+        if len(message) > most or not _LINE.fullmatch(message):
+            expected = f"one line of at most {most} characters"
+            raise BadValueError("message", message[:40], expected)
+
+    def _again(self, mutation: Mutation, known: Kept[Outcome]) -> Outcome:
+        """Return the first answer; after a restart, its parts that the log remembers."""
+        if known.outcome is not None:
+            return replace(known.outcome, repeated=True)
+        snapshot = self.gate.dataset.snapshot
+        editor = Editor(self.model, snapshot, self._draft(mutation))
+        ids = tuple(editor.identify(write) for write in mutation.writes)
+        header = next(self._log.headers(known.revision - 1))
+        warnings = tuple(Located(warning, ()) for warning in header.warnings)
+        return Outcome(True, known.revision, ids, warnings=warnings, repeated=True)
+
+    def _record(self, mutation: Mutation, viewer: Viewer, repeat: Repeat | None) -> Outcome:
+        draft = self._draft(mutation)
+        ids: tuple[str | None, ...] = ()
+
+        def decide(snapshot: Snapshot) -> tuple[Iterable[Quad], Iterable[Quad]]:
+            nonlocal draft, ids
+            draft = self._draft(mutation)
+            self._require_own(mutation.source, viewer, snapshot)
+            editor = Editor(self.model, snapshot, draft)
+            self._begin_source(mutation, editor, snapshot)
+            ids = tuple(editor.apply(write) for write in mutation.writes)
+            editor.finish()
+            self._require_unchanged(mutation, draft, snapshot)
+            if draft.problems:
+                raise _RefusedError
+            if not mutation.dry_run:
+                self._begun[mutation.source] = viewer.name
+            return tuple(draft.added), tuple(draft.removed)
+
+        message = without_mark(mutation.message or _describe(mutation))
+        change = Change(
+            added=(),
+            removed=(),
+            agent=viewer.name,
+            activity=MUTATION,
+            message=message + (repeat.mark if repeat else ""),
+            source=mutation.source,
+        )
+        try:
+            receipt = self.gate.settle(
+                change, decide, dry_run=mutation.dry_run, language=mutation.language
+            )
+        except _RefusedError:
+            return self._refusal(ids, draft.problems)
+        except ShapeViolationError as error:
+            found = [draft.locate(violation, self.model) for violation in error.violations]
+            return self._refusal(ids, found)
+        return self._accepted(receipt, ids, draft)
+
+    def _refusal(self, ids: tuple[str | None, ...], found: Iterable[Located]) -> Outcome:
+        revision = self.gate.dataset.snapshot.revision
+        return Outcome(False, revision, ids, violations=tuple(found))
+
+    def _accepted(self, receipt: Receipt, ids: tuple[str | None, ...], draft: Draft) -> Outcome:
+        warnings = tuple(draft.locate(warning, self.model) for warning in receipt.warnings)
+        return Outcome(True, receipt.revision, ids, warnings=warnings)
+
+    def _draft(self, mutation: Mutation) -> Draft:
+        return Draft(f"<{mutation.source}>", self.settings, mutation.language)
+
+    # --- the source -------------------------------------------------------------------------
+
+    def _require_own(self, source: str, viewer: Viewer, snapshot: Snapshot) -> None:
+        """Let a viewer write sources that its name began, and those that its token names.
+
+        Raises
+        ------
+        ForbiddenError
+            Another began it.
+        """
+        if source in viewer.sources or self.gate.is_seed(source):  # the gate refuses seeds
+            return
+        author = self._log.authors.get(source)
+        if author is None and snapshot.graph_count(f"<{source}>"):
+            author = self._begun.get(source, "")  # decided a moment ago, and not durable yet
+        if author is not None and author != viewer.name:
+            raise ForbiddenError(f"to write into the source {source}, which another began")
+
+    def _begin_source(self, mutation: Mutation, editor: Editor, snapshot: Snapshot) -> None:
+        """Describe the source if it is new; what is there already stays as it is."""
+        graph, draft = f"<{mutation.source}>", editor.draft
+        place = ("source", "id")
+        if not is_iri(mutation.source):
+            draft.refuse(place, "nodeKind", draft.say("relativeIri"), value=mutation.source)
+            return
+        kinds = [f"<{iri}>" for iri in self.model.descendants[SOURCE]]
+        if any(snapshot.contains((graph, RDF_TYPE, kind, graph)) for kind in kinds):
+            return
+        if mutation.begin is None:
+            message = draft.say("noSuchSource", iri=mutation.source)
+            draft.refuse(place, "exists", message, value=mutation.source)
+            return
+        name, value = _KIND
+        values = {name: value, **{k: v for k, v in mutation.begin.items() if v is not None}}
+        create = ("source", "create")
+        editor.apply(Write(Action.CREATE, SOURCE, mutation.source, values, create, place))
+
+    # --- lost updates -----------------------------------------------------------------------
+
+    def _require_unchanged(self, mutation: Mutation, draft: Draft, snapshot: Snapshot) -> None:
+        """Refuse to write over what changed since the revision that the caller saw.
+
+        Raises
+        ------
+        RevisionConflictError
+            A later commit says something else of a node that is written, in whatever source.
+        """
+        seen = mutation.if_revision
+        if seen is None or seen == snapshot.revision:
+            return
+        nodes = {quad[0] for quad in (*draft.added, *draft.removed)} - {draft.graph}
+        if seen > snapshot.revision or self._changed_since(seen, snapshot, nodes):
+            raise RevisionConflictError(seen, snapshot.revision)
+
+    def _changed_since(self, seen: int, snapshot: Snapshot, nodes: set[str]) -> bool:
+        log = self._log
+        if seen < 0 or log.revision != snapshot.revision or log.revision - seen > _COMMITS_READ:
+            return True  # too much to read, or a commit is under way: the careful answer
+        left = _STATEMENTS_READ
+        for header in log.headers(seen):
+            left -= sum(part.added + part.removed for part in header.parts)
+            if left < 0 or any(quad[0] in nodes for _, quad in log.quads(header)):
+                return True
+        return False
+
+
+def require_scope(viewer: Viewer, scope: Scope) -> None:
+    """Check that a viewer's token has a scope.
+
+    Raises
+    ------
+    UnauthenticatedError
+        There is no token.
+    ForbiddenError
+        It lacks the scope.
+    """
+    if viewer.is_anonymous:
+        raise UnauthenticatedError(f"a token with the scope {scope} is needed")
+    if scope not in viewer.scopes:
+        raise ForbiddenError(f"the token {viewer.token} lacks the scope {scope}", scope.value)
+
+
+def _body(mutation: Mutation) -> object:
+    writes = [asdict(write) for write in mutation.writes]
+    rest = (mutation.source, mutation.begin, mutation.message, mutation.if_revision)
+    return [writes, *rest]
+
+
+def _describe(mutation: Mutation) -> str:
+    """Return a message for a commit without one: what was done, and to how many."""
+    counts = {action: sum(write.action is action for write in mutation.writes) for action in Action}
+    return ", ".join(f"{action} {count}" for action, count in counts.items() if count) or "nothing"

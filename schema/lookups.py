@@ -1,0 +1,82 @@
+"""Reads one entity for the payload of a mutation, by a plan like any query's.
+
+Floor 4. What a mutation asks of its entity becomes a query for that entity by its identifier,
+with the fragments and variables of the document, so that payloads and queries answer alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphql import (
+    ArgumentNode,
+    FieldNode,
+    NameNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    StringValueNode,
+)
+
+from graph.store.snapshot import Snapshot
+from schema.bind import Bindings, bind
+from schema.compile import compile_operation
+from schema.execute import Engine, PreparedMutation
+from schema.generate import generate
+from schema.run import Run
+from schema.selection import condition_variables
+
+
+def read_entity(
+    engine: Engine,
+    prepared: PreparedMutation,
+    nodes: Sequence[FieldNode],
+    root: str,
+    identifier: str,
+    snapshot: Snapshot,
+) -> Any:
+    """Return the data that fields of a mutation ask of an entity, or None when it is not there.
+
+    Parameters
+    ----------
+    nodes : sequence of FieldNode
+        The fields that ask: those of one response key.
+    root : str
+        The root field of a query that finds the entity by `id`.
+
+    Raises
+    ------
+    QueryTooLargeError, BadValueError
+        The selection asks for too much, or with arguments that cannot be used.
+    """
+    document, variables = prepared.document, prepared.variables
+    node = _lookup(prepared.node, nodes, root, identifier)
+    conditions = {name: variables.get(name) for name in condition_variables(document)}
+    fields_max = engine.settings.graphql_fields
+    plan = compile_operation(engine.index, document, node, conditions, fields_max)
+    run = Run(snapshot, prepared.viewer, engine.settings, prepared.request.languages)
+    bind(Bindings(plan), run, variables)
+    data = generate(plan, engine.model)(run)()
+    if run.errors:
+        raise run.errors[0]
+    return next(iter(data.values()))
+
+
+def _lookup(
+    operation: OperationDefinitionNode, nodes: Sequence[FieldNode], root: str, identifier: str
+) -> OperationDefinitionNode:
+    """Return a query that asks one entity for what fields of another operation ask of it."""
+    name = NameNode(value=root)
+    value = StringValueNode(value=identifier)
+    arguments = (ArgumentNode(name=NameNode(value="id"), value=value),)
+    fields = tuple(
+        FieldNode(name=name, arguments=arguments, directives=(), selection_set=node.selection_set)
+        for node in nodes
+    )
+    return OperationDefinitionNode(
+        operation=OperationType.QUERY,
+        variable_definitions=operation.variable_definitions,
+        directives=(),
+        selection_set=SelectionSetNode(selections=fields),
+    )

@@ -1,0 +1,81 @@
+"""Hostile input through every text and identifier that a mutation takes."""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from graph.terms import ENTITY
+from tests.seeded import serve
+from tests.writing import CREATE, HOSTILE, Client, name, revision
+
+
+@pytest.fixture(scope="module")
+def http(seeded_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    folder = tmp_path_factory.mktemp("writing") / "store"
+    shutil.copytree(seeded_store, folder)
+    with serve(folder, rate_token_api=0) as client:
+        yield client
+
+
+@pytest.fixture
+def client(http: TestClient, request: pytest.FixtureRequest) -> Client:
+    words = "".join(c if c.isalnum() else "-" for c in request.node.name.lower())[5:55]
+    return Client(http, words.strip("-"))
+
+
+# --- hostile input ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_stays_a_text_wherever_it_is_given(client: Client, text: str) -> None:
+    """Through every String, ID and URI: it is refused, or comes back as it went in."""
+    values = {
+        "name": [{"text": text, "lang": "en"}],
+        "altNames": [{"text": text, "lang": "fr"}],
+        "acronym": text[:40],
+        "legalForm": text[:40],
+    }
+    made = client.create(values, id=f"{ENTITY}organisation/hostile-{abs(hash(text))}", why=None)
+    if made["accepted"]:
+        query = "query ($id: ID!) { cluster(id: $id) { name altNames acronym legalForm } }"
+        read = client.ask(query, id=made["id"])["cluster"]
+        kept = unicodedata.normalize("NFC", text)
+        assert read["name"] == kept
+        assert read["altNames"] == [kept]
+        assert read["acronym"] == unicodedata.normalize("NFC", text[:40])
+    else:
+        assert made["violations"][0]["inputPath"][0] == "input"
+    before = revision(client.http)
+    for field in ("homepage", "founded", "country", "vatNumber", "wikidataId", "rorId"):
+        refused = client.create({field: text})
+        if refused["accepted"]:
+            assert field == "vatNumber"
+            before = revision(client.http)
+    for field in ("sectors", "sameAs", "parents"):
+        given = client.create({field: [text]}, dry=True)
+        assert not given["accepted"] or text.startswith("<") is False
+    for variables in (
+        {"source": {"id": text, "create": {"title": "t"}}},
+        {"id": text},
+        {"source": {**client.source, "id": f"{ENTITY}source/x{text}/"}},
+    ):
+        assert not client.create(name("Never"), **variables)["accepted"]
+    assert revision(client.http) == before
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_keys_and_messages_stay_text(client: Client, text: str) -> None:
+    answer = client.post(
+        CREATE, source=client.source, input={"acronym": "x" * 99}, key=text, why=text, dry=False
+    )
+    assert answer.status_code == 200
+    body = answer.json()
+    codes = {error["extensions"]["code"] for error in body.get("errors", ())}
+    assert codes <= {"BAD_VALUE"}
+    assert "INTERNAL" not in answer.text

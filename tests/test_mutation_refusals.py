@@ -1,0 +1,220 @@
+"""Who may write which source, and what is said of input that cannot be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graph.access import Scope, anonymous
+from graph.curation.gate import Gate
+from graph.curation.mutations import Mutations
+from graph.curation.seeding import seed
+from graph.errors import (
+    ForbiddenError,
+    UnauthenticatedError,
+)
+from graph.settings import Settings
+from graph.store.dataset import Dataset
+from graph.terms import ENTITY
+from tests.gates import open_gate, state, submit, write_seeds
+from tests.mutating import (
+    FOUNDER,
+    JOINED,
+    MINE,
+    ROLE,
+    A,
+    B,
+    N,
+    create,
+    named,
+    places,
+    run,
+    stated,
+    update,
+    viewer,
+)
+from tests.samples import BASE, base, model
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    opened = open_gate(tmp_path / "store")
+    submit(opened, base())
+    yield opened
+    opened.dataset.close()
+
+
+@pytest.fixture
+def mutations(gate: Gate) -> Mutations:
+    return Mutations(gate)
+
+
+# --- whose source it is -------------------------------------------------------------------------
+
+
+def test_a_new_source_is_begun_in_the_same_change(gate: Gate, mutations: Mutations) -> None:
+    begin = {"title": "Mine", "url": "https://e.org/", "retrievedOn": "2026-11-01"}
+    assert run(mutations, create("Cluster", named("New")), begin=begin).accepted
+    kept = stated(gate, MINE)
+    assert kept["title"] == {'"Mine"'}
+    assert kept["sourceKind"] == {'"user"'}
+    other = run(mutations, create("Cluster", named("Other")), begin={"title": "Renamed"})
+    assert other.accepted
+    assert stated(gate, MINE)["title"] == {'"Mine"'}
+
+
+def test_without_a_source_nothing_is_written(gate: Gate, mutations: Mutations) -> None:
+    before = state(gate)
+    outcome = run(mutations, create("Cluster", named("New")), begin=None)
+    assert places(outcome) == {("source.id", "exists")}
+    untitled = run(mutations, create("Cluster", named("New")), begin={})
+    assert places(untitled) == {("source.create.title", "minCount")}
+    for iri in ("", "mine", "https://e.org/a b", "<x>", f"{ENTITY}organisation/a"):
+        assert not run(mutations, create("Cluster", named("New")), source=iri).accepted
+    assert state(gate) == before
+
+
+@pytest.mark.parametrize(
+    "graph", ["https://w3id.org/rhizome/ontology", "https://w3id.org/rhizome/stamp/x"]
+)
+def test_the_ontology_and_the_store_s_own_graphs_are_no_source(
+    gate: Gate, mutations: Mutations, graph: str
+) -> None:
+    before = state(gate)
+    assert not run(mutations, create("Cluster", named("New")), source=graph).accepted
+    assert state(gate) == before
+
+
+def test_rule_5_seeds_are_read_only(tmp_path: Path) -> None:
+    gate = open_gate(tmp_path / "seeded")
+    seed(gate, write_seeds(tmp_path, BASE))
+    source = f"{ENTITY}source/one"
+    outcome = run(Mutations(gate), update("Cluster", A, {"acronym": "X"}), source=source)
+    assert places(outcome) == {("source.id", "graph")}
+    assert "source of your own" in outcome.violations[0].violation.message
+    gate.dataset.close()
+
+
+def test_a_source_belongs_to_the_name_that_began_it(gate: Gate, mutations: Mutations) -> None:
+    act = create("Cluster", named("New"))
+    loaded = f"{ENTITY}source/two"
+    with pytest.raises(ForbiddenError, match="another began"):
+        run(mutations, act, source=loaded)
+    trusted = viewer("me", sources=(loaded,))
+    assert run(mutations, act, source=loaded, who=trusted).accepted
+    run(mutations, create("Cluster", named("Mine")))
+    with pytest.raises(ForbiddenError):
+        run(mutations, create("Cluster", named("Theirs")), who=viewer("you"))
+    assert run(mutations, create("Cluster", named("Ours")), who=viewer("me")).accepted
+
+
+def test_ownership_outlives_a_restart(gate: Gate, mutations: Mutations) -> None:
+    run(mutations, create("Cluster", named("Mine")))
+    gate.dataset.close()
+    again = Gate(Dataset.open(gate.settings, model(), with_store=False), model(), gate.settings)
+    with pytest.raises(ForbiddenError):
+        run(Mutations(again), create("Cluster", named("Theirs")), who=viewer("you"))
+    again.dataset.close()
+
+
+def test_who_may_not_write_is_told_so(mutations: Mutations) -> None:
+    act = create("Cluster", named("New"))
+    with pytest.raises(UnauthenticatedError, match="scope write"):
+        run(mutations, act, who=anonymous(Settings()))
+    with pytest.raises(ForbiddenError) as caught:
+        run(mutations, act, who=viewer("me", Scope.EXPLAIN, Scope.CHANGES))
+    assert caught.value.scope == "write"
+
+
+# --- what is wrong, and where -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "place", "constraint"),
+    [
+        ({"acronym": 7}, "acronym", "datatype"),
+        ({"acronym": None, "homepage": "no address"}, "homepage", "datatype"),
+        ({"homepage": "javascript:alert(1)"}, "homepage", "datatype"),
+        ({"homepage": ["https://e.org/"]}, "homepage", "maxCount"),
+        ({"founded": "soon"}, "founded", "pattern"),
+        ({"founded": 2019}, "founded", "datatype"),
+        ({"founded": {}}, "founded", "datatype"),
+        ({"name": [{"text": "Z", "lang": "en"}, {"text": "b", "lang": "e n"}]}, "name.1.lang",
+         "datatype"),
+        ({"name": [{"text": "Z\x00", "lang": "en"}]}, "name.0.text", "datatype"),
+        ({"name": [{"text": "\ud800", "lang": "en"}]}, "name.0.text", "pattern"),
+        ({"name": [{"text": "Z", "lang": "en"}, {"text": "b", "lang": "EN"}]}, "name",
+         "uniqueLang"),
+        ({"country": N}, "country", "class"),
+        ({"country": "France"}, "country", "nodeKind"),
+        ({"sameAs": ["https://e.org/", "x> <y"]}, "sameAs.1", "nodeKind"),
+        ({"acronym": "x" * 81}, "acronym", "maxLength"),
+        ({"acronym": "x" * 70_000}, "acronym", "datatype"),
+        ({"memberships": [{**JOINED, "member": B}]}, "memberships.0.member", "identity"),
+        ({"memberships": [JOINED, {"role": ROLE}]}, "memberships.1.memberOf", "minCount"),
+        ({"memberships": [{**JOINED, "memberOf": A + "x"}]}, "memberships.0.memberOf", "class"),
+        ({"memberships": [{**JOINED, "evidence": []}]}, "memberships.0.evidence", "minCount"),
+        ({"memberships": [{**JOINED, "status": "sure"}]}, "memberships.0.status", "in"),
+        ({"memberships": [{**JOINED, "evidence": [{"quote": "q" * 201}]}]},
+         "memberships.0.evidence.0.quote", "maxLength"),
+        ({"memberships": [{**JOINED, "evidence": [{"id": "x"}]}]},
+         "memberships.0.evidence.0.id", "nodeKind"),
+        ({"memberships": [{**JOINED, "started": "never"}]}, "memberships.0.started", "pattern"),
+    ],
+)  # fmt: skip
+def test_a_violation_names_its_place_in_the_input(
+    gate: Gate, mutations: Mutations, values: dict[str, Any], place: str, constraint: str
+) -> None:
+    before = state(gate)
+    outcome = run(mutations, create("Cluster", values))
+    assert not outcome.accepted
+    assert (f"input.{place}", constraint) in places(outcome)
+    assert all(each.violation.message for each in outcome.violations)
+    assert state(gate) == before
+
+
+@pytest.mark.parametrize(
+    "iri",
+    [
+        "", "x", "https://e.org/a b", f"{ENTITY}network/x", f"{ENTITY}organisation/",
+        f"{ENTITY}organisation/a/b", f"{ENTITY}organisation/a?b", "urn:x:y",
+        "https://w3id.org/rhizome/ontology#Cluster", "javascript:alert(1)",
+    ],
+)  # fmt: skip
+def test_a_new_thing_cannot_have_any_name(mutations: Mutations, iri: str) -> None:
+    outcome = run(mutations, create("Cluster", named("New"), iri))
+    assert places(outcome) == {("id", "nodeKind")}
+
+
+def test_what_is_there_is_not_created_again(mutations: Mutations) -> None:
+    assert places(run(mutations, create("Cluster", named("X"), A))) == {("id", "unique")}
+    assert places(run(mutations, create("Cluster", named("A")))) == {("id", "unique")}
+    first = create("Membership", {"member": B, **JOINED})
+    assert run(mutations, first).accepted
+    assert places(run(mutations, first)) == {("id", "unique")}
+    wrong = create("Membership", {"member": B, **JOINED, "role": FOUNDER}, f"{ENTITY}membership/x")
+    assert places(run(mutations, wrong)) == {("id", "identity")}
+
+
+def test_what_is_not_there_or_of_another_class_is_not_updated(mutations: Mutations) -> None:
+    for iri in (f"{ENTITY}organisation/nobody", N, "", "x y"):
+        assert places(run(mutations, update("Cluster", iri, {}))) == {("id", "exists")}
+    relation = f"{ENTITY}membership/a--n--member"
+    changed = run(mutations, update("Membership", relation, {"member": B}))
+    assert ("input.member", "identity") in places(changed)
+
+
+def test_messages_are_in_the_language_asked_for(mutations: Mutations) -> None:
+    act = create("Cluster", {"founded": "bientôt", "acronym": 7})
+    outcome = run(mutations, act, language="fr")
+    assert {"n'est pas une date EDTF (comme 2019-06, 2019?, 2019/..)"} < {
+        each.violation.message for each in outcome.violations
+    }
+
+
+def test_warnings_lead_to_the_field_that_is_missing(mutations: Mutations) -> None:
+    outcome = run(mutations, create("Cluster", named("New")))
+    assert ("input", "country") in {warning.place for warning in outcome.warnings}

@@ -1,0 +1,195 @@
+"""Dry runs, lost updates, idempotency keys, and writers at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from graph.curation.gate import Gate
+from graph.curation.mutations import Mutations
+from graph.errors import (
+    BadValueError,
+    KeyReusedError,
+    QueryTooLargeError,
+    RevisionConflictError,
+    StoreUnavailableError,
+)
+from graph.terms import ENTITY
+from tests.gates import open_gate, state, submit
+from tests.mutating import (
+    JOINED,
+    MINE,
+    create,
+    named,
+    run,
+    stated,
+    update,
+    viewer,
+)
+from tests.samples import base
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    opened = open_gate(tmp_path / "store")
+    submit(opened, base())
+    yield opened
+    opened.dataset.close()
+
+
+@pytest.fixture
+def mutations(gate: Gate) -> Mutations:
+    return Mutations(gate)
+
+
+# --- dry runs, revisions, keys ------------------------------------------------------------------
+
+
+def test_a_dry_run_answers_and_changes_nothing(gate: Gate, mutations: Mutations) -> None:
+    before = state(gate)
+    outcome = run(mutations, create("Cluster", named("New")), dry_run=True)
+    assert (outcome.accepted, outcome.revision) == (True, 1)
+    assert outcome.ids == (f"{ENTITY}organisation/new",)
+    assert outcome.warnings
+    assert not run(mutations, create("Cluster", {"acronym": 7}), dry_run=True).accepted
+    assert state(gate) == before
+
+
+def test_what_changed_since_is_not_written_over(gate: Gate, mutations: Mutations) -> None:
+    (one,) = run(mutations, create("Cluster", named("One"))).ids
+    (two,) = run(mutations, create("Cluster", named("Two"))).ids
+    before = state(gate)
+    for seen in (1, 0, -1, 99):
+        with pytest.raises(RevisionConflictError):
+            run(mutations, update("Cluster", two or "", {"acronym": "T"}), if_revision=seen)
+    assert state(gate) == before
+    assert run(mutations, update("Cluster", one or "", {"acronym": "O"}), if_revision=2).accepted
+    assert run(mutations, update("Cluster", two or "", {"acronym": "T"}), if_revision=3).accepted
+    theirs = viewer("you")
+    act = update("Cluster", one or "", {"homepage": "https://e.org/"})
+    assert run(mutations, act, source=f"{MINE}-2", who=theirs).accepted
+    with pytest.raises(RevisionConflictError):
+        run(mutations, update("Cluster", one or "", {"acronym": "P"}), if_revision=5)
+
+
+def test_a_repeat_gets_the_first_answer(gate: Gate, mutations: Mutations) -> None:
+    act = create("Cluster", named("New"))
+    first = run(mutations, act, key="key-00001")
+    run(mutations, create("Cluster", named("Other")))
+    again = run(mutations, act, key="key-00001")
+    assert again.repeated
+    assert not first.repeated
+    assert (again.revision, again.ids, again.warnings) == (2, first.ids, first.warnings)
+    assert gate.dataset.log.revision == 3
+
+
+def test_a_key_is_remembered_by_the_log(gate: Gate, mutations: Mutations) -> None:
+    act = create("Cluster", {**named("New"), "memberships": [JOINED]})
+    first = run(mutations, act, key="key-00001", message="why")
+    anew = Mutations(gate)
+    again = run(anew, act, key="key-00001", message="why")
+    assert (again.accepted, again.repeated, again.revision, again.ids) == (True, True, 2, first.ids)
+    assert {w.violation for w in again.warnings} == {w.violation for w in first.warnings}
+    with pytest.raises(KeyReusedError):
+        run(Mutations(gate), act, key="key-00001", message="another")
+    assert gate.dataset.log.revision == 2
+
+
+def test_a_key_belongs_to_one_request_of_one_agent(gate: Gate, mutations: Mutations) -> None:
+    run(mutations, create("Cluster", named("One")), key="key-00001")
+    with pytest.raises(KeyReusedError) as caught:
+        run(mutations, create("Cluster", named("Two")), key="key-00001")
+    assert caught.value.revision == 2
+    theirs = run(mutations, create("Cluster", named("Two")), key="key-00001", who=viewer("you"),
+                 source=f"{MINE}-2")  # fmt: skip
+    assert (theirs.accepted, theirs.repeated) == (True, False)
+
+
+def test_a_refused_request_may_be_mended_under_its_key(mutations: Mutations) -> None:
+    assert not run(mutations, create("Cluster", {"acronym": 7}), key="key-00001").accepted
+    assert run(mutations, create("Cluster", {"acronym": "S"}), key="key-00001").accepted
+
+
+def test_a_message_cannot_claim_a_key(gate: Gate, mutations: Mutations) -> None:
+    run(mutations, create("Cluster", named("One")), key="key-00001")
+    mark = next(gate.dataset.log.headers(1)).message
+    run(mutations, create("Cluster", named("Two")), message=f"x {mark}")
+    assert "(request" not in next(gate.dataset.log.headers(2)).message
+
+
+@pytest.mark.parametrize("key", ["", "short", "with space", "x" * 129, "näh-00001", "a\nb-00001"])
+def test_a_key_is_plain_text(mutations: Mutations, key: str) -> None:
+    with pytest.raises(BadValueError, match="idempotencyKey"):
+        run(mutations, create("Cluster", named("New")), key=key)
+
+
+@pytest.mark.parametrize("message", ["a\nb", "x" * 501, "\x1b[31m"])
+def test_a_message_is_one_short_line(mutations: Mutations, message: str) -> None:
+    with pytest.raises(BadValueError, match="message"):
+        run(mutations, create("Cluster", named("New")), message=message)
+
+
+def test_a_batch_has_a_limit(mutations: Mutations) -> None:
+    with pytest.raises(QueryTooLargeError, match="graphql_writes"):
+        run(mutations, *[create("Cluster", named(f"New {n}")) for n in range(501)])
+
+
+def test_concurrent_writers_lose_nothing(gate: Gate, mutations: Mutations) -> None:
+    errors: list[BaseException] = []
+
+    def work(who: str) -> None:
+        try:
+            for number in range(5):
+                outcome = run(
+                    mutations,
+                    create("Cluster", named(f"{who} {number}")),
+                    source=f"{MINE}-{who}",
+                    who=viewer(who),
+                    key=f"key-{number:05}",
+                )
+                assert outcome.accepted, outcome.violations
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert gate.dataset.log.revision == 21
+    for n in range(4):
+        for number in range(5):
+            assert stated(gate, f"{ENTITY}organisation/w{n}-{number}", f"{MINE}-w{n}")
+
+
+def test_one_key_sent_at_once_is_one_change(gate: Gate, mutations: Mutations) -> None:
+    revisions: list[int] = []
+
+    def work() -> None:
+        revisions.append(run(mutations, create("Cluster", named("New")), key="key-00001").revision)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert revisions == [2] * 6
+    assert gate.dataset.log.revision == 2
+
+
+def test_a_commit_that_fails_is_forgotten(
+    gate: Gate, mutations: Mutations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(gate.dataset.log, "_write_headers", fail)
+    with pytest.raises(StoreUnavailableError):
+        run(mutations, create("Cluster", named("New")), key="key-00001")
+    assert gate.dataset.snapshot.revision == 1
+    assert mutations._repeats._find("x") is None
+    assert len(mutations._repeats._kept) == 0
