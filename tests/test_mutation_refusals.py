@@ -111,6 +111,14 @@ def test_a_source_belongs_to_the_name_that_began_it(gate: Gate, mutations: Mutat
     assert run(mutations, create("Cluster", named("Ours")), who=viewer("me")).accepted
 
 
+def test_nothing_is_kept_of_sources_that_nobody_began(mutations: Mutations) -> None:
+    for number in range(3):
+        outcome = run(mutations, create("Cluster", {"acronym": 7}), source=f"{MINE}-{number}")
+        assert not outcome.accepted
+    run(mutations, create("Cluster", named("Mine")))
+    assert mutations._begun == {}
+
+
 def test_ownership_outlives_a_restart(gate: Gate, mutations: Mutations) -> None:
     run(mutations, create("Cluster", named("Mine")))
     gate.dataset.close()

@@ -149,7 +149,7 @@ class Mutations:
             self._require_unchanged(mutation, draft, snapshot)
             if draft.problems:
                 raise _RefusedError
-            if not mutation.dry_run:
+            if not mutation.dry_run and mutation.source not in self._log.authors:
                 self._begun[mutation.source] = viewer.name
             return tuple(draft.added), tuple(draft.removed)
 
@@ -171,7 +171,14 @@ class Mutations:
         except ShapeViolationError as error:
             found = [draft.locate(violation, self.model) for violation in error.violations]
             return self._refusal(ids, found)
+        finally:
+            self._forget_begun(mutation.source)
         return self._accepted(receipt, ids, draft)
+
+    def _forget_begun(self, source: str) -> None:
+        """Forget who begins a source once the log says it, or nobody did."""
+        if source in self._log.authors or not self.gate.dataset.snapshot.graph_count(f"<{source}>"):
+            self._begun.pop(source, None)
 
     def _refusal(self, ids: tuple[str | None, ...], found: Iterable[Located]) -> Outcome:
         revision = self.gate.dataset.snapshot.revision
