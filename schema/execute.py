@@ -7,6 +7,7 @@ bound -> estimate -> generated function. What asks for the schema itself goes to
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from graphql import (
 
 from graph.access import Scope, Viewer
 from graph.curation.mutations import require_scope
-from graph.errors import MethodNotAllowedError, RhizomeError
+from graph.errors import ForbiddenError, MethodNotAllowedError, RhizomeError
 from graph.model import Model
 from graph.settings import Settings
 from graph.store.log import Log
@@ -45,6 +46,7 @@ from schema.document import (
     read_document,
     validate_document,
 )
+from schema.explain import write_plan
 from schema.generate import Executable, generate
 from schema.plan import Plan
 from schema.run import Run
@@ -62,7 +64,8 @@ _ERRORS_MAX = 20
 class Request:
     """One GraphQL request as a client sends it; `languages` in order of preference.
 
-    `may_write` tells that it came in a way by which nobody can make a browser send it.
+    `may_write` tells that it came in a way by which nobody can make a browser send it; `explain`
+    asks how it is answered, for viewers who may see that.
     """
 
     query: str
@@ -70,6 +73,7 @@ class Request:
     variables: Mapping[str, Any] | None = None
     languages: tuple[str, ...] = ()
     may_write: bool = False
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,14 @@ class Answer:
     failed: bool = False
     error: RhizomeError | None = None
     revision: int | None = None
+    extensions: Mapping[str, Any] | None = None
 
     def body(self) -> dict[str, Any]:
         """Return the response as the specification orders it."""
         if self.failed:
             return {"errors": list(self.errors)}
-        return {"data": self.data, **({"errors": list(self.errors)} if self.errors else {})}
+        body = {"data": self.data, **({"errors": list(self.errors)} if self.errors else {})}
+        return body if self.extensions is None else {**body, "extensions": dict(self.extensions)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,7 @@ class Prepared:
     cost: int
     operation: _Operation
     viewer: Viewer
+    explained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +179,21 @@ class Engine:
             return Answer(None, (error_entry(error),), failed=True, error=error)
 
     def run(self, prepared: Prepared) -> Answer:
-        """Return the answer of a prepared request."""
+        """Return the answer of a prepared request, with how it was made where that was asked."""
+        if not prepared.explained:
+            return self._run(prepared)
+        start = time.thread_time()
+        answer = self._run(prepared)
+        explanation = {
+            "plan": write_plan(prepared.plan),
+            "estimatedCost": prepared.cost,
+            "nodes": prepared.run.counter[0],
+            "examined": prepared.run.counter[1],
+            "cpuMilliseconds": round((time.thread_time() - start) * 1000, 3),
+        }
+        return replace(answer, extensions={"explain": explanation})
+
+    def _run(self, prepared: Prepared) -> Answer:
         try:
             data = prepared.executable(prepared.run)()
         except RhizomeError as error:
@@ -195,6 +216,8 @@ class Engine:
     def _prepare(
         self, request: Request, snapshot: Snapshot, viewer: Viewer
     ) -> Prepared | PreparedMutation:
+        if request.explain and Scope.EXPLAIN not in viewer.scopes:
+            raise ForbiddenError("to see how a query is answered", Scope.EXPLAIN)
         operation = self._operation(request.query, request.operation or None)
         if not is_query(operation.node):
             if not request.may_write:
@@ -210,7 +233,8 @@ class Engine:
         cost = bind(bindings, run, variables)
         if plan.introspects:
             cost += 1 + self.settings.graphql_inline_cost  # describing the schema takes its time
-        return Prepared(plan, executable, run, variables, cost, operation, viewer)
+        explained = request.explain
+        return Prepared(plan, executable, run, variables, cost, operation, viewer, explained)
 
     def _operation(self, text: str, name: str | None) -> _Operation:
         key = (text, name)

@@ -102,7 +102,9 @@ def make_request(
         raise BadValueError("variables", str(variables)[:40], "a JSON object")
     if operation is not None and not isinstance(operation, str):
         raise BadValueError("operationName", str(operation)[:40], "text")
-    return execute.Request(query, operation, variables, languages, may_write), digest is not None
+    explain = extensions is not None and extensions.get("explain") is True
+    request = execute.Request(query, operation, variables, languages, may_write, explain)
+    return request, digest is not None
 
 
 @lru_cache(maxsize=256)
