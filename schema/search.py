@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphql import FieldNode
 
-from graph.errors import BadValueError, QueryTooLargeError
+from graph.errors import BadValueError, CursorError, QueryTooLargeError
 from graph.model import Model
 from graph.settings import Settings
 from graph.store.search import Hit, Place
@@ -135,8 +135,9 @@ def read_arguments(
     Raises
     ------
     BadValueError
-        The text has no letter or digit; the page size is below 0; the cursor is of another search
-        or of none.
+        The text has no letter or digit; the page size is below 0.
+    CursorError
+        The cursor is of another search, or of none.
     QueryTooLargeError
         The text, its words, the classes, the languages or the page are over their limit.
     """
@@ -179,15 +180,14 @@ def _digest(search: SearchText, *choices: Sequence[str] | None) -> str:
 
 
 def _read_cursor(cursor: str, digest: str, place: str) -> Place:
-    expected = "a cursor of an earlier page of the same search"
     try:
         text = base64.urlsafe_b64decode(cursor.encode()).decode()
         version, of, match, rank, letters, iri = text.split(":", 5)
         found = Place(int(match), int(rank), int(letters), f"<{iri}")
     except (binascii.Error, UnicodeError, ValueError):
-        raise BadValueError(place, cursor[:80], expected) from None
+        raise CursorError(place, cursor[:80]) from None
     if version != "s1" or of != digest or not is_iri(iri):
-        raise BadValueError(place, cursor[:80], expected)
+        raise CursorError(place, cursor[:80])
     return found
 
 

@@ -236,7 +236,7 @@ def test_a_search_ends_at_its_depth(ask: Ask) -> None:
 )
 def test_a_cursor_that_no_page_gave_is_refused(ask: Ask, cursor: str) -> None:
     found, message = code(ask(HITS, text="agro", after=cursor))
-    assert found == "BAD_VALUE"
+    assert found == "BAD_CURSOR"
     assert "search.after" in message
 
 
@@ -244,10 +244,10 @@ def test_a_cursor_of_another_search_is_refused(ask: Ask) -> None:
     cursor = hits(ask(HITS, text="agro", first=1))[0]["cursor"]
     assert hits(ask(HITS, text="Agro", after=cursor, first=1))  # the same words
     for other in ({"text": "agri"}, {"text": "agro", "lang": ["fr"]}):
-        assert code(ask(HITS, **other, after=cursor))[0] == "BAD_VALUE"
+        assert code(ask(HITS, **other, after=cursor))[0] == "BAD_CURSOR"
     forged = base64.urlsafe_b64decode(cursor).replace(b"https://", b"no iri <")
     given = base64.urlsafe_b64encode(forged).decode()
-    assert code(ask(HITS, text="agro", after=given))[0] == "BAD_VALUE"
+    assert code(ask(HITS, text="agro", after=given))[0] == "BAD_CURSOR"
 
 
 # --- limits and bad input -------------------------------------------------------------------------
