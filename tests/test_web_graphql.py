@@ -22,6 +22,7 @@ from tests.snapshots import commit_of
 from web import graphql
 from web.answers import AnswerCache
 from web.documents import Documents
+from web.limits import Limiter
 from web.problems import handlers
 
 QUERY = "{ clusters(first: 1) { nodes { name } } }"
@@ -41,6 +42,7 @@ def client() -> TestClient:
     app = Starlette(routes=graphql.routes(), exception_handlers=handlers())
     app.state.service = SimpleNamespace(
         settings=settings,
+        limiter=Limiter(Settings(rate_query_s=0.0)),
         visitor=anonymous(settings),
         languages=settings.language_chain,
         answers=AnswerCache(0),

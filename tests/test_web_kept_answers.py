@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import threading
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -10,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from graph.access import anonymous
+from graph.errors import StoreUnavailableError
 from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.build import build_snapshot
@@ -22,6 +25,8 @@ from web.answers import AnswerCache
 from web.app import Application, list_routes
 from web.documents import Documents, hash_document
 from web.graphql import GRAPHQL
+from web.graphql_request import preferred_languages
+from web.lanes import Lane
 from web.limits import Limiter
 
 QUERY = "{ clusters(first: 1) { nodes { name } } }"
@@ -33,8 +38,8 @@ PLAIN = {"Accept-Encoding": "identity"}
 class Asked:
     """The endpoint on a small dataset; `runs` counts what was executed."""
 
-    def __init__(self) -> None:
-        model, settings = load_model(), Settings(rate_api=0)
+    def __init__(self, **settings_: Any) -> None:
+        model, settings = load_model(), Settings(rate_api=0, **settings_)
         self.commits = [commit_of(small_dataset(), (), None)]
         self.snapshot = build_snapshot(model, self.commits)
         engine = Engine(model, load_schema(model), settings)
@@ -51,7 +56,7 @@ class Asked:
             limiter=Limiter(settings),
             visitor=anonymous(settings),
             languages=settings.language_chain,
-            answers=AnswerCache(1_000_000),
+            answers=AnswerCache(settings.graphql_cache_mb * 1_000_000),
             documents=Documents(1_000),
             model=model,
             engine=engine,
@@ -147,6 +152,36 @@ def test_large_answers_are_compressed_where_it_is_taken(
     raw = asked.client.stream("GET", "/graphql", params={"query": LARGE}, headers=GZIP)
     with raw as stream:
         assert gzip.decompress(b"".join(stream.iter_raw())) == plain.content
+
+
+def test_long_headers_are_neither_kept_nor_read_to_their_end(asked: Asked) -> None:
+    many = ",".join(f"en-{n}" for n in range(5_000))
+    assert asked.post(**{"Accept-Language": f"{many},fr"}).json() == asked.post().json()
+    assert len(asked.service.answers) == 1
+    assert len(preferred_languages(many, ("en", "fr"))) == 22
+
+
+def test_dear_queries_use_up_the_address_s_query_time() -> None:
+    asked = Asked(graphql_inline_cost=0, rate_query_s=1e-6, graphql_cache_mb=0)
+    assert asked.post({"query": "{ revision }"}).status_code == 200  # costs nothing
+    assert asked.post().status_code == 200
+    refused = asked.post()
+    assert refused.status_code == 429
+    assert refused.json()["limit"] == "rate_query_s"
+    assert asked.post({"query": "{ revision }"}).status_code == 200
+
+
+def test_a_full_lane_says_so_at_once() -> None:
+    async def main() -> None:
+        lane, go = Lane("dear queries", 1), threading.Event()
+        running = [asyncio.create_task(lane.run(go.wait, 2)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(StoreUnavailableError, match="too many dear queries wait"):
+            await lane.run(go.wait, 2)
+        go.set()
+        assert await asyncio.gather(*running) == [True] * 3
+
+    asyncio.run(main())
 
 
 class TestDocuments:

@@ -8,11 +8,11 @@ dear query runs in a thread.
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Final, NamedTuple
 
-import anyio
-import anyio.to_thread
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -44,6 +44,7 @@ from web.graphql_request import (
     read_body,
     read_query,
 )
+from web.lanes import Lane
 from web.negotiation import choose_media_type, request_language
 from web.problems import challenge
 from web.service import Service
@@ -111,7 +112,7 @@ class GraphQL:
         found = await _answer(asked, headers, scope)
         reply = Reply(found.body, media_type)
         if key is not None and found.revision is not None:
-            service.answers.put(found.revision, key, len(source), reply)
+            service.answers.put(found.revision, key, sum(map(len, key)), reply)
         await _send(scope, headers, send, reply, found.answer)
 
 
@@ -128,12 +129,14 @@ async def serve_sdl(request: Request) -> Response:
 
 def _key(
     scope: Scope, headers: Headers, source: bytes, media_type: str
-) -> tuple[bytes | str | None, ...] | None:
+) -> tuple[bytes | str, ...] | None:
     """Return all that a visitor's answer depends on but for the data; None: it is not kept."""
-    if VIEWER in scope or REFUSED in scope or len(source) > _KEPT_BYTES:
+    if VIEWER in scope or REFUSED in scope:
         return None
-    wanted = (headers.get(b"accept-language"), headers.get(b"content-type"))
-    return (source, scope["method"], media_type, *wanted)
+    languages, kind = headers.get(b"accept-language", b""), headers.get(b"content-type", b"")
+    if len(source) + len(languages) + len(kind) > _KEPT_BYTES:
+        return None
+    return (source, scope["method"], media_type, languages, kind)
 
 
 async def _answer(asked: dict[str, object], headers: Headers, scope: Scope) -> Found:
@@ -153,19 +156,28 @@ async def _answer(asked: dict[str, object], headers: Headers, scope: Scope) -> F
         prepared = engine.prepare(request, snapshot, viewer)
     else:  # reading and validating a new document would hold the others up
         prepare = partial(engine.prepare, request, snapshot, viewer)
-        prepared = await anyio.to_thread.run_sync(prepare, limiter=_turns())
+        prepared = await _readers().run(prepare, service.settings.graphql_queue)
     if isinstance(prepared, Answer):
         return _found(prepared)
     if is_named:
         service.documents.learn(request.query)
     if isinstance(prepared, PreparedMutation):
-        answer = await anyio.to_thread.run_sync(service.writer.run, prepared, limiter=_writers())
+        write = partial(service.writer.run, prepared)
+        answer = await _writers().run(write, service.settings.graphql_queue)
         scope[SEEN] = answer.revision or scope.get(SEEN)
         return _found(answer)
-    make = partial(_run, engine, prepared)
-    if prepared.cost > service.settings.graphql_inline_cost:
-        return await anyio.to_thread.run_sync(make, limiter=_turns())
-    return make()
+    if prepared.cost <= service.settings.graphql_inline_cost:
+        return _run(engine, prepared)
+    async with service.limiter.query(Request(scope)) as use:  # one at a time for an address
+        timed = partial(_time, partial(_run, engine, prepared))
+        found, use.seconds = await _turns().run(timed, service.settings.graphql_queue)
+    return found
+
+
+def _time(make: Callable[[], Found]) -> tuple[Found, float]:
+    """Return what a function makes, and the processor time of its thread in seconds."""
+    began = time.thread_time()
+    return make(), time.thread_time() - began
 
 
 def _run(engine: execute.Engine, prepared: execute.Prepared) -> Found:
@@ -276,15 +288,18 @@ async def _show_form(request: Request) -> Response:
 
 
 @cache
-def _turns() -> anyio.CapacityLimiter:
-    """Return what lets one dear query run at a time: threads of one interpreter only trip up."""
-    return anyio.CapacityLimiter(1)
+def _readers() -> Lane:
+    return Lane("new documents", 1)
 
 
 @cache
-def _writers() -> anyio.CapacityLimiter:
-    """Return what lets some mutations run side by side: they share the sync of the log."""
-    return anyio.CapacityLimiter(_WRITERS)
+def _turns() -> Lane:
+    return Lane("dear queries", 1)
+
+
+@cache
+def _writers() -> Lane:
+    return Lane("changes", _WRITERS)
 
 
 @cache

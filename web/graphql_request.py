@@ -22,6 +22,9 @@ UTF8: Final = "; charset=utf-8"
 #: Parameters of a GET that hold JSON.
 _ENCODED: Final = ("variables", "extensions")
 
+_LANGUAGES: Final = 20
+_ACCEPTED_CHARACTERS: Final = 500
+
 #: A request's headers by name in lower case; of repeated ones, the last.
 Headers = Mapping[bytes, bytes]
 
@@ -107,10 +110,14 @@ def make_request(
     return request, digest is not None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def preferred_languages(accepted: str, chain: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the languages of an Accept-Language header, the preferred first, then the chain."""
-    wanted = sorted(read_qualities(accepted), key=lambda item: -item[1])
+    """Return the languages of an Accept-Language header, the preferred first, then the chain.
+
+    Of a long header the first ones count: nobody reads more, and what is made of them is kept.
+    """
+    qualities = read_qualities(accepted[:_ACCEPTED_CHARACTERS])[:_LANGUAGES]
+    wanted = sorted(qualities, key=lambda item: -item[1])
     return (*(tag for tag, quality in wanted if quality > 0 and tag != "*"), *chain)
 
 
