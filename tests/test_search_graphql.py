@@ -16,9 +16,9 @@ from graph.access import anonymous
 from graph.model import Model
 from graph.settings import Settings
 from graph.shapes import load_model
-from graph.store.build import build_snapshot
+from graph.store.build import build_snapshot, step
 from graph.store.snapshot import Snapshot
-from graph.terms import Quad, is_literal, read_literal
+from graph.terms import RZ, Quad, is_literal, read_literal
 from schema.execute import Answer, Engine, Request
 from schema.search_types import searched_classes
 from schema.types import build_schema, load_schema
@@ -144,6 +144,31 @@ def test_languages_and_classes_narrow_what_is_found(ask: Ask) -> None:
     assert {hit["node"]["__typename"] for hit in kinds} <= {"Project", "Event"}
     assert hits(ask(HITS, text="plant", types=[])) == []
     assert hits(ask(HITS, text="plant", types=None)) == hits(ask(HITS, text="plant"))
+
+
+def test_a_large_commit_and_those_after_it_can_be_searched(
+    model: Model, engine: Engine, quads: list[Quad]
+) -> None:
+    def texts(version: Snapshot, text: str) -> list[str]:
+        query, viewer = Request(HITS, variables={"text": text}), anonymous(engine.settings)
+        return [hit["text"] for hit in hits(engine.answer(query, version, viewer))]
+
+    start = build_snapshot(model)
+    start.search.build(start)
+    large = commit_of(quads, (), None)
+    assert len(quads) > 2_000
+    old = [quad for quad in quads if quad[1:3] == (f"<{RZ}acronym>", '"PEIFL"')]
+    new = [(s, p, '"QXQXQ"', g) for s, p, _, g in old]
+    renamed = commit_of(new, old, large)
+    gone = commit_of((), [q for q in quads if q not in old and q[0] != old[0][0]], renamed)
+    versions = [start]
+    for commit in (large, renamed, gone):
+        versions.append(step(versions[-1], commit))
+    assert [texts(version, "peifl")[:1] == ["PEIFL"] for version in versions] == [
+        *(False, True, False, False)
+    ]
+    assert [texts(version, "qxqxq") for version in versions] == [[], [], ["QXQXQ"], ["QXQXQ"]]
+    assert [bool(texts(version, "vegepolys")) for version in versions] == [False, True, True, False]
 
 
 def test_every_class_that_is_offered_can_be_searched_and_relations_are_not(model: Model) -> None:

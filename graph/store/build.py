@@ -55,13 +55,17 @@ def step(snapshot: Snapshot, commit: Commit) -> Snapshot:
     builder = Builder(snapshot.model, snapshot)
     builder.take(commit.removed, commit.revision, -1)
     builder.take(commit.added, commit.revision, 1)
+    add, searched = snapshot.terms.add, snapshot.model.searched
+    stated = [(add(s), p[1:-1], add(v)) for s, p, v, _ in commit.added if p[1:-1] in searched]
+    snapshot.search.add(snapshot, stated)
     return builder.finish(commit.revision, commit.dataset_hash, commit.quad_count)
 
 
 class Builder:
     """Gathers statements as numbers; `finish` sorts them into columns.
 
-    What is built on a version `before` it shares the terms of that version, and their numbers.
+    What is built on a version `before` it shares the terms of that version, their numbers, and the
+    index over their texts.
     """
 
     def __init__(self, model: Model, before: Snapshot | None = None) -> None:
@@ -69,13 +73,13 @@ class Builder:
         self.rows = (array("I"), array("I"), array("I"), array("I"))
         self.signs = array("b")
         if before is not None:
-            self.terms = before.terms
+            self.terms, self.search = before.terms, before.search
             self.graph_numbers = dict(before.graph_numbers)
             self.born = list(before.graphs_table.born)
             self.held = list(before.graphs_table.counts)
             self._take_columns(before)
             return
-        self.terms = TermTable()
+        self.terms, self.search = TermTable(), SearchIndex(model)
         self.graph_numbers = {f"<{ONTOLOGY_GRAPH}>": SYSTEM}
         self.born = [0]
         self.held = [0]
@@ -148,7 +152,7 @@ class Builder:
             forward=forward,
             inverse=inverse,
             classes=class_index(self.model, self.terms, forward, places),
-            search=SearchIndex(self.model),
+            search=self.search,
         )
 
     def _net(self) -> Numbers:

@@ -29,6 +29,8 @@ from graph.store.term_table import SHIFT, TermTable
 
 #: Segments of one size are merged when there are so many of them.
 _MERGED: Final = 4
+#: Rows that may wait for the index before those that came twice are left out; then twice as many.
+_WAITING: Final = 65_536
 #: Entries up to which a commit merges segments itself; more are merged in the background.
 _MERGED_BY_COMMIT: Final = 1_024
 _ROLES: Final = tuple(SearchRole)
@@ -95,6 +97,7 @@ class SearchIndex:
         # Replaced as a whole, so that a reader in another thread holds one list of segments.
         self._segments: tuple[Segment, ...] | None = None
         self._waiting = array("I")  # subject, literal, property of rows, one after the other
+        self._waiting_max = _WAITING
         self._since = 0
         self._lock = threading.Lock()
         self._building = threading.Lock()
@@ -141,12 +144,20 @@ class SearchIndex:
         with self._lock:
             segments = self._segments
             if segments is None:
-                self._waiting.extend(chain.from_iterable(rows))
+                self._wait(rows)
                 return
             fresh = [row for row in dict.fromkeys(rows) if not any(s.knows(row) for s in segments)]
             if fresh:
                 added = Segment(fresh, snapshot.terms, self._roles)
                 self._segments = self._merge_small((*segments, added), snapshot)
+
+    def _wait(self, rows: Iterable[Row]) -> None:
+        """Keep rows until the index is built: at most twice as many as are distinct, or 65,536."""
+        self._waiting.extend(chain.from_iterable(rows))
+        if len(self._waiting) > 3 * self._waiting_max:
+            held = np.unique(np.frombuffer(self._waiting, np.uint32).reshape(-1, 3), axis=0)
+            self._waiting = array("I", held.tobytes())
+            self._waiting_max = max(_WAITING, 2 * len(held))
 
     def _merge_small(self, segments: tuple[Segment, ...], snapshot: Version) -> tuple[Segment, ...]:
         """Merge the last segments while there are many of one size."""
