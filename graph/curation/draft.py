@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from graph.curation.edtf import EXPECTED, read_edtf
+from graph.curation.edtf import EXAMPLES, read_edtf
 from graph.curation.messages import DEFAULT_LANGUAGE, say
 from graph.curation.normalise import normalise_term
 from graph.errors import BadValueError, Violation
@@ -214,7 +214,7 @@ class Draft:
         try:
             bounds = read_edtf(text)
         except ValueError:
-            raise ValueRefusedError("pattern", self.say("edtf", expected=EXPECTED)) from None
+            raise ValueRefusedError("pattern", self.say("edtf", examples=EXAMPLES)) from None
         yield field_.parts["text"], self._literal(text), ()
         for part, day in (("earliest", bounds.earliest), ("latest", bounds.latest)):
             if day is not None:
