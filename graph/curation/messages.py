@@ -14,6 +14,10 @@ DEFAULT_LANGUAGE: Final = "en"
 MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     # terms
     "relativeIri": ("not an absolute IRI", "n'est pas un IRI absolu"),
+    "brokenIri": (
+        "not a well-formed IRI: see its host, port, brackets and % signs",
+        "n'est pas un IRI bien formé : voir hôte, port, crochets et signes %",
+    ),
     "iriLength": (
         "the IRI has {actual} bytes; at most {limit} are taken",
         "l'IRI a {actual} octets ; {limit} au plus sont acceptés",
