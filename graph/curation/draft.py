@@ -67,6 +67,8 @@ class Draft:
     problems: list[Located] = field(default_factory=list)
     classes: dict[str, str] = field(default_factory=dict)
     _places: dict[tuple[str, ...], Place] = field(default_factory=dict)
+    _added_of: dict[str, dict[Quad, None]] = field(default_factory=dict)
+    _added_to: dict[str, dict[Quad, None]] = field(default_factory=dict)
 
     # --- what changes -----------------------------------------------------------------------
 
@@ -84,6 +86,8 @@ class Draft:
         quad = (subject, f"<{predicate}>", term, self.graph)
         self.removed.pop(quad, None)
         self.added[quad] = None
+        self._added_of.setdefault(subject, {})[quad] = None
+        self._added_to.setdefault(term, {})[quad] = None
         self._places[quad[:3]] = place
         self._places.setdefault(quad[:2], place)
 
@@ -92,11 +96,17 @@ class Draft:
         for quad in list(quads):
             if quad in self.added:
                 del self.added[quad]
+                del self._added_of[quad[0]][quad]
+                del self._added_to[quad[2]][quad]
             self.removed[quad] = None
 
-    def added_of(self, subject: str) -> Iterator[Quad]:
-        """Yield what is added of a node."""
-        return (quad for quad in self.added if quad[0] == subject)
+    def added_of(self, subject: str) -> Iterable[Quad]:
+        """Return what is added of a node."""
+        return self._added_of.get(subject, ())
+
+    def added_to(self, node: str) -> Iterable[Quad]:
+        """Return what is added that refers to a node."""
+        return self._added_to.get(node, ())
 
     # --- what is wrong ----------------------------------------------------------------------
 

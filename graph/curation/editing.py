@@ -71,6 +71,20 @@ def writable_fields(model: Model, class_iri: str) -> dict[str, Field]:
     }
 
 
+def count_acts(model: Model, class_iri: str, values: Values) -> int:
+    """Return how many entities an input writes: one, and its nested relations and evidence."""
+    fields = writable_fields(model, class_iri)
+    total = 1
+    for name, value in values.items():
+        field = fields.get(name)
+        if field is None or not (field.inverse or field.target == EVIDENCE):
+            continue
+        items = value if isinstance(value, list) else [value]
+        target = field.target or ""
+        total += sum(count_acts(model, target, each) for each in items if isinstance(each, dict))
+    return total
+
+
 class Editor:
     """Applies writes to one version, one after the other, into one draft."""
 
@@ -286,7 +300,7 @@ class Editor:
         system = self.snapshot.graphs_table.terms[SYSTEM]
         before = (q for q in self.snapshot.quads_to(subject) if q[3] != system)
         after = [quad for quad in before if quad not in self.draft.removed]
-        return [*after, *(quad for quad in self.draft.added if quad[2] == subject)]
+        return [*after, *self.draft.added_to(subject)]
 
     # --- statements -------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from graph.access import Scope, Viewer
 from graph.curation.draft import Draft, Located, ValueRefusedError
-from graph.curation.editing import SOURCE, Action, Editor, Write
+from graph.curation.editing import SOURCE, Action, Editor, Write, count_acts
 from graph.curation.gate import Gate, Receipt
 from graph.curation.messages import DEFAULT_LANGUAGE
 from graph.curation.repeats import Kept, Repeat, Repeats, make_repeat, without_mark
@@ -117,8 +117,10 @@ class Mutations:
 
     def _require_bounds(self, mutation: Mutation) -> None:
         allowed = self.settings.graphql_writes
-        if len(mutation.writes) > allowed:
-            raise QueryTooLargeError("graphql_writes", allowed, len(mutation.writes), "writes")
+        counts = (count_acts(self.model, w.class_iri or SOURCE, w.values) for w in mutation.writes)
+        acts = sum(counts) if len(mutation.writes) <= allowed else len(mutation.writes)
+        if acts > allowed:
+            raise QueryTooLargeError("graphql_writes", allowed, acts, "writes")
         message, most = mutation.message or "", self.settings.message_characters
         if len(message) > most or not _LINE.fullmatch(message):
             expected = f"one line of at most {most} characters"
