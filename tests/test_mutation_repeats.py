@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from graph.curation.draft import Draft
+from graph.curation.editing import Editor
 from graph.curation.gate import Gate
 from graph.curation.mutations import Mutations
 from graph.errors import (
@@ -17,7 +19,7 @@ from graph.errors import (
     RevisionConflictError,
     StoreUnavailableError,
 )
-from graph.terms import ENTITY
+from graph.terms import ENTITY, Quad
 from tests.gates import open_gate, state, submit
 from tests.mutating import (
     JOINED,
@@ -135,6 +137,43 @@ def test_a_message_is_one_short_line(mutations: Mutations, message: str) -> None
 def test_a_batch_has_a_limit(mutations: Mutations) -> None:
     with pytest.raises(QueryTooLargeError, match="graphql_writes"):
         run(mutations, *[create("Cluster", named(f"New {n}")) for n in range(501)])
+
+
+def test_nested_relations_and_evidence_count_as_acts(mutations: Mutations) -> None:
+    evidence = [{"quote": f"quote {n}"} for n in range(498)]
+    fitting = {**named("New"), "evidence": evidence[1:], "memberships": [JOINED]}
+    assert run(mutations, create("Cluster", fitting)).accepted
+    beyond = {**named("Newer"), "evidence": evidence, "memberships": [JOINED]}
+    with pytest.raises(QueryTooLargeError, match="graphql_writes") as caught:
+        run(mutations, create("Cluster", beyond))
+    assert caught.value.actual == 501
+
+
+class _Unread(dict[Quad, None]):
+    """A draft's quads, which may be asked for but not read through."""
+
+    def __iter__(self) -> Iterator[Quad]:
+        raise AssertionError("the whole draft is read")
+
+
+def test_what_a_draft_says_of_a_node_is_found_without_reading_it_all(gate: Gate) -> None:
+    draft = Draft(f"<{MINE}>", gate.settings, added=_Unread())
+    draft.state("<a:a>", "a:p", "<a:b>", ())
+    draft.state("<a:b>", "a:p", "<a:b>", ())
+    quads = [(s, "<a:p>", "<a:b>", f"<{MINE}>") for s in ("<a:a>", "<a:b>")]
+    assert [*draft.added_of("<a:a>")] == quads[:1]
+    assert [*draft.added_to("<a:b>")] == quads
+    draft.withdraw(quads[:1])
+    draft.withdraw([("<a:a>", "<a:p>", "<a:c>", f"<{MINE}>")])
+    assert not [*draft.added_of("<a:a>")]
+    assert [*draft.added_to("<a:b>")] == quads[1:]
+    draft.state("<a:a>", "a:p", "<a:b>", ())
+    assert {*draft.added_to("<a:b>")} == {*quads}
+    editor = Editor(gate.model, gate.dataset.snapshot, draft)
+    evidence = [{"quote": "one"}, {"quote": "two"}]
+    values = {**named("New"), "evidence": evidence, "memberships": [JOINED]}
+    assert editor.apply(create("Cluster", values))
+    assert draft.problems == []
 
 
 def test_concurrent_writers_lose_nothing(gate: Gate, mutations: Mutations) -> None:

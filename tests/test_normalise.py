@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import random
 import time
+import unicodedata
 from itertools import pairwise
 
 import pyoxigraph
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from graph.curation.lexical import CORE, LexicalError, canonical
@@ -269,6 +270,36 @@ def test_every_message_is_in_both_languages_with_the_same_fields() -> None:
         ]
         assert fields[0] == fields[1], key
         assert english != french, key
+
+
+_PIECES = (
+    "[", "]", ":", "/", "?", "#", "@", "%", "%4", "%41", "::1", "1.2.3.4", "v1.a", "port", "80",
+    "e.org", "a", "..", "//", "'", "\u00e9", "\ue000", "\u00ad", "\U000e0001",
+)  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.sampled_from(_PIECES),
+        max_size=6,
+    ).map("".join),
+    st.sampled_from(["http://", "https://e.org", "https://", "urn:", "x:/", "a", ""]),
+)
+@example("[bad", "http://")
+@example(":port/", "https://e.org")
+def test_only_iris_that_the_sparql_store_reads_are_kept(tail: str, start: str) -> None:
+    iri = f"{start}{tail}"
+    result = normalise([(f"<{iri}>", P, f"<{iri}>", f"<{iri}>")], SETTINGS)
+    try:
+        pyoxigraph.NamedNode(unicodedata.normalize("NFC", iri))
+    except ValueError:
+        assert not result.quads
+        assert {v.constraint for v in result.violations} == {"nodeKind"}
+        return
+    ((subject, predicate, value, graph),) = result.quads
+    line = f"{subject} {predicate} {value} {graph} .".encode()
+    (quad,) = pyoxigraph.parse(line, format=pyoxigraph.RdfFormat.N_QUADS)
+    assert str(quad.subject) == subject
 
 
 # --- blank nodes -------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from graph.curation.edtf import EXPECTED, read_edtf
+from graph.curation.edtf import EXAMPLES, read_edtf
 from graph.curation.messages import DEFAULT_LANGUAGE, say
 from graph.curation.normalise import normalise_term
 from graph.errors import BadValueError, Violation
@@ -67,6 +67,8 @@ class Draft:
     problems: list[Located] = field(default_factory=list)
     classes: dict[str, str] = field(default_factory=dict)
     _places: dict[tuple[str, ...], Place] = field(default_factory=dict)
+    _added_of: dict[str, dict[Quad, None]] = field(default_factory=dict)
+    _added_to: dict[str, dict[Quad, None]] = field(default_factory=dict)
 
     # --- what changes -----------------------------------------------------------------------
 
@@ -84,6 +86,8 @@ class Draft:
         quad = (subject, f"<{predicate}>", term, self.graph)
         self.removed.pop(quad, None)
         self.added[quad] = None
+        self._added_of.setdefault(subject, {})[quad] = None
+        self._added_to.setdefault(term, {})[quad] = None
         self._places[quad[:3]] = place
         self._places.setdefault(quad[:2], place)
 
@@ -92,11 +96,17 @@ class Draft:
         for quad in list(quads):
             if quad in self.added:
                 del self.added[quad]
+                del self._added_of[quad[0]][quad]
+                del self._added_to[quad[2]][quad]
             self.removed[quad] = None
 
-    def added_of(self, subject: str) -> Iterator[Quad]:
-        """Yield what is added of a node."""
-        return (quad for quad in self.added if quad[0] == subject)
+    def added_of(self, subject: str) -> Iterable[Quad]:
+        """Return what is added of a node."""
+        return self._added_of.get(subject, ())
+
+    def added_to(self, node: str) -> Iterable[Quad]:
+        """Return what is added that refers to a node."""
+        return self._added_to.get(node, ())
 
     # --- what is wrong ----------------------------------------------------------------------
 
@@ -214,7 +224,7 @@ class Draft:
         try:
             bounds = read_edtf(text)
         except ValueError:
-            raise ValueRefusedError("pattern", self.say("edtf", expected=EXPECTED)) from None
+            raise ValueRefusedError("pattern", self.say("edtf", examples=EXAMPLES)) from None
         yield field_.parts["text"], self._literal(text), ()
         for part, day in (("earliest", bounds.earliest), ("latest", bounds.latest)):
             if day is not None:

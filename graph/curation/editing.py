@@ -17,7 +17,7 @@ from graph.curation.naming import digest_of, find_relation, may_name, name_entit
 from graph.curation.view import View
 from graph.model import ClassShape, Field, FieldKind, Model
 from graph.store.snapshot import SYSTEM, Snapshot
-from graph.terms import ENTITY, RDF, RZ, Quad, is_iri, local_name, read_literal
+from graph.terms import ENTITY, RDF, RZ, Quad, local_name, read_literal
 
 SOURCE: Final = f"{RZ}Source"
 EVIDENCE: Final = f"{RZ}Evidence"
@@ -71,6 +71,20 @@ def writable_fields(model: Model, class_iri: str) -> dict[str, Field]:
     }
 
 
+def count_acts(model: Model, class_iri: str, values: Values) -> int:
+    """Return how many entities an input writes: one, and its nested relations and evidence."""
+    fields = writable_fields(model, class_iri)
+    total = 1
+    for name, value in values.items():
+        field = fields.get(name)
+        if field is None or not (field.inverse or field.target == EVIDENCE):
+            continue
+        items = value if isinstance(value, list) else [value]
+        target = field.target or ""
+        total += sum(count_acts(model, target, each) for each in items if isinstance(each, dict))
+    return total
+
+
 class Editor:
     """Applies writes to one version, one after the other, into one draft."""
 
@@ -104,7 +118,7 @@ class Editor:
     def identify(self, write: Write) -> str | None:
         """Return the IRI that an act is about, whether or not it was done already."""
         if write.id is not None or write.class_iri is None:
-            return write.id
+            return self._subject(write)[1:-1] or write.id
         shape = self.model.classes[write.class_iri]
         return self._name(shape, write.values, write.place)
 
@@ -117,14 +131,9 @@ class Editor:
         if iri is None:
             return None
         if write.id is not None:
-            if shape.relation and write.id != iri:
-                message = self.draft.say("relationIri", kind=shape.name, iri=iri)
-                self.draft.refuse(write.id_place, "identity", message, value=write.id)
+            iri = self._given_name(write, shape, iri)
+            if iri is None:
                 return None
-            if not is_iri(write.id) or not may_name(write.id, shape):
-                self._refuse_name(write, shape)
-                return None
-            iri = write.id
         subject = f"<{iri}>"
         if self._states(subject) or (not shape.relation and self._types(subject)):
             message = self.draft.say("existsAlready", iri=iri)
@@ -132,6 +141,23 @@ class Editor:
             return None
         self._begin(subject, shape.iri, write.place)
         self._write_fields(subject, shape, write.values, write.place)
+        return iri
+
+    def _given_name(self, write: Write, shape: ClassShape, named: str) -> str | None:
+        """Return the IRI that an input gives a new thing, as it is kept, or note what is wrong."""
+        try:
+            iri = self.draft.iri(write.id)[1:-1]
+        except ValueRefusedError as refused:
+            message = refused.message
+            self.draft.refuse(write.id_place, refused.constraint, message, value=write.id)
+            return None
+        if shape.relation and iri != named:
+            message = self.draft.say("relationIri", kind=shape.name, iri=named)
+            self.draft.refuse(write.id_place, "identity", message, value=write.id)
+            return None
+        if not may_name(iri, shape):
+            self._refuse_name(write, shape)
+            return None
         return iri
 
     def _refuse_name(self, write: Write, shape: ClassShape) -> None:
@@ -173,13 +199,20 @@ class Editor:
 
     # --- who it is about --------------------------------------------------------------------
 
+    def _subject(self, write: Write) -> str:
+        """Return the node that an act names, or an empty text where that is no IRI."""
+        try:
+            return self.draft.iri(write.id)
+        except ValueRefusedError:
+            return ""
+
     def _known(self, write: Write) -> str | None:
         """Return the IRI of an entity that is there and of the class, or note that it is not."""
-        subject = f"<{write.id}>" if write.id is not None and is_iri(write.id) else ""
+        subject = self._subject(write)
         types = self._types(subject) if subject else set()
         wanted = write.class_iri
         if types and (wanted is None or any(self.model.is_a(each, wanted) for each in types)):
-            return write.id
+            return subject[1:-1]
         kind = "entity" if wanted is None else self.model.classes[wanted].name
         message = self.draft.say("noSuchEntity", kind=kind, iri=(write.id or "")[:200])
         self.draft.refuse(write.id_place, "exists", message, value=write.id)
@@ -267,7 +300,7 @@ class Editor:
         system = self.snapshot.graphs_table.terms[SYSTEM]
         before = (q for q in self.snapshot.quads_to(subject) if q[3] != system)
         after = [quad for quad in before if quad not in self.draft.removed]
-        return [*after, *(quad for quad in self.draft.added if quad[2] == subject)]
+        return [*after, *self.draft.added_to(subject)]
 
     # --- statements -------------------------------------------------------------------------
 

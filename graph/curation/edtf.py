@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-EXPECTED: Final = (
-    "a date in EDTF, such as 2019, 2019-06, 2019-06-11, 201X, 2019?, 2019-06/2019-08, 2019/.."
-)
+#: Forms that are read, for messages.
+EXAMPLES: Final = "2019, 2019-06, 2019-06-11, 201X, 2019?, 2019-06/2019-08, 2019/.."
 _DATE: Final = re.compile(
     r"(?P<year>[0-9]{4}|[0-9]{3}X|[0-9]{2}XX)(?:-(?P<month>[0-9]{2}|XX)(?:-(?P<day>[0-9]{2}|XX))?)?"
     r"[?~%]?"

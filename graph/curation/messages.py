@@ -14,6 +14,10 @@ DEFAULT_LANGUAGE: Final = "en"
 MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     # terms
     "relativeIri": ("not an absolute IRI", "n'est pas un IRI absolu"),
+    "brokenIri": (
+        "not a well-formed IRI: see its host, port, brackets and % signs",
+        "n'est pas un IRI bien formé : voir hôte, port, crochets et signes %",
+    ),
     "iriLength": (
         "the IRI has {actual} bytes; at most {limit} are taken",
         "l'IRI a {actual} octets ; {limit} au plus sont acceptés",
@@ -86,16 +90,20 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "{given} est donné là où il faut {expected}",
     ),
     "oneValue": ("takes one value, not a list", "admet une valeur, pas une liste"),
-    "edtf": ("is not {expected}", "n'est pas une date EDTF (comme 2019-06, 2019?, 2019/..)"),
+    "edtf": (
+        "is not a date in EDTF, such as {examples}",
+        "n'est pas une date EDTF, comme {examples}",
+    ),
     "newIri": (
         "{iri} cannot name a new {kind}: use {base}{part}/ and letters, digits, dots and hyphens, "
         "or an address of another site",
-        "{iri} ne peut pas nommer : utiliser {base}{part}/ puis lettres, chiffres, points et "
-        "traits d'union, ou une adresse d'un autre site",
+        "{iri} ne peut pas nommer une nouvelle entité {kind} : utiliser {base}{part}/ puis "
+        "lettres, chiffres, points et traits d'union, ou une adresse d'un autre site",
     ),
     "relationIri": (
         "the identifier of a {kind} follows from those who take part: it is {iri}; leave it out",
-        "l'identifiant découle des participants : c'est {iri} ; ne pas le donner",
+        "l'identifiant d'une entité {kind} découle des participants : c'est {iri} ; "
+        "ne pas le donner",
     ),
     "identityFixed": (
         "names the relation and cannot change: delete it and create another",

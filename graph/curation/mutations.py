@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from graph.access import Scope, Viewer
-from graph.curation.draft import Draft, Located
-from graph.curation.editing import SOURCE, Action, Editor, Write
+from graph.curation.draft import Draft, Located, ValueRefusedError
+from graph.curation.editing import SOURCE, Action, Editor, Write, count_acts
 from graph.curation.gate import Gate, Receipt
 from graph.curation.messages import DEFAULT_LANGUAGE
 from graph.curation.repeats import Kept, Repeat, Repeats, make_repeat, without_mark
@@ -28,7 +28,7 @@ from graph.errors import (
 )
 from graph.store.commit import Change
 from graph.store.snapshot import Snapshot
-from graph.terms import RDF_TYPE, Quad, is_iri
+from graph.terms import RDF_TYPE, Quad
 
 #: Activity of the commits that mutations make.
 MUTATION: Final = "mutation"
@@ -103,6 +103,7 @@ class Mutations:
         """
         require_scope(viewer, Scope.WRITE)
         self._require_bounds(mutation)
+        mutation = self._with_source(mutation)
         if mutation.key is None or mutation.dry_run:
             return self._record(mutation, viewer, None)
         repeat = make_repeat(viewer.name, mutation.key, _body(mutation))
@@ -116,8 +117,10 @@ class Mutations:
 
     def _require_bounds(self, mutation: Mutation) -> None:
         allowed = self.settings.graphql_writes
-        if len(mutation.writes) > allowed:
-            raise QueryTooLargeError("graphql_writes", allowed, len(mutation.writes), "writes")
+        counts = (count_acts(self.model, w.class_iri or SOURCE, w.values) for w in mutation.writes)
+        acts = sum(counts) if len(mutation.writes) <= allowed else len(mutation.writes)
+        if acts > allowed:
+            raise QueryTooLargeError("graphql_writes", allowed, acts, "writes")
         message, most = mutation.message or "", self.settings.message_characters
         if len(message) > most or not _LINE.fullmatch(message):
             expected = f"one line of at most {most} characters"
@@ -188,6 +191,14 @@ class Mutations:
         warnings = tuple(draft.locate(warning, self.model) for warning in receipt.warnings)
         return Outcome(True, receipt.revision, ids, warnings=warnings)
 
+    def _with_source(self, mutation: Mutation) -> Mutation:
+        """Return the mutation with its source's IRI as it is kept; a wrong one is told of later."""
+        try:
+            iri = self._draft(mutation).iri(mutation.source)
+        except ValueRefusedError:
+            return mutation
+        return replace(mutation, source=iri[1:-1])
+
     def _draft(self, mutation: Mutation) -> Draft:
         return Draft(f"<{mutation.source}>", self.settings, mutation.language)
 
@@ -213,8 +224,10 @@ class Mutations:
         """Describe the source if it is new; what is there already stays as it is."""
         graph, draft = f"<{mutation.source}>", editor.draft
         place = ("source", "id")
-        if not is_iri(mutation.source):
-            draft.refuse(place, "nodeKind", draft.say("relativeIri"), value=mutation.source)
+        try:
+            draft.iri(mutation.source)
+        except ValueRefusedError as refused:
+            draft.refuse(place, refused.constraint, refused.message, value=mutation.source)
             return
         kinds = [f"<{iri}>" for iri in self.model.descendants[SOURCE]]
         if any(snapshot.contains((graph, RDF_TYPE, kind, graph)) for kind in kinds):

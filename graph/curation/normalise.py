@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import pyoxigraph
+
 from graph.curation.findings import VIOLATIONS_TOLD, and_more
 from graph.curation.lexical import CORE, LexicalError, canonical, is_number
 from graph.curation.messages import DEFAULT_LANGUAGE, say
@@ -166,7 +168,7 @@ class _Terms:
         return write_iri(iri)
 
     def _check_address(self, iri: str, constraint: str) -> None:
-        """Refuse what is no absolute IRI, too long, or dangerous to follow."""
+        """Refuse what is no absolute IRI, too long, dangerous to follow, or broken."""
         if not is_iri(iri):
             raise self._refuse(constraint, "relativeIri")
         size, limit = len(iri.encode()), self._settings.iri_bytes
@@ -175,6 +177,10 @@ class _Terms:
         scheme = iri.partition(":")[0].lower()
         if scheme in _SCHEMES_REFUSED:
             raise self._refuse(constraint, "iriScheme", scheme=scheme)
+        try:
+            pyoxigraph.NamedNode(iri)
+        except ValueError:  # the SPARQL store could not follow a commit with it
+            raise self._refuse(constraint, "brokenIri") from None
 
     def _literal(self, term: str) -> str:
         try:

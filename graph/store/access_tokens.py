@@ -37,7 +37,7 @@ from graph.errors import (
 )
 from graph.settings import Settings
 from graph.store.payloads import sync_folder
-from graph.terms import is_iri
+from graph.terms import fold_nfc, is_iri
 
 NAME: Final = "tokens.json"
 #: What every token begins with, so that scanners of code and logs find one that slipped out.
@@ -158,7 +158,7 @@ class Tokens:
         for kind in kinds or ("",):
             if kind not in known:
                 raise BadValueError("--scope", kind[:40], f"one of {', '.join(known)}")
-        wanted = tuple(dict.fromkeys(sources))
+        wanted = tuple(dict.fromkeys(map(fold_nfc, sources)))
         for source in wanted:
             if not is_iri(source):
                 raise BadValueError("--source", source[:200], "the IRI of a source")
