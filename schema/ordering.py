@@ -68,10 +68,10 @@ class Key:
         """Tell whether a cursor's value can be one of this key."""
         if value is None:
             return True
+        if self.compare is collation_key and isinstance(value, str) and len(value) > LENGTH:
+            return False  # it was not cut here, and keys of texts are remembered
         if type(value) is not self.kind:
             return False
-        if self.compare is collation_key and len(value) > LENGTH:
-            return False  # it was not cut here, and keys of texts are remembered
         try:
             key = self.compare(value)
             return bool(key == key)  # a number that is none equals nothing
