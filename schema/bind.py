@@ -110,11 +110,16 @@ def bind(bindings: Bindings, run: Run, variables: Mapping[str, Any]) -> int:
 
 
 def _is_constant(step: Step) -> bool:
-    """Tell whether a step and all below bind alike in every request, identifiers apart."""
+    """Tell whether a step and all below bind alike in every request, one identifier apart.
+
+    What is bound for conditions, orders, groups and aggregates belongs to a request: it counts
+    what it looks at there.
+    """
     arguments = getattr(step, "arguments", {})
-    if not isinstance(step, Lookup) and (
-        arguments.keys() & {"where", "orderBy", "asOf"} or _varies(arguments)
-    ):
+    if isinstance(step, Connection) and has_measures(step):
+        return False
+    is_free = isinstance(step, Lookup) and not step.many
+    if not is_free and (arguments.keys() & {"where", "orderBy", "asOf"} or _varies(arguments)):
         return False
     return all(
         _is_constant(below) for _, selection in children(step) for below in all_steps(selection)

@@ -247,7 +247,7 @@ class Filters:
             field, at = fields[key], f"{place}.{key}"
             measure = self.measures.measure(field, name)
             if name in SUMS:
-                test = number_test(inner, at, exact)
+                test = number_test(inner, at, partial(exact, place=at))
             else:
                 test = self._extreme_test(field, inner, at)
             tests.append(_after(measure, test))

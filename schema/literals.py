@@ -21,6 +21,9 @@ from graphql import (
 
 from schema.plan import Arguments, Value, Variable
 
+#: Digits up to which a whole number is read exactly: a number of 64 bits ends at 309.
+_DIGITS = 400
+
 
 def arguments(node: FieldNode) -> Arguments:
     """Return the arguments of a field as values of a plan."""
@@ -34,7 +37,7 @@ def value_of(node: ValueNode) -> Value:
     if isinstance(node, NullValueNode):
         return None
     if isinstance(node, IntValueNode):
-        return int(node.value)
+        return int(node.value) if len(node.value) <= _DIGITS else float(node.value)
     if isinstance(node, FloatValueNode):
         return float(node.value)
     if isinstance(node, StringValueNode | EnumValueNode | BooleanValueNode):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from math import isfinite
 from typing import Any, Final
 
 from graph.errors import BadValueError
@@ -86,9 +87,21 @@ def _number_test(name: str, value: Any, read: Callable[[Any], Any]) -> Callable[
     return lambda number: number is not None and compare(number, bound)
 
 
-def exact(value: Any) -> Fraction:
-    """Return a number of a document as an exact one, as it was written."""
-    return Fraction(repr(value))
+def exact(value: Any, place: str) -> Fraction:
+    """Return a number of a document as an exact one, as it was written.
+
+    Raises
+    ------
+    BadValueError
+        It is too great for a number of 64 bits.
+    """
+    return Fraction(repr(_finite(value, place)))
+
+
+def _finite(value: Any, place: str) -> Any:
+    if isinstance(value, float) and not isfinite(value):
+        raise BadValueError(place, str(value), "a number below 1.8e308")
+    return value
 
 
 class Operators:
@@ -189,10 +202,11 @@ def lexical(value: Any, datatype: str | None, place: str) -> str:
     Raises
     ------
     BadValueError
-        It is no day or moment where one is asked for.
+        It is no day or moment where one is asked for, or too great a number.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
+    _finite(value, place)
     if datatype == f"{XSD}decimal":
         digits = format(Decimal(repr(value)), "f")
         return digits.rstrip("0").rstrip(".") if "." in digits else digits

@@ -6,6 +6,7 @@ Floor 4. Texts are ordered as the reader sees them: in the best of the reader's 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -29,6 +30,8 @@ Read = Callable[[Any], str | int | None]
 T = TypeVar("T")
 
 _PARTS: Final = {"earliest": 1, "latest": 2}
+#: A sum or mean as a cursor holds it. Exponents are not read: "1e9999999" has ten million digits.
+_TOTAL: Final = re.compile(r"-?[0-9]{1,1000}(/[0-9]{1,1000})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Key:
         """Tell whether a cursor's value can be one of this key."""
         if value is None:
             return True
+        if self.compare is collation_key and isinstance(value, str) and len(value) > LENGTH:
+            return False  # it was not cut here, and keys of texts are remembered
         if type(value) is not self.kind:
             return False
         try:
@@ -193,7 +198,7 @@ class Orders:
         measure = self.measures.measure(field, name)
         if name not in SUMS:
             return _directed(measure, extreme_key(field), direction)
-        return _directed(lambda numbers: _written(measure(numbers)), Fraction, direction)
+        return _directed(lambda numbers: _written(measure(numbers)), _read_total, direction)
 
     def _of_date(self, field: Field, asked: Mapping[str, Any], place: str) -> Key:
         name, below = only(asked, place)
@@ -220,6 +225,12 @@ class Orders:
 
 def _written(total: Fraction | None) -> str | None:
     return None if total is None else str(total)
+
+
+def _read_total(text: str) -> Fraction:
+    if _TOTAL.fullmatch(text) is None:
+        raise ValueError
+    return Fraction(text)
 
 
 def field_key(field: Field) -> Callable[[str], Any]:

@@ -326,6 +326,51 @@ def test_forged_cursors_are_refused_and_never_fail(ask: Ask) -> None:
     assert not ask(query, {"after": forged(1, "2005-12-31", iri, mark=mark)}).errors
 
 
+@pytest.mark.parametrize(
+    ("order", "forgeries"),
+    [
+        (
+            "{projectRoles: {sum: {euContribution: ASC}}}",
+            ["1e10000000", "1e5", "1.5", " 1", "1_0", "1/0", "/2", "", "nan", "9" * 4000, "٣", 7],
+        ),
+        ("{acronym: ASC}", ["x" * 201, 7, True]),
+        ("{label: ASC}", ["é" * 300]),
+        ("{projectRoles: {count: ASC}}", ["1", 1.5, True]),
+    ],
+)
+def test_forged_values_of_a_cursor_are_refused_before_they_are_read(
+    ask: Ask, order: str, forgeries: list[Any]
+) -> None:
+    query = PAGED % f"orderBy: [{order}]"
+    cursor = data(ask(query, {"first": 1}))["clusters"]["pageInfo"]["endCursor"]
+    mark = base64.urlsafe_b64decode(cursor).decode().split(":")[1]
+    iri = organisation(1)[1:-1]
+    for value in forgeries:
+        assert code(ask(query, {"after": forged(value, iri, mark=mark)})) == "BAD_CURSOR", value
+    assert not ask(query, {"after": cursor}).errors
+
+
+def test_exponents_of_numbers_in_cursors_cost_nothing(ask: Ask) -> None:
+    query = """query ($after: String) { projects(after: $after, orderBy: [{totalCost: ASC}])
+      { nodes { id } pageInfo { endCursor } } }"""
+    cursor = data(ask(query))["projects"]["pageInfo"]["endCursor"]
+    mark = base64.urlsafe_b64decode(cursor).decode().split(":")[1]
+    for value in ("NaN", "sNaN", "x"):
+        assert code(ask(query, {"after": forged(value, organisation(1)[1:-1], mark=mark)}))
+    after = forged("1e999999999999", organisation(1)[1:-1], mark=mark)
+    assert len(data(ask(query, {"after": after}))["projects"]["nodes"]) == 1
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 500, "1" + "0" * 5000])
+def test_numbers_too_great_to_compare_are_refused(ask: Ask, number: str) -> None:
+    for where in (
+        f"{{projectRoles: {{sum: {{euContribution: {{gt: {number}}}}}}}}}",
+        f"{{projectRoles: {{some: {{project: {{totalCost: {{gt: {number}}}}}}}}}}}",
+        f"{{projectRoles: {{some: {{project: {{totalCost: {{in: [1, {number}]}}}}}}}}}}",
+    ):
+        assert code(ask(f"{{ clusters(where: {where}) {{ totalCount }} }}")) == "BAD_VALUE", where
+
+
 def test_first_and_last_together_are_refused(ask: Ask) -> None:
     assert code(ask("{ clusters(first: 1, last: 1) { totalCount } }")) == "BAD_VALUE"
     assert code(ask("{ clusters(last: -1) { totalCount } }")) == "BAD_VALUE"

@@ -1,0 +1,107 @@
+"""What is kept of a request must be right for the next: other variables, viewers, languages."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from graph.access import Viewer, anonymous
+from graph.model import Model
+from graph.settings import Settings
+from graph.shapes import load_model
+from graph.store.build import build_snapshot
+from schema.execute import Answer, Engine, Prepared, Request
+from schema.run import Run
+from schema.types import load_schema
+from tests.asking import code, data, listed_dataset, organisation
+from tests.snapshots import commit_of
+
+Ask = Callable[..., Answer]
+
+SETTINGS = Settings(graphql_nodes=100)
+VISITOR = anonymous(SETTINGS)
+GROUPS = """query ($by: [ClusterGroupKey!]!, $first: Int) { clusters
+  { groups(by: $by, first: $first) { keys { value } aggregates { count } } } }"""
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load_model()
+
+
+@pytest.fixture
+def engine(model: Model) -> Engine:
+    return Engine(model, load_schema(model), SETTINGS)
+
+
+@pytest.fixture
+def ask(model: Model, engine: Engine) -> Ask:
+    snapshot = build_snapshot(model, [commit_of(listed_dataset(), (), None)])
+
+    def answer(
+        query: str, variables: dict[str, Any] | None = None, viewer: Viewer = VISITOR
+    ) -> Answer:
+        return engine.answer(Request(query, None, variables, ("en",)), snapshot, viewer)
+
+    return answer
+
+
+def groups(answer: Answer) -> list[str | None]:
+    return [group["keys"][0]["value"] for group in data(answer)["clusters"]["groups"]]
+
+
+def test_groups_follow_the_variables_of_each_request(ask: Ask) -> None:
+    by_year, by_status = {"founded": "YEAR"}, {"memberships": {"status": "VALUE"}}
+    for _ in range(2):
+        assert groups(ask(GROUPS, {"by": [by_year]})) == ["2005", "2011", None]
+        assert groups(ask(GROUPS, {"by": [by_status]})) == ["STATED"]
+        assert groups(ask(GROUPS, {"by": [by_year], "first": 1})) == ["2005"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ clusters { groups(by: {label: VALUE}) { aggregates { count } } } }",
+        "{ clusters { aggregates { distinctCount { acronym } } } }",
+        "{ clusters { nodes { memberships { aggregates { distinctCount { status } } } } } }",
+        "{ clusters(orderBy: {acronym: ASC}) { nodes { id } } }",
+        "{ clusters { nodes { memberships(where: {status: {eq: STATED}}) { totalCount } } } }",
+    ],
+)
+def test_what_one_request_looks_at_is_not_charged_to_the_next(ask: Ask, query: str) -> None:
+    first = data(ask(query))
+    for _ in range(1_000):
+        assert data(ask(query)) == first
+
+
+def test_a_visitor_has_the_limits_of_visitors_after_one_with_a_token(ask: Ask) -> None:
+    member = replace(VISITOR, nodes_max=1)
+    query = "{ clusters { groups(by: {label: VALUE}) { aggregates { count } } } }"
+    assert len(data(ask(query))["clusters"]["groups"]) == 5
+    assert code(ask(query, viewer=member)) == "QUERY_LIMIT"
+    assert len(data(ask(query))["clusters"]["groups"]) == 5
+
+
+def test_no_request_is_kept_alive(ask: Ask) -> None:
+    ask("{ clusters { groups(by: {label: VALUE}) { aggregates { count } } } }")
+    ask("{ clusters { nodes { label projectRoles { aggregates { count } } } } }")
+    gc.collect()
+    assert not [each for each in gc.get_objects() if isinstance(each, Run)]
+
+
+def test_the_cost_of_several_identifiers_is_that_of_each_request(
+    engine: Engine, model: Model
+) -> None:
+    snapshot = build_snapshot(model, [commit_of(listed_dataset(), (), None)])
+    query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    costs = []
+    for count in (1, 5, 2):
+        ids = [organisation(number)[1:-1] for number in range(count)]
+        prepared = engine.prepare(Request(query, None, {"ids": ids}), snapshot, VISITOR)
+        assert isinstance(prepared, Prepared)
+        costs.append(prepared.cost)
+    assert costs == [costs[0], 5 * costs[0], 2 * costs[0]]
