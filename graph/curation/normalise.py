@@ -12,14 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-import pyoxigraph
-
 from graph.curation.findings import VIOLATIONS_TOLD, and_more
 from graph.curation.lexical import CORE, LexicalError, canonical, is_number
 from graph.curation.messages import DEFAULT_LANGUAGE, say
 from graph.curation.skolem import name_blank_nodes
 from graph.errors import BadValueError, Violation
 from graph.settings import Settings
+from graph.store.addresses import is_storable
 from graph.terms import (
     LANG_STRING,
     XSD,
@@ -177,10 +176,8 @@ class _Terms:
         scheme = iri.partition(":")[0].lower()
         if scheme in _SCHEMES_REFUSED:
             raise self._refuse(constraint, "iriScheme", scheme=scheme)
-        try:
-            pyoxigraph.NamedNode(iri)
-        except ValueError:  # the SPARQL store could not follow a commit with it
-            raise self._refuse(constraint, "brokenIri") from None
+        if not is_storable(iri):  # the SPARQL store could not follow a commit with it
+            raise self._refuse(constraint, "brokenIri")
 
     def _literal(self, term: str) -> str:
         try:
