@@ -14,9 +14,8 @@ from graph.errors import StoreUnavailableError
 from graph.model import Model, SearchRole
 from graph.settings import Settings
 from graph.shapes import load_model
-from graph.store import build, search
 from graph.store.advance import advance
-from graph.store.build import build_snapshot, step
+from graph.store.build import build_snapshot
 from graph.store.commit import Change
 from graph.store.dataset import Dataset
 from graph.store.image import load_image, pack_image, write_image
@@ -299,87 +298,6 @@ def test_commits_before_and_while_the_index_is_built_are_in_it(model: Model) -> 
     assert [each.text for each in find(end, "later", ANY)] == ["Later"]
     assert find(middle, "later", ANY) == []
     assert [each.text for each in find(middle, "before", ANY)] == ["Before"]
-
-
-# --- large commits, which sort the version anew ---------------------------------------------------
-
-
-@pytest.fixture
-def all_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "_FEW", 0)
-    monkeypatch.setattr(build, "_BREAK_EVEN", 1_000_000)
-
-
-def test_a_large_commit_is_found_and_so_are_the_commits_after_it(model: Model) -> None:
-    many = [q for n in range(300) for q in organisation(n, (NAME, en(f"Plant {n}")))]
-    many += [(s, p, o, source) for s, p, o, _ in many for source in SOURCES[1:5]]
-    assert len(many) > 2_000  # by the thresholds as they are
-    first = commit_of(many, (), None)
-    second = commit_of(organisation(0, (FORMER, en("Garden"))), (), first)
-    third = commit_of((), [q for q in many if q[0] not in ORGANISATIONS[:3]], second)
-    versions = [built(build_snapshot(model))]
-    for commit in (first, second, third):
-        versions.append(step(versions[-1], commit))
-    start, large = versions[:2]
-    assert all(version.search is start.search for version in versions)
-    assert [len(find(version, "plant", ANY)) for version in versions] == [0, 300, 300, 3]
-    assert [len(find(version, "garden", ANY)) for version in versions] == [0, 0, 1, 1]
-    assert [each.text for each in find(large, "plant 299", ANY)][:1] == ["Plant 299"]
-
-
-@pytest.mark.usefixtures("all_large")
-@pytest.mark.parametrize("seed", range(3))
-def test_versions_that_large_commits_made_find_what_a_scan_of_each_finds(
-    model: Model, seed: int
-) -> None:
-    random_ = random.Random(seed)
-    words = ("Vegepolys", "Valley", "Végétal", "Agro", "cluster")
-    held: set[Quad] = set()
-    snapshot, last = built(build_snapshot(model)), None
-    versions: list[tuple[Snapshot, set[Quad]]] = []
-    for _ in range(8):
-        added = {
-            (s, p, o, random_.choice(SOURCES))
-            for number in random_.sample(range(12), 4)
-            for s, p, o, _ in organisation(
-                number, (NAME, en(" ".join(random_.choices(words, k=2))))
-            )
-        }
-        removed = set(random_.sample(sorted(held), random_.randrange(len(held) + 1))) - added
-        last = commit_of(added - held, removed, last)
-        snapshot, held = step(snapshot, last), (held - removed) | added
-        versions.append((snapshot, held))
-    for version, quads in versions:
-        for text in queries(words, seed, 4):
-            assert find(version, text) == scan(model, quads, text), (version.revision, text)
-
-
-@pytest.mark.usefixtures("all_large")
-def test_large_commits_before_and_while_the_index_is_built_are_in_it(model: Model) -> None:
-    first = commit_of(organisation(0, (NAME, en("Before"))), (), None)
-    later = commit_of(organisation(1, (NAME, en("Later"))), organisation(0), first)
-    middle = step(build_snapshot(model), first)
-    end = step(middle, later)
-    middle.search.build(middle)  # as a thread does that was started before the later commit
-    assert [each.text for each in find(end, "later", ANY)] == ["Later"]
-    assert find(middle, "later", ANY) == []
-    assert [each.text for each in find(middle, "before", ANY)] == ["Before"]
-
-
-def test_what_waits_for_the_index_is_kept_once(
-    model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(search, "_WAITING", 10)
-    texts = [q for n in range(8) for q in organisation(n, (NAME, en(f"Plant {n}")))]
-    snapshot, last = build_snapshot(model), None
-    for _ in range(20):
-        last = commit_of(texts, (), last)
-        snapshot = advance(snapshot, last)
-        last = commit_of((), texts, last)
-        snapshot = advance(snapshot, last)
-    assert len(snapshot.search._waiting) <= 3 * 2 * 8
-    snapshot = built(advance(snapshot, commit_of(texts, (), last)))
-    assert len(find(snapshot, "plant", ANY)) == 8
 
 
 def test_a_search_is_refused_until_the_index_is_there(model: Model) -> None:

@@ -68,6 +68,7 @@ class _Edit:
         self.contested: set[tuple[str, int]] = set()
         self.reordered = False
         self.stated: list[tuple[int, str, int]] = []
+        self.gone = 0
 
     # --- one quad ---------------------------------------------------------------------
 
@@ -100,6 +101,7 @@ class _Edit:
         else:
             self._take(column, predicate, subject, (value, graph), inverse=False)
         left = any(v == value for v, _ in self._pairs(predicate, subject))
+        self.gone += not left and predicate in self.before.model.searched
         if not left and not self.terms.is_long(value):
             inverse = self._own(predicate, inverse=True)
             assert isinstance(inverse, ManyColumn)
@@ -208,7 +210,7 @@ class _Edit:
         for predicate, subject in self.contested:
             self._choose(predicate, subject)
         classes = self._reclass() if self.retyped else self.before.classes
-        self.before.search.add(self.before, self.stated)
+        search = self.before.search.follow(self.before, self.stated, self.gone)
         self.terms.compact()
         return Snapshot(
             model=self.before.model,
@@ -223,7 +225,7 @@ class _Edit:
             forward=self.forward,
             inverse=self.inverse,
             classes=classes,
-            search=self.before.search,
+            search=search,
         )
 
     def _reorder(self) -> None:

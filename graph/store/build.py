@@ -57,7 +57,8 @@ def step(snapshot: Snapshot, commit: Commit) -> Snapshot:
     builder.take(commit.added, commit.revision, 1)
     add, searched = snapshot.terms.add, snapshot.model.searched
     stated = [(add(s), p[1:-1], add(v)) for s, p, v, _ in commit.added if p[1:-1] in searched]
-    snapshot.search.add(snapshot, stated)
+    gone = sum(quad[1][1:-1] in searched for quad in commit.removed)
+    builder.search = snapshot.search.follow(snapshot, stated, gone)
     return builder.finish(commit.revision, commit.dataset_hash, commit.quad_count)
 
 

@@ -203,6 +203,7 @@ class Dataset:
         with self._changed:
             self.snapshot = batch[-1].snapshot
             self._changed.notify_all()
+        self._renew_search()
         if self._follower is not None:
             self._follower.tell()
         for each in batch:
@@ -211,6 +212,15 @@ class Dataset:
                 listener(each.commit)
         if self.log.revision - self._image_revision >= _IMAGE_EVERY:
             threading.Thread(target=self.save_image, name="image", daemon=True).start()
+
+    def _renew_search(self) -> None:
+        """Let the search index begin anew where it is due and nothing waits that may yet fail."""
+        if self._order.acquire(blocking=False):  # else another commit is decided, and comes here
+            try:
+                if self._tip is self.snapshot:
+                    self.snapshot.search.renew(self.snapshot)
+            finally:
+                self._order.release()
 
     # --- the SPARQL store -------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """The search index of a snapshot: names, former names, acronyms, descriptions, in all languages.
 
 Floor 1. All versions of a snapshot share one index, as they share the term table, and it only
-grows: a commit adds its texts before its version can be read, and removes none. What a reader
+grows: a commit adds its texts before its version can be read, and removes none. Once as many were
+removed as half of it holds, later versions share a new one. What a reader
 finds is held against the reader's own version, statement by statement, so an answer is of one
 revision, whichever commits come meanwhile: nothing that this version states is missing, and
 nothing that it does not state passes. A match depends on query and text alone, not on how common
@@ -31,6 +32,8 @@ from graph.store.term_table import SHIFT, TermTable
 _MERGED: Final = 4
 #: Rows that may wait for the index before those that came twice are left out; then twice as many.
 _WAITING: Final = 65_536
+#: Texts that commits remove before the index is worth making anew.
+_GONE: Final = 4_096
 #: Entries up to which a commit merges segments itself; more are merged in the background.
 _MERGED_BY_COMMIT: Final = 1_024
 _ROLES: Final = tuple(SearchRole)
@@ -89,6 +92,7 @@ class SearchIndex:
     """
 
     def __init__(self, model: Model) -> None:
+        self._model = model
         self.properties = tuple(model.searched)
         self._numbers = {predicate: at for at, predicate in enumerate(self.properties)}
         ranks = tuple(_ROLES.index(role) for role in model.searched.values())
@@ -99,6 +103,8 @@ class SearchIndex:
         self._waiting = array("I")  # subject, literal, property of rows, one after the other
         self._waiting_max = _WAITING
         self._since = 0
+        self._gone = 0  # texts that commits removed: at least as many as entries stated no more
+        self._heir: SearchIndex | None = None
         self._lock = threading.Lock()
         self._building = threading.Lock()
 
@@ -132,6 +138,40 @@ class SearchIndex:
                 self._since = snapshot.revision
                 self._segments = (first, late) if len(late) else (first,)
                 self._waiting = array("I")
+
+    def renew(self, snapshot: Version) -> None:
+        """Begin an index of what is still stated, in the background, once half of this may not be.
+
+        `snapshot` is the newest version, and recorded: of one that is undone the removals would
+        be missing. The versions before it keep this index.
+        """
+        if self._heir is not None or not self.is_ready:
+            return
+        if self._gone >= _GONE and 2 * self._gone >= len(self):
+            self._heir = SearchIndex(self._model)
+            target = self._heir.build
+            threading.Thread(target=target, args=(snapshot,), name="search", daemon=True).start()
+
+    def follow(
+        self, snapshot: Version, stated: Sequence[tuple[int, str, int]], gone: int
+    ) -> SearchIndex:
+        """Take what a commit adds, and return the index of the version that it makes.
+
+        Parameters
+        ----------
+        snapshot : Version
+            The version before.
+        stated : sequence of (int, str, int)
+            Subject, searched predicate and value of what it adds.
+        gone : int
+            How many statements of searched predicates it removes.
+        """
+        self.add(snapshot, stated)
+        self._gone += gone
+        if self._heir is None:
+            return self
+        newest = self._heir.follow(snapshot, stated, gone)
+        return newest if self._heir.is_ready else self
 
     def add(self, snapshot: Version, stated: Iterable[tuple[int, str, int]]) -> None:
         """Take the texts that a commit adds: subject, searched predicate, value.
@@ -226,6 +266,9 @@ class SearchIndex:
         StoreUnavailableError
             The index is being built; try again.
         """
+        heir = self._heir
+        if heir is not None and heir.is_ready and snapshot.revision >= heir._since:
+            return heir.search(snapshot, search, classes, languages)
         segments = self._segments
         if segments is None or snapshot.revision < self._since:
             raise StoreUnavailableError("the search index is being built: try again in a moment")
