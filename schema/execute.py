@@ -56,6 +56,8 @@ _log = logging.getLogger("rhizome.graphql")
 
 #: Types whose values a client sends as text and the service takes as it is.
 _TEXTS = frozenset({"ID", "String"})
+#: Longer documents, in bytes of UTF-8, are not kept.
+_KEPT_BYTES = 16 * 1024
 #: Errors of single fields that an answer lists.
 _ERRORS_MAX = 20
 
@@ -252,8 +254,9 @@ class Engine:
             raise MethodNotAllowedError(node.operation.value, ("query", "mutation"))
         texts = _text_variables(node)
         operation = _Operation(document, node, condition_variables(document), texts)
-        with self._lock:
-            _keep(self._operations, key, operation, self.settings.graphql_plans)
+        if _is_kept(text):
+            with self._lock:
+                _keep(self._operations, key, operation, self.settings.graphql_plans)
         return operation
 
     def _variables(
@@ -284,8 +287,9 @@ class Engine:
             self.index, operation.document, operation.node, conditions, self.settings.graphql_fields
         )
         made = Bindings(plan), generate(plan, self.model)
-        with self._lock:
-            _keep(self._plans, key, made, self.settings.graphql_plans)
+        if _is_kept(request.query):
+            with self._lock:
+                _keep(self._plans, key, made, self.settings.graphql_plans)
         return made
 
     # --- introspection ----------------------------------------------------------------------
@@ -317,6 +321,10 @@ class Engine:
         found = {**data, **(result.data or {})}
         errors = (*found_errors, *map(execution_error, result.errors or ()))
         return Answer({key: found[key] for key in fields if key in found}, errors)
+
+
+def _is_kept(text: str) -> bool:
+    return len(text) <= _KEPT_BYTES and len(text.encode(errors="replace")) <= _KEPT_BYTES
 
 
 def _text_variables(node: OperationDefinitionNode) -> frozenset[str] | None:

@@ -105,3 +105,41 @@ def test_the_cost_of_several_identifiers_is_that_of_each_request(
         assert isinstance(prepared, Prepared)
         costs.append(prepared.cost)
     assert costs == [costs[0], 5 * costs[0], 2 * costs[0]]
+
+
+def test_long_documents_are_answered_and_not_kept(ask: Ask, engine: Engine) -> None:
+    query = "{ clusters { totalCount } } # "
+    for text, is_kept in (
+        (query, True),
+        (query + "é" * 8_200, False),
+        (query + "x" * 16_400, False),
+    ):
+        assert data(ask(text)) == {"clusters": {"totalCount": 5}}
+        assert engine.knows(Request(text)) is is_kept
+    assert (len(engine._operations), len(engine._plans)) == (1, 1)
+
+
+def test_long_lists_of_languages_are_not_kept(engine: Engine, model: Model) -> None:
+    snapshot = build_snapshot(model, [commit_of(listed_dataset(), (), None)])
+    query = "{ clusters(first: 1) { nodes { label } } }"
+    for number in range(40):
+        for languages in ((f"x{number}", "en"), tuple(f"y{number}-{n}" for n in range(200))):
+            answer = engine.answer(Request(query, None, None, languages), snapshot, VISITOR)
+            assert data(answer)["clusters"]["nodes"]
+    ((bindings, _),) = engine._plans.values()
+    assert 0 < len(bindings._kept) <= 16
+    assert all(sum(map(len, wanted)) <= 512 for wanted in bindings._kept)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["label(lang: $lang)", "altNames(lang: $lang)", "translations(lang: $lang) { field }"],
+)
+def test_the_languages_of_a_field_are_limited(ask: Ask, field: str) -> None:
+    query = f"query ($lang: [String!]) {{ clusters {{ nodes {{ {field} }} }} }}"
+    assert not ask(query, {"lang": ["fr"] * 20}).errors
+    answer = ask(query, {"lang": ["fr"] * 21})
+    assert (code(answer), answer.errors[0]["extensions"]["limit"]) == (
+        "QUERY_LIMIT",
+        "graphql_languages",
+    )
