@@ -67,6 +67,7 @@ class Bindings:
         self.plan = plan
         self.lookups = tuple(step for step in plan.steps if isinstance(step, Lookup))
         self.is_constant = all(map(_is_constant, plan.steps))
+        self.has_conditions = any(map(_has_conditions, plan.steps))
         self._kept: dict[tuple[str, ...], Kept] = {}
 
     def find(self, run: Run) -> Kept | None:
@@ -124,6 +125,17 @@ def _is_constant(step: Step) -> bool:
         return False
     return all(
         _is_constant(below) for _, selection in children(step) for below in all_steps(selection)
+    )
+
+
+def _has_conditions(step: Step) -> bool:
+    """Tell whether a step or one below has conditions, which are looked up when they are bound."""
+    if isinstance(step, Connection) and (
+        "where" in step.arguments or any("having" in part.arguments for part in step.parts)
+    ):
+        return True
+    return any(
+        _has_conditions(below) for _, selection in children(step) for below in all_steps(selection)
     )
 
 

@@ -143,3 +143,45 @@ def test_the_languages_of_a_field_are_limited(ask: Ask, field: str) -> None:
         "QUERY_LIMIT",
         "graphql_languages",
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "is_quick"),
+    [
+        ("{ clusters(first: 2) { nodes { label } } }", None, True),
+        ("query ($n: Int) { clusters(first: $n) { totalCount } }", {"n": 2}, True),
+        ("query ($a: Boolean!) { clusters { totalCount @skip(if: $a) } }", {"a": False}, True),
+        ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["x"] * 500}, True),
+        ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["x"] * 2_000}, False),
+        (
+            "query ($w: ClusterWhere) { clusters(where: $w) { totalCount } }",
+            {"w": {"label": {"in": ["x"] * 990}}},
+            False,
+        ),
+        (
+            "{ clusters(where: {memberships: {some: {status: {eq: STATED}}}}) { totalCount } }",
+            None,
+            False,
+        ),
+        (
+            "{ clusters { groups(by: {id: VALUE}, having: {count: {gt: 1}}) { keys { value } } } }",
+            None,
+            False,
+        ),
+    ],
+)
+def test_what_may_take_long_to_prepare_is_not_told_to_be_quick(
+    ask: Ask, engine: Engine, query: str, variables: dict[str, Any] | None, is_quick: bool
+) -> None:
+    request = Request(query, None, variables, ("en",))
+    assert not engine.knows(request)
+    ask(query, variables)
+    assert engine.knows(request) is is_quick
+
+
+def test_another_plan_of_a_known_document_is_not_quick(ask: Ask, engine: Engine) -> None:
+    query = "query ($a: Boolean!) { clusters { totalCount @skip(if: $a) nodes { id } } }"
+    ask(query, {"a": False})
+    assert engine.knows(Request(query, None, {"a": False}))
+    assert not engine.knows(Request(query, None, {"a": True}))
+    assert not engine.knows(Request(query, None, {"a": [[]]}))
