@@ -77,6 +77,7 @@ class Settings:
     graphql_conditions: int = _setting(
         1_000, "conditions", "conditions, values in lists and keys of orders in one operation"
     )
+    graphql_languages: int = _setting(20, "tags", "languages that one `lang` of a field names")
     graphql_cost: int = _setting(1_000_000, "nodes", "estimated cost of one operation")
     graphql_nodes: int = _setting(20_000, "nodes", "nodes that one operation may produce")
     graphql_token_nodes: int = _setting(100_000, "nodes", "the same with a token")

@@ -14,7 +14,7 @@ from typing import Any
 from graph.errors import BadValueError, QueryTooLargeError
 from graph.terms import XSD
 from schema.cursors import Cursor, make_mark, read_cursor
-from schema.languages import LanguageOrder, language_order
+from schema.languages import KEPT_CHARACTERS, LanguageOrder, language_order
 from schema.operators import lexical, listed
 from schema.ordering import Ordering
 from schema.pages import Page
@@ -41,8 +41,9 @@ from schema.run import Run
 from schema.search import Asked, cost_of, read_arguments
 
 _MISSING = object()
-#: Choices of languages for which a plan's binding is kept.
+#: Choices of languages for which a plan's binding is kept, and slots of all of them.
 _KEPT_LANGUAGES = 16
+_KEPT_SLOTS = 256
 #: What claims or sources of one node are taken to cost.
 _CLAIMS_COST = 20
 
@@ -66,6 +67,7 @@ class Bindings:
         self.plan = plan
         self.lookups = tuple(step for step in plan.steps if isinstance(step, Lookup))
         self.is_constant = all(map(_is_constant, plan.steps))
+        self.has_conditions = any(map(_has_conditions, plan.steps))
         self._kept: dict[tuple[str, ...], Kept] = {}
 
     def find(self, run: Run) -> Kept | None:
@@ -75,11 +77,11 @@ class Bindings:
 
     def keep(self, run: Run, cost: int) -> None:
         """Remember a binding; clients name languages freely, so few are kept."""
-        if self.is_constant:
-            if len(self._kept) >= _KEPT_LANGUAGES:
+        wanted = run.default_order.wanted
+        if self.is_constant and sum(map(len, wanted)) <= KEPT_CHARACTERS:
+            if len(self._kept) >= min(_KEPT_LANGUAGES, _KEPT_SLOTS // (self.plan.slots + 1) + 1):
                 self._kept.clear()
-            kept = Kept(tuple(run.bound), cost, run.snapshot.revision)
-            self._kept[run.default_order.wanted] = kept
+            self._kept[wanted] = Kept(tuple(run.bound), cost, run.snapshot.revision)
 
 
 def bind(bindings: Bindings, run: Run, variables: Mapping[str, Any]) -> int:
@@ -126,6 +128,17 @@ def _is_constant(step: Step) -> bool:
     )
 
 
+def _has_conditions(step: Step) -> bool:
+    """Tell whether a step or one below has conditions, which are looked up when they are bound."""
+    if isinstance(step, Connection) and (
+        "where" in step.arguments or any("having" in part.arguments for part in step.parts)
+    ):
+        return True
+    return any(
+        _has_conditions(below) for _, selection in children(step) for below in all_steps(selection)
+    )
+
+
 def _varies(value: Value) -> bool:
     if isinstance(value, dict):
         return any(map(_varies, value.values()))
@@ -147,7 +160,7 @@ class _Binder:
         """Bind one step and all below; return its nodes when it stands `times` times."""
         own = times
         if isinstance(step, Text):
-            self._once(step, lambda: self._languages(step))
+            self._once(step, lambda: self._languages(step, place))
             return 0
         if isinstance(step, Lookup):
             self._once(step, lambda: self.identifier(step))
@@ -163,7 +176,7 @@ class _Binder:
             own = times * self.run.bound[step.slot].first
             self.looked_at += cost_of(self.run)
         elif isinstance(step, Records):
-            self._once(step, lambda: self._record_arguments(step))
+            self._once(step, lambda: self._record_arguments(step, place))
             own = times * _CLAIMS_COST
         elif isinstance(step, Certainty):
             self._once(step, lambda: self._certainty(step.class_iri, step.arguments, place))
@@ -317,16 +330,23 @@ class _Binder:
     def _search(self, step: Search, place: str) -> Asked:
         return read_arguments(self._resolve(step.arguments), self.run.model, self.settings, place)
 
-    def _languages(self, step: Text) -> Any:
-        asked = _optional(self._resolve(step.arguments).get("lang"))
+    def _languages(self, step: Text, place: str) -> Any:
+        asked = self._asked_languages(self._resolve(step.arguments), place)
         if not step.unique:
             return None if asked is None else frozenset(tag.lower() for tag in asked)
         return self.run.default_order if asked is None else self._with_default(asked)
 
+    def _asked_languages(self, arguments: Mapping[str, Any], place: str) -> tuple[str, ...] | None:
+        asked = _optional(arguments.get("lang"))
+        most = self.settings.graphql_languages
+        if asked is not None and len(asked) > most:
+            raise QueryTooLargeError("graphql_languages", most, len(asked), f"{place}.lang")
+        return asked
+
     def _with_default(self, asked: tuple[str, ...]) -> LanguageOrder:
         return language_order((*asked, *self.run.default_order.wanted))
 
-    def _record_arguments(self, step: Records) -> tuple[Any, ...]:
+    def _record_arguments(self, step: Records, place: str) -> tuple[Any, ...]:
         values = self._resolve(step.arguments)
         if step.name == "completeness":
             return ()
@@ -334,7 +354,7 @@ class _Binder:
         names = None if fields is None else frozenset(fields)
         if step.name == "claims":
             return names, values.get("contested")
-        return names, _optional(values.get("lang")), self.run.default_order
+        return names, self._asked_languages(values, place), self.run.default_order
 
     def _certainty(
         self, class_iri: str, arguments: Arguments, place: str

@@ -56,6 +56,10 @@ _log = logging.getLogger("rhizome.graphql")
 
 #: Types whose values a client sends as text and the service takes as it is.
 _TEXTS = frozenset({"ID", "String"})
+#: Longer documents, in bytes of UTF-8, are not kept.
+_KEPT_BYTES = 16 * 1024
+#: Values in the variables of a request that is surely quick to prepare.
+_QUICK_VALUES = 1_200
 #: Errors of single fields that an answer lists.
 _ERRORS_MAX = 20
 
@@ -208,8 +212,20 @@ class Engine:
         return Answer(data, errors)
 
     def knows(self, request: Request) -> bool:
-        """Tell whether a request's document was read before, so that preparing it is quick."""
-        return (request.query, request.operation or None) in self._operations
+        """Tell whether preparing a request is surely quick.
+
+        Its plan was made before, and there is little to bind: no conditions, which may be many
+        and are looked up in indexes, and no long lists.
+        """
+        name, given = request.operation or None, request.variables or {}
+        operation = self._operations.get((request.query, name))
+        if operation is None or not _is_small(given):
+            return False
+        values = [given.get(condition) for condition in operation.conditions]
+        if not all(isinstance(value, bool) for value in values):
+            return False
+        known = self._plans.get((request.query, name, *values))
+        return known is not None and not known[0].has_conditions
 
     # --- preparing ------------------------------------------------------------------------
 
@@ -252,8 +268,9 @@ class Engine:
             raise MethodNotAllowedError(node.operation.value, ("query", "mutation"))
         texts = _text_variables(node)
         operation = _Operation(document, node, condition_variables(document), texts)
-        with self._lock:
-            _keep(self._operations, key, operation, self.settings.graphql_plans)
+        if _is_kept(text):
+            with self._lock:
+                _keep(self._operations, key, operation, self.settings.graphql_plans)
         return operation
 
     def _variables(
@@ -284,8 +301,9 @@ class Engine:
             self.index, operation.document, operation.node, conditions, self.settings.graphql_fields
         )
         made = Bindings(plan), generate(plan, self.model)
-        with self._lock:
-            _keep(self._plans, key, made, self.settings.graphql_plans)
+        if _is_kept(request.query):
+            with self._lock:
+                _keep(self._plans, key, made, self.settings.graphql_plans)
         return made
 
     # --- introspection ----------------------------------------------------------------------
@@ -317,6 +335,23 @@ class Engine:
         found = {**data, **(result.data or {})}
         errors = (*found_errors, *map(execution_error, result.errors or ()))
         return Answer({key: found[key] for key in fields if key in found}, errors)
+
+
+def _is_kept(text: str) -> bool:
+    return len(text) <= _KEPT_BYTES and len(text.encode(errors="replace")) <= _KEPT_BYTES
+
+
+def _is_small(variables: Mapping[str, Any]) -> bool:
+    """Tell whether variables hold few values in all."""
+    left, pending = _QUICK_VALUES, list(variables.values())
+    while pending:
+        value = pending.pop()
+        left -= 1 + (len(value) if isinstance(value, dict | list) else 0)
+        if left < 0:
+            return False
+        if isinstance(value, dict | list):
+            pending += value.values() if isinstance(value, dict) else value
+    return True
 
 
 def _text_variables(node: OperationDefinitionNode) -> frozenset[str] | None:

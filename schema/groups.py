@@ -28,6 +28,8 @@ Shared = tuple[str | None, int]
 #: A group: what it shares by each key, and its nodes.
 Group = tuple[tuple[Shared, ...], list[int]]
 
+#: Values looked at that cost as much as putting one key of a group in its place.
+_PLACE: Final = 4
 _UNKNOWN: Final[Shared] = (None, NIL)
 #: Characters of a day that are its month, year, or (with a zero behind) decade.
 _UNITS: Final = {"DAY": 10, "MONTH": 7, "YEAR": 4, "DECADE": 3}
@@ -106,6 +108,7 @@ class Groups:
         measures: Sequence[Key],
     ) -> list[Group]:
         found = [(key, nodes) for key, nodes in groups.items() if test is None or test(nodes)]
+        self.filters.charge(_PLACE * len(keys) * len(found))
         found.sort(key=lambda group: [k.place(s) for k, s in zip(keys, group[0], strict=True)])
         for measure in reversed(measures):
             pairs = [(measure.read(nodes), (key, nodes)) for key, nodes in found]

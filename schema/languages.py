@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
+
+#: Characters of the tags of an order that is kept: clients name languages as they like.
+KEPT_CHARACTERS: Final = 512
 
 
 class LanguageOrder(dict[str, tuple[int, str]]):
@@ -29,10 +33,14 @@ class LanguageOrder(dict[str, tuple[int, str]]):
         return place, language
 
 
-@lru_cache(maxsize=256)
 def language_order(languages: tuple[str, ...]) -> LanguageOrder:
     """Return the order of languages, the first preferred."""
-    return LanguageOrder(languages)
+    if sum(map(len, languages)) > KEPT_CHARACTERS:
+        return LanguageOrder(languages)
+    return _kept_order(languages)
+
+
+_kept_order: Final = lru_cache(maxsize=256)(LanguageOrder)
 
 
 def is_in_ranges(language: str, ranges: Sequence[str]) -> bool:

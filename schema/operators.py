@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from math import isfinite
 from typing import Any, Final
 
@@ -161,6 +162,11 @@ class Operators:
 
         return fits
 
+    @cached_property
+    def _languages(self) -> tuple[str, ...]:
+        """The languages of the texts of the snapshot, which has thousands of pages."""
+        return tuple({kind[2] for kind in self.snapshot.terms.kinds if kind[2]})
+
     def _terms(self, field: Field, value: Any, place: str) -> list[str]:
         if value is None:
             raise BadValueError(place, "null", "a value: what is unknown is asked for by isNull")
@@ -171,8 +177,7 @@ class Operators:
         if field.kind in (FieldKind.IRI, FieldKind.ENTITY):
             return [f"<{value}>"] if is_iri(value) else []
         if field.kind is FieldKind.TEXT:
-            languages = {kind[2] for kind in self.snapshot.terms.kinds if kind[2]}
-            return [write_literal(value, language=tag) for tag in languages]
+            return [write_literal(value, language=tag) for tag in self._languages]
         return [write_literal(lexical(value, field.datatype, place), field.datatype)]
 
 

@@ -179,3 +179,13 @@ def test_groups_and_what_they_look_at_are_limited(ask: Ask) -> None:
     assert len(data(ask(query))["clusters"]["groups"]) == 25
     limited = ask(query, graphql_nodes=20)
     assert limited.errors[0]["extensions"]["limit"] == "graphql_nodes"
+
+
+def test_putting_groups_in_order_is_charged(ask: Ask) -> None:
+    group = "groups(by: {label: VALUE}, first: 0) { keys { value } }"
+    assert not ask(
+        f"{{ clusters(first: 0) {{ {group} }} }}", graphql_nodes=2
+    ).errors  # 25 of 40 values
+    both = f"{{ clusters(first: 0) {{ a: {group} b: {group} }} }}"
+    assert code(ask(both, graphql_nodes=2)) == "QUERY_LIMIT"
+    assert not ask(both, graphql_nodes=3).errors

@@ -105,3 +105,83 @@ def test_the_cost_of_several_identifiers_is_that_of_each_request(
         assert isinstance(prepared, Prepared)
         costs.append(prepared.cost)
     assert costs == [costs[0], 5 * costs[0], 2 * costs[0]]
+
+
+def test_long_documents_are_answered_and_not_kept(ask: Ask, engine: Engine) -> None:
+    query = "{ clusters { totalCount } } # "
+    for text, is_kept in (
+        (query, True),
+        (query + "é" * 8_200, False),
+        (query + "x" * 16_400, False),
+    ):
+        assert data(ask(text)) == {"clusters": {"totalCount": 5}}
+        assert engine.knows(Request(text)) is is_kept
+    assert (len(engine._operations), len(engine._plans)) == (1, 1)
+
+
+def test_long_lists_of_languages_are_not_kept(engine: Engine, model: Model) -> None:
+    snapshot = build_snapshot(model, [commit_of(listed_dataset(), (), None)])
+    query = "{ clusters(first: 1) { nodes { label } } }"
+    for number in range(40):
+        for languages in ((f"x{number}", "en"), tuple(f"y{number}-{n}" for n in range(200))):
+            answer = engine.answer(Request(query, None, None, languages), snapshot, VISITOR)
+            assert data(answer)["clusters"]["nodes"]
+    ((bindings, _),) = engine._plans.values()
+    assert 0 < len(bindings._kept) <= 16
+    assert all(sum(map(len, wanted)) <= 512 for wanted in bindings._kept)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["label(lang: $lang)", "altNames(lang: $lang)", "translations(lang: $lang) { field }"],
+)
+def test_the_languages_of_a_field_are_limited(ask: Ask, field: str) -> None:
+    query = f"query ($lang: [String!]) {{ clusters {{ nodes {{ {field} }} }} }}"
+    assert not ask(query, {"lang": ["fr"] * 20}).errors
+    answer = ask(query, {"lang": ["fr"] * 21})
+    assert (code(answer), answer.errors[0]["extensions"]["limit"]) == (
+        "QUERY_LIMIT",
+        "graphql_languages",
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "is_quick"),
+    [
+        ("{ clusters(first: 2) { nodes { label } } }", None, True),
+        ("query ($n: Int) { clusters(first: $n) { totalCount } }", {"n": 2}, True),
+        ("query ($a: Boolean!) { clusters { totalCount @skip(if: $a) } }", {"a": False}, True),
+        ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["x"] * 500}, True),
+        ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["x"] * 2_000}, False),
+        (
+            "query ($w: ClusterWhere) { clusters(where: $w) { totalCount } }",
+            {"w": {"label": {"in": ["x"] * 990}}},
+            False,
+        ),
+        (
+            "{ clusters(where: {memberships: {some: {status: {eq: STATED}}}}) { totalCount } }",
+            None,
+            False,
+        ),
+        (
+            "{ clusters { groups(by: {id: VALUE}, having: {count: {gt: 1}}) { keys { value } } } }",
+            None,
+            False,
+        ),
+    ],
+)
+def test_what_may_take_long_to_prepare_is_not_told_to_be_quick(
+    ask: Ask, engine: Engine, query: str, variables: dict[str, Any] | None, is_quick: bool
+) -> None:
+    request = Request(query, None, variables, ("en",))
+    assert not engine.knows(request)
+    ask(query, variables)
+    assert engine.knows(request) is is_quick
+
+
+def test_another_plan_of_a_known_document_is_not_quick(ask: Ask, engine: Engine) -> None:
+    query = "query ($a: Boolean!) { clusters { totalCount @skip(if: $a) nodes { id } } }"
+    ask(query, {"a": False})
+    assert engine.knows(Request(query, None, {"a": False}))
+    assert not engine.knows(Request(query, None, {"a": True}))
+    assert not engine.knows(Request(query, None, {"a": [[]]}))
