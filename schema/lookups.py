@@ -7,6 +7,7 @@ with the fragments and variables of the document, so that payloads and queries a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -19,6 +20,7 @@ from graphql import (
     StringValueNode,
 )
 
+from graph.errors import QueryTooLargeError
 from graph.store.snapshot import Snapshot
 from schema.bind import Bindings, bind
 from schema.compile import compile_operation
@@ -28,6 +30,14 @@ from schema.run import Run
 from schema.selection import condition_variables
 
 
+@dataclass(slots=True)
+class Spent:
+    """What the payloads of one operation took: nodes and values looked at, and estimated cost."""
+
+    counter: list[int] = field(default_factory=lambda: [0, 0])
+    cost: int = 0
+
+
 def read_entity(
     engine: Engine,
     prepared: PreparedMutation,
@@ -35,6 +45,7 @@ def read_entity(
     root: str,
     identifier: str,
     snapshot: Snapshot,
+    spent: Spent,
 ) -> Any:
     """Return the data that fields of a mutation ask of an entity, or None when it is not there.
 
@@ -44,11 +55,14 @@ def read_entity(
         The fields that ask: those of one response key.
     root : str
         The root field of a query that finds the entity by `id`.
+    spent : Spent
+        What the operation's payloads took so far; this one is added.
 
     Raises
     ------
     QueryTooLargeError, BadValueError
-        The selection asks for too much, or with arguments that cannot be used.
+        The selection asks for too much, or all payloads together do, or with arguments that
+        cannot be used.
     """
     document, variables = prepared.document, prepared.variables
     node = _lookup(prepared.node, nodes, root, identifier)
@@ -56,8 +70,12 @@ def read_entity(
     fields_max = engine.settings.graphql_fields
     plan = compile_operation(engine.index, document, node, conditions, fields_max)
     run = Run(snapshot, prepared.viewer, engine.settings, prepared.request.languages)
-    bind(Bindings(plan), run, variables)
+    run.counter = spent.counter
+    spent.cost += bind(Bindings(plan), run, variables)
+    if spent.cost > (most := engine.settings.graphql_cost):
+        raise QueryTooLargeError("graphql_cost", most, spent.cost, nodes[0].name.value)
     data = generate(plan, engine.model)(run)()
+    run.count(0, nodes[0].name.value)  # single nodes are counted, and looked at only here
     if run.errors:
         raise run.errors[0]
     return next(iter(data.values()))

@@ -22,7 +22,7 @@ from graph.errors import BadValueError
 from graph.model import Field, FieldKind, Model
 from graph.store.snapshot import Snapshot
 from schema.execute import Answer, Engine, PreparedMutation, execution_error
-from schema.lookups import read_entity
+from schema.lookups import Spent, read_entity
 from schema.mutation_types import mutation_names, writable_classes
 from schema.naming import enum_value_name
 
@@ -123,6 +123,7 @@ class _Run:
         self.writer = writer
         self.prepared = prepared
         self.revision: int | None = None
+        self.spent = Spent()
 
     def resolve(self, source: Any, info: GraphQLResolveInfo[Any], /, **arguments: Any) -> Any:
         if info.parent_type.name == "Mutation":
@@ -193,7 +194,8 @@ class _Run:
 
     def _read(self, nodes: Sequence[FieldNode], root: str, iri: str) -> _Finished:
         engine, snapshot = self.writer.engine, self._snapshot()
-        return _Finished(read_entity(engine, self.prepared, nodes, root, iri, snapshot))
+        data = read_entity(engine, self.prepared, nodes, root, iri, snapshot, self.spent)
+        return _Finished(data)
 
     def _snapshot(self) -> Snapshot:
         dataset = self.writer.mutations.gate.dataset

@@ -6,13 +6,24 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from graph.access import Viewer
+from graph.curation.gate import Gate
+from graph.curation.mutations import Mutations
+from graph.settings import Settings
+from graph.store.dataset import Dataset
 from graph.terms import ENTITY
+from schema.execute import Answer, Engine, PreparedMutation, Request
+from schema.mutation import Writer
+from schema.types import load_schema
+from tests.mutating import MINE, A, viewer
+from tests.samples import base, model
 from tests.seeded import serve
 from tests.writing import CREATE, NETWORK, REPORT, ROLE, Client, name, revision
 from web.graphql import GRAPHQL
@@ -154,6 +165,55 @@ def test_too_many_acts_are_refused(client: Client, http: TestClient) -> None:
     (error,) = answer.json()["errors"]
     assert error["extensions"]["limit"] == "graphql_writes"
     assert revision(http) == before
+
+
+def _writer(folder: Path, **limits: int) -> tuple[Writer, Viewer]:
+    """A writer on a small store, and one who may be answered 100 nodes."""
+    settings = Settings(store=folder, **limits)  # type: ignore[arg-type]
+    gate = Gate(Dataset.open(settings, model(), with_store=False), model(), settings)
+    gate.submit(base(), agent="tests", activity="edit", message="why")
+    engine = Engine(model(), load_schema(model()), settings, gate.dataset.log)
+    return Writer(engine, Mutations(gate)), replace(viewer(), nodes_max=100)
+
+
+@pytest.mark.parametrize(
+    ("selection", "limit", "limits"),
+    [
+        ("... on Cluster { memberships(first: 5) { nodes { id } } }", "graphql_nodes", {}),
+        ("statedBy { id }", "graphql_cost", {"graphql_cost": 30}),
+        ("id", "graphql_nodes", {}),
+    ],
+)
+def test_payloads_of_one_operation_share_its_limits(
+    tmp_path: Path, selection: str, limit: str, limits: dict[str, int]
+) -> None:
+    writer, who = _writer(tmp_path / "store", **limits)
+    dataset = writer.mutations.gate.dataset
+    query = (
+        "mutation ($s: SourceChoice!, $w: [WriteInput!]!) { write(source: $s, writes: $w) "
+        f"{{ accepted items {{ entity {{ {selection} }} }} }} }}"
+    )
+
+    def answer(acts: int) -> Answer:
+        act = {"action": "UPDATE", "id": A, "cluster": {"acronym": "A"}}
+        source = {"id": MINE, "create": {"title": "Mine"}}
+        request = Request(query, None, {"s": source, "w": [act] * acts}, ("en",), True)
+        prepared = writer.engine.prepare(request, dataset.snapshot, who)
+        assert isinstance(prepared, PreparedMutation), prepared
+        return writer.run(prepared)
+
+    try:
+        few = answer(5)
+        assert few.errors == ()
+        assert len(few.data["write"]["items"]) == 5
+        many = answer(150)
+    finally:
+        dataset.close()
+    assert many.data["write"]["accepted"]
+    items = [each["entity"] for each in many.data["write"]["items"]]
+    assert items[0] == few.data["write"]["items"][0]["entity"]
+    assert items[-1] is None
+    assert {error["extensions"]["limit"] for error in many.errors} == {limit}
 
 
 def test_fields_of_one_operation_are_changes_one_after_the_other(client: Client) -> None:
