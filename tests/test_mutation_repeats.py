@@ -12,6 +12,8 @@ from graph.curation.draft import Draft
 from graph.curation.editing import Editor
 from graph.curation.gate import Gate
 from graph.curation.mutations import Mutations
+from graph.curation.mutations import _body as mutation_body
+from graph.curation.repeats import Repeat, make_repeat
 from graph.errors import (
     BadValueError,
     KeyReusedError,
@@ -19,11 +21,13 @@ from graph.errors import (
     RevisionConflictError,
     StoreUnavailableError,
 )
-from graph.terms import ENTITY, Quad
+from graph.terms import ENTITY, RZ, Quad
 from tests.gates import open_gate, state, submit
 from tests.mutating import (
     JOINED,
     MINE,
+    A,
+    ask,
     create,
     named,
     run,
@@ -118,8 +122,31 @@ def test_a_refused_request_may_be_mended_under_its_key(mutations: Mutations) -> 
 def test_a_message_cannot_claim_a_key(gate: Gate, mutations: Mutations) -> None:
     run(mutations, create("Cluster", named("One")), key="key-00001")
     mark = next(gate.dataset.log.headers(1)).message
-    run(mutations, create("Cluster", named("Two")), message=f"x {mark}")
-    assert "(request" not in next(gate.dataset.log.headers(2)).message
+    before = state(gate)
+    for message in (f"x {mark}", "a (request b"):
+        with pytest.raises(BadValueError, match="message"):
+            run(mutations, create("Cluster", named("Two")), message=message)
+    assert state(gate) == before
+
+
+@pytest.mark.parametrize(
+    ("agent", "activity", "end", "is_believed"),
+    [
+        ("me", "mutation", "", True),
+        ("other", "mutation", "", False),
+        ("me", "edit", "", False),
+        ("me", "mutation", " and more", False),
+    ],
+)
+def test_a_mark_is_believed_only_of_its_agent_and_at_the_end(
+    gate: Gate, agent: str, activity: str, end: str, is_believed: bool
+) -> None:
+    act = create("Cluster", named("New"))
+    mark = make_repeat("me", "key-of-eight", mutation_body(ask(act))).mark
+    acronym = [quad for quad in base() if quad[:2] == (f"<{A}>", f"<{RZ}acronym>")]
+    submit(gate, (), acronym, agent=agent, activity=activity, message=f"x{mark}{end}")
+    outcome = run(Mutations(gate), act, key="key-of-eight")
+    assert (outcome.repeated, outcome.revision) == (is_believed, 2 if is_believed else 3)
 
 
 @pytest.mark.parametrize("key", ["", "short", "with space", "x" * 129, "näh-00001", "a\nb-00001"])
@@ -230,5 +257,5 @@ def test_a_commit_that_fails_is_forgotten(
     with pytest.raises(StoreUnavailableError):
         run(mutations, create("Cluster", named("New")), key="key-00001")
     assert gate.dataset.snapshot.revision == 1
-    assert mutations._repeats._find("x") is None
+    assert mutations._repeats._find(Repeat("me", "x", "y")) is None
     assert len(mutations._repeats._kept) == 0

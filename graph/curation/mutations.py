@@ -17,7 +17,14 @@ from graph.curation.draft import Draft, Located, ValueRefusedError
 from graph.curation.editing import SOURCE, Action, Editor, Write, count_acts
 from graph.curation.gate import Gate, Receipt
 from graph.curation.messages import DEFAULT_LANGUAGE
-from graph.curation.repeats import Kept, Repeat, Repeats, make_repeat, without_mark
+from graph.curation.repeats import (
+    MARK_START,
+    MUTATION,
+    Kept,
+    Repeat,
+    Repeats,
+    make_repeat,
+)
 from graph.errors import (
     BadValueError,
     ForbiddenError,
@@ -30,8 +37,6 @@ from graph.store.commit import Change
 from graph.store.snapshot import Snapshot
 from graph.terms import RDF_TYPE, Quad
 
-#: Activity of the commits that mutations make.
-MUTATION: Final = "mutation"
 #: A source that a mutation begins is what a user states, unless it says otherwise.
 _KIND: Final = ("kind", "user")
 _LINE: Final = re.compile(r"[^\x00-\x1f\x7f]*")
@@ -125,6 +130,8 @@ class Mutations:
         if len(message) > most or not _LINE.fullmatch(message):
             expected = f"one line of at most {most} characters"
             raise BadValueError("message", message[:40], expected)
+        if MARK_START in message:
+            raise BadValueError("message", message[:40], f"a text without {MARK_START!r}")
 
     def _again(self, mutation: Mutation, known: Kept[Outcome]) -> Outcome:
         """Return the first answer; after a restart, its parts that the log remembers."""
@@ -156,7 +163,7 @@ class Mutations:
                 self._begun[mutation.source] = viewer.name
             return tuple(draft.added), tuple(draft.removed)
 
-        message = without_mark(mutation.message or _describe(mutation))
+        message = mutation.message or _describe(mutation)
         change = Change(
             added=(),
             removed=(),

@@ -22,15 +22,20 @@ from graph.store.log import Log
 
 Outcome = TypeVar("Outcome")
 
-_MARK: Final = re.compile(r" ?\(request ([0-9a-f]{32}):([0-9a-f]{32})\)")
+_MARK: Final = re.compile(r" \(request ([0-9a-f]{32}):([0-9a-f]{32})\)\Z")
+#: What no message of a user may hold: it would read as another request's mark.
+MARK_START: Final = "(request "
+#: Activity of the commits that mutations make; of others, no mark is believed.
+MUTATION: Final = "mutation"
 _KEY: Final = re.compile(r"[\x21-\x7e]{8,128}")
 _STRIPES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """Digests of an agent's key and of the body that it was sent with."""
+    """An agent, and the digests of its key and of the body that it was sent with."""
 
+    agent: str
     key: str
     body: str
 
@@ -60,7 +65,7 @@ def make_repeat(agent: str, key: str, body: Any) -> Repeat:
     if not _KEY.fullmatch(key):
         raise BadValueError("idempotencyKey", key[:40], "8 to 128 visible ASCII characters")
     text = json.dumps(body, sort_keys=True)
-    return Repeat(_digest(f"{agent}\n{key}"), _digest(text))
+    return Repeat(agent, _digest(f"{agent}\n{key}"), _digest(text))
 
 
 def without_mark(message: str) -> str:
@@ -74,7 +79,7 @@ class Repeats(Generic[Outcome]):
     def __init__(self, log: Log, most: int) -> None:
         self._log = log
         self._most = most
-        self._kept: OrderedDict[str, Kept[Outcome]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], Kept[Outcome]] = OrderedDict()
         self._lock = threading.Lock()
         self._turns = tuple(threading.Lock() for _ in range(_STRIPES))
         self._is_read = False
@@ -89,7 +94,7 @@ class Repeats(Generic[Outcome]):
             The key was sent with another body.
         """
         with self._turns[int(repeat.key[:8], 16) % _STRIPES]:
-            known = self._find(repeat.key)
+            known = self._find(repeat)
             if known is not None and known.body != repeat.body:
                 raise KeyReusedError(known.revision)
             yield known
@@ -97,24 +102,24 @@ class Repeats(Generic[Outcome]):
     def keep(self, repeat: Repeat, revision: int, outcome: Outcome) -> None:
         """Remember what came of a request."""
         with self._lock:
-            self._put(repeat.key, Kept(repeat.body, revision, outcome))
+            self._put((repeat.agent, repeat.key), Kept(repeat.body, revision, outcome))
 
-    def _find(self, key: str) -> Kept[Outcome] | None:
+    def _find(self, repeat: Repeat) -> Kept[Outcome] | None:
         with self._lock:
             if not self._is_read:
                 self._read()
-            return self._kept.get(key)
+            return self._kept.get((repeat.agent, repeat.key))
 
     def _read(self) -> None:
         """Read the keys of the last commits: about 20 microseconds each, once."""
         first = max(0, self._log.revision - self._most)
         for header in self._log.headers(first):
             mark = _MARK.search(header.message)
-            if mark is not None:
-                self._put(mark[1], Kept(mark[2], header.revision, None))
+            if mark is not None and header.activity == MUTATION:
+                self._put((header.agent, mark[1]), Kept(mark[2], header.revision, None))
         self._is_read = True
 
-    def _put(self, key: str, kept: Kept[Outcome]) -> None:
+    def _put(self, key: tuple[str, str], kept: Kept[Outcome]) -> None:
         self._kept[key] = kept
         self._kept.move_to_end(key)
         while len(self._kept) > self._most:
