@@ -18,6 +18,7 @@ from graph.errors import (
     UnauthenticatedError,
 )
 from graph.settings import Settings
+from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
 from graph.terms import ENTITY
 from tests.gates import open_gate, state, submit, write_seeds
@@ -226,6 +227,28 @@ def test_an_act_that_is_repeated_names_its_identifier_as_kept(
     again = run(Mutations(gate), act, key="key-of-eight")
     assert again.repeated
     assert again.ids == first.ids == ("https://e.org/\u00e9",)
+
+
+def test_a_token_that_was_revoked_meanwhile_writes_nothing(gate: Gate) -> None:
+    tokens = Tokens.open(gate.settings)
+    text, token = tokens.create(["write"], name="bob")
+    who = tokens.authenticate(text)
+    mutations = Mutations(gate, tokens.recheck)
+    assert run(mutations, create("Cluster", named("One")), who=who).accepted
+    tokens.revoke(token.id)
+    before = state(gate)
+    with pytest.raises(UnauthenticatedError, match="revoked"):
+        run(mutations, create("Cluster", named("Two")), who=who)
+    assert state(gate) == before
+
+
+def test_one_batch_holds_relations_whose_names_are_alike(gate: Gate, mutations: Mutations) -> None:
+    sites = ("https://a.example/x", "https://b.example/x")
+    acts = [create("Cluster", {**named(iri), "memberships": [JOINED]}, iri) for iri in sites]
+    assert run(mutations, *acts).accepted
+    for iri in sites:
+        found = gate.dataset.snapshot.quads_to(f"<{iri}>")
+        assert len([quad for quad in found if "member" in quad[1]]) == 1
 
 
 def test_what_is_there_is_not_created_again(mutations: Mutations) -> None:

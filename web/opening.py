@@ -68,12 +68,12 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
             seed(gate, SEEDS)
         service.stage = "building the schema"
         engine = Engine(model, load_schema(model), settings, dataset.log)
-        writer = Writer(engine, Mutations(gate))
+        tokens = Tokens.open(settings)
+        writer = Writer(engine, Mutations(gate, tokens.recheck))
         service.stage = "waiting for the SPARQL store"
         if not dataset.wait_for_store(dataset.snapshot.revision, _STORE_WAIT_S):
             raise StoreUnavailableError("the SPARQL store does not follow the log; see the log")
         pool = QueryPool(settings, dataset)
-        tokens = Tokens.open(settings)
         opened = Opened(settings, dataset, gate, tokens, f"the server at {address}")
         control = ControlServer(settings.store, lambda command: run_command(command, opened))
         stack.callback(control.close, settings.stop_s)

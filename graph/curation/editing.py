@@ -242,9 +242,19 @@ class Editor:
         if known is not None:
             return known
         iri = name_relation(shape, participants)
-        if self.view.node(f"<{iri}>"):  # of other participants with names alike
+        # of other participants with names alike
+        if self.view.node(f"<{iri}>") or self._is_other(iri, shape, participants):
             return f"{iri}--{digest_of(participants)}"
         return iri
+
+    def _is_other(self, iri: str, shape: ClassShape, participants: list[str | None]) -> bool:
+        """Tell whether the draft has a relation of this IRI that ties others."""
+        drafted = list(self.draft.added_of(f"<{iri}>"))
+        for path, wanted in zip(shape.identity, participants, strict=True):
+            values = {quad[2] for quad in drafted if quad[1] == f"<{path}>"}
+            if drafted and (wanted not in values if wanted is not None else values):
+                return True
+        return False
 
     def _participant(self, field: Field, value: Any, place: Place) -> str | None:
         if value is None:

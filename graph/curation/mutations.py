@@ -8,7 +8,7 @@ the input. Nothing here knows of GraphQL.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ from graph.errors import (
     ShapeViolationError,
     UnauthenticatedError,
 )
+from graph.store.access_tokens import INVALID
 from graph.store.commit import Change
 from graph.store.snapshot import Snapshot
 from graph.terms import RDF_TYPE, Quad
@@ -82,7 +83,9 @@ class _RefusedError(Exception):
 class Mutations:
     """Takes mutations for one gate. Methods may be called from any thread."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, is_valid: Callable[[Viewer], bool] | None = None) -> None:
+        """`is_valid` tells whether a viewer's token still holds when its turn comes."""
+        self._is_valid = is_valid
         self.gate = gate
         self.model = gate.model
         self.settings = gate.settings
@@ -151,6 +154,8 @@ class Mutations:
         def decide(snapshot: Snapshot) -> tuple[Iterable[Quad], Iterable[Quad]]:
             nonlocal draft, ids
             draft = self._draft(mutation)
+            if self._is_valid is not None and not self._is_valid(viewer):
+                raise UnauthenticatedError("the token expired or was revoked", INVALID)
             self._require_own(mutation.source, viewer, snapshot)
             editor = Editor(self.model, snapshot, draft)
             self._begin_source(mutation, editor, snapshot)
