@@ -79,11 +79,11 @@ def test_what_one_request_looks_at_is_not_charged_to_the_next(ask: Ask, query: s
 
 
 def test_a_visitor_has_the_limits_of_visitors_after_one_with_a_token(ask: Ask) -> None:
-    member = replace(VISITOR, nodes_max=1)
-    query = "{ clusters { groups(by: {label: VALUE}) { aggregates { count } } } }"
-    assert len(data(ask(query))["clusters"]["groups"]) == 5
-    assert code(ask(query, viewer=member)) == "QUERY_LIMIT"
-    assert len(data(ask(query))["clusters"]["groups"]) == 5
+    member, visitor = replace(VISITOR, nodes_max=1_000), replace(VISITOR, nodes_max=3)
+    query = "{ clusters(first: 0) { groups(by: {label: VALUE}) { aggregates { count } } } }"
+    assert len(data(ask(query, viewer=member))["clusters"]["groups"]) == 5
+    assert code(ask(query, viewer=visitor)) == "QUERY_LIMIT"
+    assert len(data(ask(query, viewer=member))["clusters"]["groups"]) == 5
 
 
 def test_no_request_is_kept_alive(ask: Ask) -> None:
