@@ -84,7 +84,9 @@ class Settings:
     graphql_inline_cost: int = _setting(2_000, "nodes", "cost above which a thread executes")
     graphql_cache_mb: int = _setting(64, "MB", "answers kept until the next commit; 0: none")
     graphql_documents_mb: int = _setting(16, "MB", "documents known by their hash; 0: none")
-    graphql_queue: int = _setting(256, "requests", "requests that may wait for a thread of one kind")
+    graphql_queue: int = _setting(
+        256, "requests", "requests that may wait for a thread of one kind"
+    )
     graphql_plans: int = _setting(1_000, "plans", "compiled operations kept")
     graphql_writes: int = _setting(500, "acts", "creates, updates and deletes of one mutation")
     message_characters: int = _setting(500, "characters", "longest message of a mutation")
