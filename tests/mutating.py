@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from graph.access import Level, Scope, Viewer
 from graph.curation.editing import Action, Write
 from graph.curation.gate import Gate
 from graph.curation.mutations import Mutation, Mutations, Outcome
 from graph.terms import ENTITY
-from tests.samples import model
+from tests.gates import open_gate, submit
+from tests.samples import base, model
 
 MINE = f"{ENTITY}source/mine"
 A, B, N = (f"{ENTITY}{name}" for name in ("organisation/a", "organisation/b", "network/n"))
@@ -17,6 +22,19 @@ ROLE = f"{ENTITY}concept/role--member"
 FOUNDER = f"{ENTITY}concept/role--founder"
 JOINED = {"memberOf": N, "role": ROLE, "status": "stated", "evidence": [{"quote": "B joined."}]}
 BEGIN = {"title": "Mine", "kind": "user"}
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    opened = open_gate(tmp_path / "store")
+    submit(opened, base())
+    yield opened
+    opened.dataset.close()
+
+
+@pytest.fixture
+def mutations(gate: Gate) -> Mutations:
+    return Mutations(gate)
 
 
 def viewer(name: str = "me", *scopes: Scope, sources: tuple[str, ...] = ()) -> Viewer:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from tests.seeded import serve
-from tests.writing import HOSTILE, Client, name, revision
+from tests.writing import (
+    HOSTILE,
+    Client,
+    client,
+    http,
+    name,
+    revision,
+)
 
-
-@pytest.fixture(scope="module")
-def http(seeded_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    folder = tmp_path_factory.mktemp("writing") / "store"
-    shutil.copytree(seeded_store, folder)
-    with serve(folder, rate_token_api=0) as client:
-        yield client
-
-
-@pytest.fixture
-def client(http: TestClient, request: pytest.FixtureRequest) -> Client:
-    words = "".join(c if c.isalnum() else "-" for c in request.node.name.lower())[5:55]
-    return Client(http, words.strip("-"))
+__all__ = ["client", "http"]  # fixtures
 
 
 # --- viewer and changes -------------------------------------------------------------------------

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,23 +22,20 @@ from schema.mutation import Writer
 from schema.types import load_schema
 from tests.mutating import MINE, A, viewer
 from tests.samples import base, model
-from tests.seeded import serve
-from tests.writing import CREATE, NETWORK, REPORT, ROLE, Client, name, revision
+from tests.writing import (
+    CREATE,
+    NETWORK,
+    REPORT,
+    ROLE,
+    Client,
+    client,
+    http,
+    name,
+    revision,
+)
 from web.graphql import GRAPHQL
 
-
-@pytest.fixture(scope="module")
-def http(seeded_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    folder = tmp_path_factory.mktemp("writing") / "store"
-    shutil.copytree(seeded_store, folder)
-    with serve(folder, rate_token_api=0) as client:
-        yield client
-
-
-@pytest.fixture
-def client(http: TestClient, request: pytest.FixtureRequest) -> Client:
-    words = "".join(c if c.isalnum() else "-" for c in request.node.name.lower())[5:55]
-    return Client(http, words.strip("-"))
+__all__ = ["client", "http"]  # fixtures
 
 
 # --- payloads -----------------------------------------------------------------------------------

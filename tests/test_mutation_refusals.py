@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from graph.settings import Settings
 from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
 from graph.terms import ENTITY
-from tests.gates import open_gate, state, submit, write_seeds
+from tests.gates import open_gate, state, write_seeds
 from tests.mutating import (
     FOUNDER,
     JOINED,
@@ -31,6 +30,8 @@ from tests.mutating import (
     B,
     N,
     create,
+    gate,
+    mutations,
     named,
     places,
     run,
@@ -38,20 +39,9 @@ from tests.mutating import (
     update,
     viewer,
 )
-from tests.samples import BASE, base, model
+from tests.samples import BASE, model
 
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    opened = open_gate(tmp_path / "store")
-    submit(opened, base())
-    yield opened
-    opened.dataset.close()
-
-
-@pytest.fixture
-def mutations(gate: Gate) -> Mutations:
-    return Mutations(gate)
+__all__ = ["gate", "mutations"]  # fixtures
 
 
 # --- whose source it is -------------------------------------------------------------------------

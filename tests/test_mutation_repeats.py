@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -22,13 +21,15 @@ from graph.errors import (
     StoreUnavailableError,
 )
 from graph.terms import ENTITY, RZ, Quad
-from tests.gates import open_gate, state, submit
+from tests.gates import state, submit
 from tests.mutating import (
     JOINED,
     MINE,
     A,
     ask,
     create,
+    gate,
+    mutations,
     named,
     run,
     stated,
@@ -37,18 +38,7 @@ from tests.mutating import (
 )
 from tests.samples import base
 
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    opened = open_gate(tmp_path / "store")
-    submit(opened, base())
-    yield opened
-    opened.dataset.close()
-
-
-@pytest.fixture
-def mutations(gate: Gate) -> Mutations:
-    return Mutations(gate)
+__all__ = ["gate", "mutations"]  # fixtures
 
 
 # --- dry runs, revisions, keys ------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from graph.curation.view import View
 from graph.settings import Settings
 from graph.store.dataset import Dataset
 from graph.terms import ENTITY
-from tests.gates import open_gate, state, submit
+from tests.gates import state, submit
 from tests.mutating import (
     JOINED,
     MINE,
@@ -24,6 +23,8 @@ from tests.mutating import (
     B,
     create,
     delete,
+    gate,
+    mutations,
     named,
     places,
     run,
@@ -32,18 +33,7 @@ from tests.mutating import (
 )
 from tests.samples import base, model
 
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    opened = open_gate(tmp_path / "store")
-    submit(opened, base())
-    yield opened
-    opened.dataset.close()
-
-
-@pytest.fixture
-def mutations(gate: Gate) -> Mutations:
-    return Mutations(gate)
+__all__ = ["gate", "mutations"]  # fixtures
 
 
 # --- what is written ----------------------------------------------------------------------------

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from graph.terms import ENTITY
+from tests.seeded import serve
 
 ROLE = f"{ENTITY}concept/role--member"
 NETWORK = f"{ENTITY}network/plant-intercluster"
@@ -51,6 +56,20 @@ class Client:
     def create(self, values: Any, **variables: Any) -> Any:
         given = {"source": self.source, "input": values, **variables}
         return self.ask(CREATE, **given)["createCluster"]
+
+
+@pytest.fixture(scope="module")
+def http(seeded_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    folder = tmp_path_factory.mktemp("writing") / "store"
+    shutil.copytree(seeded_store, folder)
+    with serve(folder, rate_token_api=0) as client:
+        yield client
+
+
+@pytest.fixture
+def client(http: TestClient, request: pytest.FixtureRequest) -> Client:
+    words = "".join(c if c.isalnum() else "-" for c in request.node.name.lower())[5:55]
+    return Client(http, words.strip("-"))
 
 
 def revision(http: TestClient) -> int:
