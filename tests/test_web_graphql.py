@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -127,6 +128,21 @@ def test_bodies_that_are_no_request(
     assert answer.status_code == status
     if status != 200:
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "status"), [("gzip", 415), ("identity", 200), ("x" * 99, 415)]
+)
+def test_a_compressed_request_is_refused_by_its_name(
+    client: TestClient, encoding: str, status: int
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    content = b'{"query": "{ revision }"}'
+    packed = gzip.compress(content) if encoding == "gzip" else content
+    answer = client.post("/graphql", content=packed, headers=headers)
+    assert answer.status_code == status
+    if status == 415:
+        assert "Content-Encoding" in answer.json()["detail"]
 
 
 def test_what_cannot_be_sent_by_get(client: TestClient) -> None:

@@ -62,11 +62,14 @@ def read_body(headers: Headers, body: bytes) -> dict[str, Any]:
     Raises
     ------
     UnsupportedMediaTypeError
-        It is not called JSON in UTF-8.
+        It is not called JSON in UTF-8, or is compressed.
     BadValueError
         It is no JSON object.
     """
     _check_content_type(header(headers, b"content-type") or "")
+    encoding = header(headers, b"content-encoding")
+    if encoding is not None and encoding.strip().lower() != "identity":
+        raise UnsupportedMediaTypeError(f"Content-Encoding: {encoding[:80]}", ("identity",))
     try:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError as error:
