@@ -47,6 +47,7 @@ from schema.document import (
     validate_document,
 )
 from schema.explain import write_plan
+from schema.faults import error_entry, validation_entry
 from schema.generate import Executable, generate
 from schema.plan import Plan
 from schema.run import Run
@@ -177,7 +178,7 @@ class Engine:
         try:
             return self._prepare(request, snapshot, viewer)
         except _Invalid as invalid:
-            errors = tuple(_validation_error(error) for error in invalid.errors)
+            errors = tuple(validation_entry(error) for error in invalid.errors)
             return Answer(None, errors, failed=True)
         except RhizomeError as error:
             return Answer(None, (error_entry(error),), failed=True, error=error)
@@ -367,38 +368,10 @@ def _text_variables(node: OperationDefinitionNode) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def error_entry(error: RhizomeError) -> dict[str, Any]:
-    """Return the GraphQL face of an error: message, place, and code under `extensions`."""
-    details = {key: value for key, value in error.details().items() if key not in ("place",)}
-    entry: dict[str, Any] = {"message": error.message}
-    line, column = details.get("line"), details.get("column")
-    if line is not None:
-        entry["locations"] = [{"line": line, "column": column}]
-    place = error.details().get("place")
-    if isinstance(place, str):
-        entry["path"] = place.split(".")
-    entry["extensions"] = {"code": error.code, **_plain(details)}
-    return entry
-
-
-def _plain(details: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in details.items()}
-
-
-def _validation_error(error: GraphQLError) -> dict[str, Any]:
-    entry: dict[str, Any] = {"message": error.message}
-    if error.locations:
-        entry["locations"] = [{"line": p.line, "column": p.column} for p in error.locations]
-    if error.path:
-        entry["path"] = list(error.path)
-    entry["extensions"] = {"code": "GRAPHQL_VALIDATION"}
-    return entry
-
-
 def execution_error(error: GraphQLError) -> dict[str, Any]:
     """Return an error that graphql-core met in a field; a bug is told without details."""
     cause = error.original_error
-    entry = _validation_error(error)
+    entry = validation_entry(error)
     if isinstance(cause, RhizomeError):
         return {**entry, **error_entry(cause), "path": entry.get("path", [])}
     if cause is not None:

@@ -20,7 +20,7 @@ from graph.errors import (
     Violation,
     leaves,
 )
-from schema.execute import error_entry
+from schema.faults import error_entry
 from web.problems import describe_error, encode_problem
 
 LEAVES = tuple(leaves())

@@ -28,6 +28,7 @@ from graph.errors import (
 )
 from schema import execute
 from schema.execute import Answer, PreparedMutation
+from schema.faults import error_entry
 from schema.questions import worked_questions
 from schema.types import SDL
 from web.access import PRIVATE, REFUSED, VIEWER, viewer_of
@@ -149,7 +150,7 @@ async def _answer(asked: dict[str, object], headers: Headers, scope: Scope) -> F
         may_write = scope["method"] == "POST"
         request, is_named = make_request(asked, languages, service.documents, may_write=may_write)
     except (AccessError, UnknownDocumentError) as error:
-        return _found(Answer(None, (execute.error_entry(error),), failed=True, error=error))
+        return _found(Answer(None, (error_entry(error),), failed=True, error=error))
     snapshot = service.dataset.snapshot_for(viewer)
     engine = service.engine
     if engine.knows(request):
