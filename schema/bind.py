@@ -65,7 +65,8 @@ class Bindings:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.lookups = tuple(step for step in plan.steps if isinstance(step, Lookup))
+        lookups = [step for step in plan.steps if isinstance(step, Lookup) and not step.many]
+        self.identifiers = tuple((step.slot, step.arguments["id"]) for step in lookups)
         self.is_constant = all(map(_is_constant, plan.steps))
         self.has_conditions = any(map(_has_conditions, plan.steps))
         self._kept: dict[tuple[str, ...], Kept] = {}
@@ -97,14 +98,14 @@ def bind(bindings: Bindings, run: Run, variables: Mapping[str, Any]) -> int:
     QueryTooLargeError
         The estimate or a page size is over its limit; the field is named.
     """
-    binder = _Binder(run, variables)
     kept = bindings.find(run)
     if kept is not None:
-        run.bound = list(kept.bound)
-        for lookup in bindings.lookups:
-            run.bound[lookup.slot] = binder.identifier(lookup)
+        bound = run.bound = list(kept.bound)
+        for slot, value in bindings.identifiers:
+            bound[slot] = str(variables[value.name] if isinstance(value, Variable) else value)
         return kept.cost
     plan = bindings.plan
+    binder = _Binder(run, variables)
     run.bound = [None] * plan.slots
     cost = sum(binder.step(step, 1, step.key) for step in plan.steps) + binder.looked_at
     bindings.keep(run, cost)

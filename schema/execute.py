@@ -48,8 +48,9 @@ from schema.document import (
 )
 from schema.explain import write_plan
 from schema.faults import error_entry, validation_entry
-from schema.generate import Executable, generate
+from schema.generate import Executable, Reader, generate
 from schema.plan import Plan
+from schema.readers import Readers
 from schema.run import Run
 from schema.selection import Collector, condition_variables
 
@@ -122,7 +123,7 @@ class Prepared:
     """A request ready to run: cheap ones may run at once, dear ones in a thread."""
 
     plan: Plan
-    executable: Executable
+    reader: Reader
     run: Run
     variables: Mapping[str, Any]
     cost: int
@@ -163,6 +164,7 @@ class Engine:
         self.index = SchemaIndex(model, schema)
         self._operations: OrderedDict[tuple[str, str | None], _Operation] = OrderedDict()
         self._plans: OrderedDict[tuple[Any, ...], tuple[Bindings, Executable]] = OrderedDict()
+        self._readers = Readers(settings.graphql_plans)
         self._lock = Lock()
 
     def answer(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Answer:
@@ -200,7 +202,7 @@ class Engine:
 
     def _run(self, prepared: Prepared) -> Answer:
         try:
-            data = prepared.executable(prepared.run)()
+            data = prepared.reader(prepared.run)()
         except RhizomeError as error:
             return Answer(None, (error_entry(error),), error=error)
         except Exception:
@@ -250,8 +252,8 @@ class Engine:
         cost = bind(bindings, run, variables)
         if plan.introspects:
             cost += 1 + self.settings.graphql_inline_cost  # describing the schema takes its time
-        explained = request.explain
-        return Prepared(plan, executable, run, variables, cost, operation, viewer, explained)
+        reader = self._readers.find(executable, snapshot)
+        return Prepared(plan, reader, run, variables, cost, operation, viewer, request.explain)
 
     def _operation(self, text: str, name: str | None) -> _Operation:
         key = (text, name)

@@ -2,12 +2,15 @@
 
 Floor 4. An interpreter of plans spends its time on deciding what each step is; generated code
 decides once, when the plan is made. The source holds no text of the document: names of response
-keys stand in it as Python literals, everything else is looked up in the `Run`. Inside one request
-each selection remembers the objects it made, since partners share much.
+keys stand in it as Python literals, everything else is looked up in what it is given. It is a
+function in a function: the outer one takes the columns of a snapshot, once for all requests that
+read it, the inner one what belongs to a request. Inside one request each selection remembers the
+objects it made, since partners share much.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
@@ -40,10 +43,12 @@ from schema.plan import (
 from schema.search import Found, write_page
 
 if TYPE_CHECKING:
-    from schema.run import Run
+    from schema.run import Run, Tables
 
-#: What a plan becomes: given a run, it returns the function that makes the answer.
-Executable = Callable[["Run"], Callable[[], dict[str, Any]]]
+#: Given a run over the snapshot that it was made for, returns the function that makes the answer.
+Reader = Callable[["Run"], Callable[[], dict[str, Any]]]
+#: What a plan becomes: given the tables of a snapshot, it returns a reader of that snapshot.
+Executable = Callable[["Tables"], Reader]
 
 _CONVERSIONS: Final = {
     f"{XSD}integer": "integer({})",
@@ -52,11 +57,18 @@ _CONVERSIONS: Final = {
     f"{XSD}double": "float({})",
     f"{XSD}boolean": "({} == 'true')",
 }
-_PROLOGUE: Final = """\
-def make(R):
-    T = R.texts; X = R.prefixes; G = R.languages; C = R.counter; L = R.limit; A = R.bound
-    pick = R.pick; over = R.over; find = R.find
-    label = R.label; date = R.date; type_of = R.type_of; integer = R.integer"""
+#: Short names in generated source; only those that a plan uses are written.
+_OF_SNAPSHOT: Final = {"T": "S.texts", "X": "S.prefixes", "G": "S.languages"}
+_OF_RUN: Final = {
+    "A": "R.bound",
+    "C": "R.counter",
+    "L": "R.limit",
+    **{
+        name: f"R.{name}"
+        for name in ("pick", "over", "find", "label", "date", "type_of", "integer")
+    },
+}
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 def generate(plan: Plan, model: Model) -> Executable:
@@ -73,7 +85,7 @@ def compile_source(source: str) -> CodeType:
 
 
 def write_source(plan: Plan, model: Model) -> str:
-    """Return the source of a plan: a function `make(R)` that returns the function to call."""
+    """Return the source of a plan: `make(S)` returns `bind(R)`, and that the function to call."""
     return "\n".join(_Writer(plan, model).write())
 
 
@@ -83,6 +95,7 @@ class _Writer:
         self.model = model
         self.columns: dict[tuple[str, bool], str] = {}
         self.tables: dict[str, str] = {}
+        self.bound: dict[str, str] = {}
         self.pages: list[int] = []
         self.names = 0
         self.heavy = {s.number for s in _selections(plan) if _has_nodes_below(s)}
@@ -92,20 +105,23 @@ class _Writer:
         for selection in _selections(self.plan):
             body += self._selection(selection)
         before, pairs = self._steps(self.plan.steps)
-        yield _PROLOGUE
-        for (predicate, inverse), name in self.columns.items():
-            yield f"    {name} = R.column({predicate!r}, inverse={inverse}); p{name} = {name}.pages"
-        for text, name in self.tables.items():
-            yield f"    {name} = {text}"
-        if self.pages:
-            yield "    P = R.pager; cut = P.cut; cursor = P.cursor"
-        for slot in self.pages:
-            yield f"    w{slot} = A[{slot}].size if A[{slot}].whole else -1"
-        yield from body
-        yield "    def root():"
-        yield from (f"        {line}" for line in before)
-        yield f"        return {{{', '.join(pairs)}}}"
-        yield "    return root"
+        body += ["def root():", *(f"    {line}" for line in before)]
+        body += [f"    return {{{', '.join(pairs)}}}", "return root"]
+        bound = [f"{name} = {text}" for text, name in self.bound.items()]
+        bound += [f"w{slot} = A[{slot}].size if A[{slot}].whole else -1" for slot in self.pages]
+        shared = [
+            f"{name} = S.column({predicate!r}, inverse={inverse}); p{name} = {name}.pages"
+            for (predicate, inverse), name in self.columns.items()
+        ]
+        shared += [f"{name} = {text}" for text, name in self.tables.items()]
+        used = set(_WORD.findall("\n".join([*body, *bound])))
+        yield "def make(S):"
+        yield from (f"    {name} = {text}" for name, text in _OF_SNAPSHOT.items() if name in used)
+        yield from (f"    {line}" for line in shared)
+        yield "    def bind(R):"
+        yield from (f"        {name} = {text}" for name, text in _OF_RUN.items() if name in used)
+        yield from (f"        {line}" for line in (*bound, *body))
+        yield "    return bind"
 
     # --- names ----------------------------------------------------------------------------
 
@@ -119,30 +135,33 @@ class _Writer:
     def _table(self, text: str) -> str:
         return self.tables.setdefault(text, f"t{len(self.tables)}")
 
+    def _argument(self, slot: int) -> str:
+        return self.bound.setdefault(f"A[{slot}]", f"a{len(self.bound)}")
+
     # --- selections -----------------------------------------------------------------------
 
     def _selection(self, selection: Selection) -> Iterator[str]:
         n = selection.number
         if not self._is_met_once(selection) or selection.branches:
-            yield f"    m{n} = {{}}"
+            yield f"m{n} = {{}}"
         if selection.branches:
             made: dict[int, str] = {}
             for object_type, steps in selection.branches:
                 if id(steps) not in made:
                     made[id(steps)] = f"b{n}_{len(made)}"
                     yield from self._function(made[id(steps)], steps, None)
-                yield f"    # {object_type}: {made[id(steps)]}"
+                yield f"# {object_type}: {made[id(steps)]}"
             table = ", ".join(f"{t!r}: {made[id(s)]}" for t, s in selection.branches)
-            yield f"    B{n} = {{{table}}}"
+            yield f"B{n} = {{{table}}}"
             inner = f"B{n}[type_of(n, {selection.class_iri!r})](n)"
             yield from self._memo(n, [f"o = {inner}"])
             return
         before, pairs = self._steps(selection.steps, selection.class_iri)
         if self._is_met_once(selection):
-            yield f"    def f{n}(n):"
-            yield "        h = n >> 8; i = n & 255"
-            yield from (f"        {line}" for line in before)
-            yield f"        return {{{', '.join(pairs)}}}"
+            yield f"def f{n}(n):"
+            yield "    h = n >> 8; i = n & 255"
+            yield from (f"    {line}" for line in before)
+            yield f"    return {{{', '.join(pairs)}}}"
             return
         body = ["h = n >> 8; i = n & 255", *before, f"o = {{{', '.join(pairs)}}}"]
         yield from self._memo(n, body)
@@ -159,29 +178,29 @@ class _Writer:
         """Yield a selection's function, which makes each node's object once a request."""
         heavy = number in self.heavy
         if heavy:
-            yield f"    k{number} = {{}}"
-        yield f"    def f{number}(n):"
-        yield f"        o = m{number}.get(n)"
+            yield f"k{number} = {{}}"
+        yield f"def f{number}(n):"
+        yield f"    o = m{number}.get(n)"
         if heavy:  # what lies below counts again, though it is made once
-            yield "        if o is not None:"
-            yield f"            C[0] += k{number}[n]"
-            yield "            if C[0] > L: over('selection')"
-            yield "            return o"
-            yield "        start = C[0]"
+            yield "    if o is not None:"
+            yield f"        C[0] += k{number}[n]"
+            yield "        if C[0] > L: over('selection')"
+            yield "        return o"
+            yield "    start = C[0]"
         else:
-            yield "        if o is not None: return o"
-        yield from (f"        {line}" for line in body)
+            yield "    if o is not None: return o"
+        yield from (f"    {line}" for line in body)
         if heavy:
-            yield f"        k{number}[n] = C[0] - start"
-        yield f"        m{number}[n] = o"
-        yield "        return o"
+            yield f"    k{number}[n] = C[0] - start"
+        yield f"    m{number}[n] = o"
+        yield "    return o"
 
     def _function(self, name: str, steps: tuple[Step, ...], class_iri: str | None) -> Iterator[str]:
         before, pairs = self._steps(steps, class_iri)
-        yield f"    def {name}(n):"
-        yield "        h = n >> 8; i = n & 255"
-        yield from (f"        {line}" for line in before)
-        yield f"        return {{{', '.join(pairs)}}}"
+        yield f"def {name}(n):"
+        yield "    h = n >> 8; i = n & 255"
+        yield from (f"    {line}" for line in before)
+        yield f"    return {{{', '.join(pairs)}}}"
 
     def _steps(
         self, steps: tuple[Step, ...], class_iri: str | None = None
@@ -272,7 +291,7 @@ class _Writer:
     def _convert(self, step: Scalar, v: str) -> str:
         text = f"T[{v} >> 8][{v} & 255]"
         if step.kind is FieldKind.ENUM:
-            table = self._table(f"R.enum_names({step.enum_name!r})")
+            table = self._table(f"S.enum_names({step.enum_name!r})")
             return f"{table}[{text}]"
         if step.kind is FieldKind.IRI:
             return f"X[{v} >> 8] + {text}"
@@ -286,7 +305,7 @@ class _Writer:
         if not step.unique:
             return [], f"R.list_texts({c}, n, A[{step.slot}])"
         p, s, v = self._name("p"), self._name("s"), self._name("v")
-        o = self._table(f"A[{step.slot}]")
+        o = self._argument(step.slot)
         return [
             f"{p} = p{c}.get(h); {s} = None",
             f"if {p} is not None:",
@@ -302,15 +321,18 @@ class _Writer:
         ], s
 
     def _date(self, step: Date) -> tuple[list[str], str]:
-        columns = ", ".join(
-            self._column(step.parts[p], False) for p in ("text", "earliest", "latest")
-        )
-        table, d = self._table(f"({columns})"), self._name("d")
+        names = [self._column(step.parts[p], False) for p in ("text", "earliest", "latest")]
+        table, d = self._table(f"({', '.join(names)})"), self._name("d")
         places = {"text": f"{d}[0]", "earliest": f"{d}[1]", "latest": f"{d}[2]"}
         entries = ", ".join(
             f"{key!r}: {places.get(name) or repr(name[1:])}" for key, name in step.record
         )
-        return [f"{d} = date(n, {table})"], f"{{{entries}}} if {d} is not None else None"
+        lines = [f"{d} = date(n, {table})"]
+        if all(name == "text" or name.startswith(":") for _, name in step.record):
+            # The source that answers the text is the one that answers: most dates have a text.
+            found, v = self._value(Path(step.parts["text"], False, False))
+            lines = [*found, f"{d} = (T[{v} >> 8][{v} & 255],) if {v} else date(n, {table})"]
+        return lines, f"{{{entries}}} if {d} is not None else None"
 
     def _link(self, step: Link) -> tuple[list[str], str]:
         lines, v = self._value(step.path)
@@ -322,7 +344,7 @@ class _Writer:
     def _connection(self, step: Connection) -> tuple[list[str], str]:
         q, slot = self._name("q"), step.slot
         if step.path is None:
-            lines = [f"{q} = P.instances({step.class_iri!r}, A[{slot}])"]
+            lines = [f"{q} = R.pager.instances({step.class_iri!r}, A[{slot}])"]
         else:
             c, p = self._column(step.path.predicate, step.path.inverse), self._name("p")
             lines = [
@@ -334,10 +356,10 @@ class _Writer:
             ]
         total, more, before = f"{q}t", f"{q}m", f"{q}b"
         self.pages.append(slot)
-        whole, cut = q, f"cut({q}, A[{slot}])"
+        whole, cut = q, f"R.pager.cut({q}, A[{slot}])"
         if has_measures(step):  # these look at all that fit, the page only at some
-            whole, cut = f"{q}z", f"P.show({q}z, A[{slot}])"
-            lines.append(f"{whole} = {q} if w{slot} >= 0 else P.arrange({q}, A[{slot}])")
+            whole, cut = f"{q}z", f"R.pager.show({q}z, A[{slot}])"
+            lines.append(f"{whole} = {q} if w{slot} >= 0 else R.pager.arrange({q}, A[{slot}])")
         lines += [
             f"if len({q}) <= w{slot}:",
             f"    {total} = len({q}); {more} = {before} = False",

@@ -25,8 +25,8 @@ def page_part(part: Part, q: str, slot: int, whole: str) -> str:
         values = {
             "hasNextPage": f"{q}m",
             "hasPreviousPage": f"{q}b",
-            "startCursor": f"cursor({q}[0], A[{slot}]) if {q} else None",
-            "endCursor": f"cursor({q}[-1], A[{slot}]) if {q} else None",
+            "startCursor": f"R.pager.cursor({q}[0], A[{slot}]) if {q} else None",
+            "endCursor": f"R.pager.cursor({q}[-1], A[{slot}]) if {q} else None",
         }
         entries = ", ".join(
             f"{p.key!r}: {values.get(p.name) or repr(p.name[1:])}" for p in part.parts
@@ -59,7 +59,7 @@ def _edge_part(part: Part, slot: int) -> str:
     if part.selection is not None:
         return f"f{part.selection.number}(v)"
     if part.name in ("cursor", "certainty"):
-        return f"P.{part.name}(v, A[{slot}])"
+        return f"R.pager.{part.name}(v, A[{slot}])"
     return repr(part.name[1:])
 
 

@@ -26,7 +26,7 @@ from schema.bind import Bindings, bind
 from schema.compile import compile_operation
 from schema.execute import Engine, PreparedMutation
 from schema.generate import generate
-from schema.run import Run
+from schema.run import Run, Tables
 from schema.selection import condition_variables
 
 
@@ -74,7 +74,7 @@ def read_entity(
     spent.cost += bind(Bindings(plan), run, variables)
     if spent.cost > (most := engine.settings.graphql_cost):
         raise QueryTooLargeError("graphql_cost", most, spent.cost, nodes[0].name.value)
-    data = generate(plan, engine.model)(run)()
+    data = generate(plan, engine.model)(Tables(snapshot))(run)()
     run.count(0, nodes[0].name.value)  # single nodes are counted, and looked at only here
     if run.errors:
         raise run.errors[0]

@@ -33,6 +33,25 @@ from schema.values import Values
 _EXAMINED = 20
 
 
+class Tables:
+    """What generated code takes from a snapshot once, for all requests that read it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.texts = snapshot.terms.texts
+        self.prefixes = snapshot.terms.prefixes
+        self.languages = snapshot.terms.languages
+
+    def column(self, predicate: str, *, inverse: bool) -> Column:
+        """Return a column, or an empty one."""
+        columns: Mapping[str, Column] = self.snapshot.inverse if inverse else self.snapshot.forward
+        return columns.get(predicate, EMPTY)
+
+    def enum_names(self, name: str) -> Mapping[str, str]:
+        """Return the name of each literal of an enum."""
+        return _enum_names(self.snapshot.model.enum_values[name])
+
+
 class Run:
     """One execution of a plan over one snapshot for one viewer."""
 
@@ -95,17 +114,6 @@ class Run:
     def witness(self) -> Witness:
         """What reads sources and claims."""
         return Witness(self.snapshot, self.type_of, self.count)
-
-    # --- what generated code takes once ---------------------------------------------------
-
-    def column(self, predicate: str, *, inverse: bool) -> Column:
-        """Return a column, or an empty one."""
-        columns: Mapping[str, Column] = self.snapshot.inverse if inverse else self.snapshot.forward
-        return columns.get(predicate, EMPTY)
-
-    def enum_names(self, name: str) -> Mapping[str, str]:
-        """Return the name of each literal of an enum."""
-        return _enum_names(self.model.enum_values[name])
 
     # --- nodes ----------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.build import build_snapshot
 from schema.execute import Answer, Engine, Prepared, Request
-from schema.run import Run
+from schema.run import Run, Tables
 from schema.types import load_schema
 from tests.asking import code, data, listed_dataset, organisation
 from tests.snapshots import commit_of
@@ -185,3 +185,28 @@ def test_another_plan_of_a_known_document_is_not_quick(ask: Ask, engine: Engine)
     assert engine.knows(Request(query, None, {"a": False}))
     assert not engine.knows(Request(query, None, {"a": True}))
     assert not engine.knows(Request(query, None, {"a": [[]]}))
+
+
+def test_kept_code_reads_the_snapshot_that_is_asked_and_holds_no_other(
+    engine: Engine, model: Model
+) -> None:
+    query = "{ clusters { nodes { label projectRoles { totalCount } } } }"
+    quads = listed_dataset()
+    first = build_snapshot(model, [commit_of(quads, (), None)])
+    second = build_snapshot(model, [commit_of(quads[:-1], (), None)])
+    for snapshot in (first, second, first):
+        plain = Engine(model, engine.schema, SETTINGS).answer(Request(query), snapshot, VISITOR)
+        assert engine.answer(Request(query), snapshot, VISITOR) == plain
+    gc.collect()
+    kept = [each.snapshot for each in gc.get_objects() if isinstance(each, Tables)]
+    assert kept == [first]
+
+
+def test_code_bound_to_a_snapshot_is_kept_for_so_many_plans(model: Model) -> None:
+    snapshot = build_snapshot(model, [commit_of(listed_dataset(), (), None)])
+    few = Engine(model, load_schema(model), replace(SETTINGS, graphql_plans=3))
+    for number in range(20):
+        answer = few.answer(Request(f"{{ a{number}: revision }}"), snapshot, VISITOR)
+        assert data(answer) == {f"a{number}": snapshot.revision}
+    assert few._readers._served is not None
+    assert 0 < len(few._readers._served.readers) <= 3

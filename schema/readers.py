@@ -1,0 +1,41 @@
+"""Readers: the code of plans, bound to the snapshot that is asked now.
+
+Floor 4. A plan takes some twenty columns; taking them anew for each request would cost as much as
+a small answer. What was bound to an older snapshot is let go at once, since it would keep all the
+pages of that version in memory.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from graph.store.snapshot import Snapshot
+from schema.generate import Executable, Reader
+from schema.run import Tables
+
+
+class _Served(NamedTuple):
+    snapshot: Snapshot
+    tables: Tables
+    readers: dict[Executable, Reader]
+
+
+class Readers:
+    """The readers of one snapshot, at most `readers_max`. Safe to use from several threads."""
+
+    def __init__(self, readers_max: int) -> None:
+        self.readers_max = readers_max
+        self._served: _Served | None = None
+
+    def find(self, executable: Executable, snapshot: Snapshot) -> Reader:
+        """Return the reader of a snapshot that a plan's code makes."""
+        served = self._served
+        if served is None or served.snapshot is not snapshot:
+            served = self._served = _Served(snapshot, Tables(snapshot), {})
+        reader = served.readers.get(executable)
+        if reader is None:
+            reader = executable(served.tables)
+            if len(served.readers) >= self.readers_max:
+                served.readers.clear()
+            served.readers[executable] = reader
+        return reader
