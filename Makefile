@@ -2,11 +2,13 @@
 #
 #   PYTHON   the interpreter to build .venv with (3.11, 3.12 or 3.13); found by itself when not given
 #   PORT     the port that `make serve` listens on; the server's default when not given
+#   VERSION  of `make sdl`
 #   ARGS     passed on: `make test ARGS="tests/test_ladder.py -k upward"`, `make serve ARGS=--no-seeds`
 
 PYTHON ?=
 PORT ?=
 ARGS ?=
+VERSION ?=
 UPGRADE ?=
 
 python := .venv/bin/python
@@ -17,7 +19,7 @@ compile := pip compile --quiet --universal --python-version 3.11 --only-binary :
            --generate-hashes --no-emit-index-url --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv runtime serve test check format lint types fix bench docs nightly lock wheels clean
+.PHONY: help venv runtime serve test check format lint types fix bench docs nightly sdl lock wheels clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{printf "  %s %-9s", $$1, $$2; $$1 = $$2 = ""; print}'
@@ -57,6 +59,9 @@ docs: venv ## write the generated pages and files anew from code and ontology
 
 nightly: venv wheels ## everything, in random order and with many more generated examples
 	$(pytest) --random-order --hypothesis-profile=nightly $(coverage) $(ARGS)
+
+sdl: venv ## keep the GraphQL schema as that of the release VERSION, which later ones must not break
+	$(python) -m schema.evolution $(or $(VERSION),$(error VERSION says of which release: make sdl VERSION=0.3.0))
 
 lock: venv ## pin anew what pyproject.toml asks for; UPGRADE=1 takes the newest that fits
 	$(python) -m venv --clear .venv/lock

@@ -115,6 +115,7 @@ class ClassShape:
     parents: tuple[str, ...]
     own_fields: tuple[Field, ...]
     exposure: str = "public"
+    deprecated: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,7 @@ def _read_class(graph: _Graph, shape: str, target: str, targets: Mapping[str, st
         ),
         own_fields=_read_fields(graph, shape, target),
         exposure=graph.text(shape, f"{RZ}exposure") or "public",
+        deprecated=_deprecated(graph, shape),
     )
 
 
@@ -299,10 +300,18 @@ def _read_field(graph: _Graph, node: str, name: str, target: str, *, is_date: bo
         comments=_both_languages(graph, node, f"{SH}description"),
         order=float(graph.text(node, f"{SH}order") or 0),
         exposure=graph.text(node, f"{RZ}exposure") or "public",
-        deprecated=graph.text(node, f"{RZ}deprecated"),
+        deprecated=_deprecated(graph, node),
         unique_language=graph.text(node, f"{SH}uniqueLang") == "true",
         search_role=_search_role(graph, node, kind, datatype, inverse=inverse),
     )
+
+
+def _deprecated(graph: _Graph, node: str) -> str | None:
+    """Return why a class or field should no longer be used, None where it should."""
+    reason = graph.text(node, f"{RZ}deprecated")
+    if reason is not None and not reason.strip():
+        raise OntologyError(node, "rz:deprecated must say what to use instead, and until when")
+    return reason
 
 
 def _search_role(

@@ -11,7 +11,14 @@ from typing import Any, Final
 
 from graph.model import ClassShape, Field, FieldKind, Model
 from schema.making import PYTHON, Arguments, Maker
-from schema.naming import extreme_fields, number_fields, public_fields, scalar_of
+from schema.naming import (
+    by_label,
+    deprecated_fields,
+    extreme_fields,
+    number_fields,
+    public_fields,
+    scalar_of,
+)
 
 #: Measures of numbers, and of numbers and days.
 SUMS: Final = ("sum", "average")
@@ -97,10 +104,11 @@ def make_measure_inputs(maker: Maker, model: Model, shape: ClassShape) -> Argume
         if not fields:
             continue
         kinds = {f.name: "FloatFilter" if suffix == "Numbers" else _filter(f) for f in fields}
+        told = {f.name: by_label(f) for f in fields}
         text = f"Conditions on measures of {name} nodes, all to hold."
-        maker.input(f"{name}{suffix}Filter", {f: (k, "") for f, k in kinds.items()}, text)
+        maker.input(f"{name}{suffix}Filter", {f: (k, told[f]) for f, k in kinds.items()}, text)
         text = f"One measure by which lists of {name} are ordered."
-        order = dict.fromkeys(kinds, ("SortOrder", ""))
+        order: Arguments = {f: ("SortOrder", told[f]) for f in kinds}
         maker.input(f"{name}{suffix}Order", order, text, one_of=True)
         gained |= {m: (f"{name}{suffix}Filter", _TEXTS[m]) for m in measures}
         orders |= {m: (f"{name}{suffix}Order", _TEXTS[m]) for m in measures}
@@ -124,11 +132,17 @@ def _group_key(maker: Maker, model: Model, shape: ClassShape) -> None:
     for field in public_fields(model, shape.iri):
         if field.kind is FieldKind.ENTITY:
             assert field.target is not None
-            keys[field.name] = (f"{model.classes[field.target].name}GroupKey", "")
+            keys[field.name] = (f"{model.classes[field.target].name}GroupKey", by_label(field))
         else:
-            keys[field.name] = ("DateUnit" if _is_day(field) else "GroupUnit", "")
+            keys[field.name] = ("DateUnit" if _is_day(field) else "GroupUnit", by_label(field))
     text = f"One key by which {shape.name} nodes are grouped."
-    maker.input(f"{shape.name}GroupKey", keys, text, one_of=True)
+    maker.input(
+        f"{shape.name}GroupKey",
+        keys,
+        text,
+        one_of=True,
+        deprecated=deprecated_fields(model, shape.iri),
+    )
 
 
 def _is_counted(field: Field) -> bool:

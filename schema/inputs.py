@@ -11,7 +11,7 @@ from typing import Final
 from graph.model import ClassShape, Field, FieldKind, Model
 from schema.aggregate_types import list_order, make_measure_inputs
 from schema.making import PYTHON, Arguments, Maker
-from schema.naming import public_fields, scalar_of
+from schema.naming import by_label, deprecated_fields, public_fields, scalar_of
 
 #: Keys of a class's conditions that are no fields of the class.
 RESERVED: Final = frozenset({"and", "or", "not", "isNull", "contested", "id", "label"})
@@ -88,7 +88,10 @@ def make_shared_inputs(maker: Maker, model: Model) -> None:
         "before D, `earliest: {lt: D}` possibly.",
     )
     maker.enum("SortOrder", {name: name for name in SORT_ORDERS}, _sort_text())
-    parts = dict.fromkeys(("earliest", "latest"), ("SortOrder", ""))
+    parts: Arguments = {
+        which: ("SortOrder", f"By the {which} day that the date may mean.")
+        for which in ("earliest", "latest")
+    }
     maker.input("PartialDateOrder", parts, "By which day of a date.", one_of=True)
     count = {"count": ("SortOrder", "By how many there are.")}
     maker.input("ListOrder", count, "By what a list is as a whole.", one_of=True)
@@ -106,12 +109,13 @@ def make_where(maker: Maker, model: Model, shape: ClassShape) -> None:
             "List[str]",
             "Sources differ about one of these fields; about any when the list is empty.",
         ),
-        "id": ("IDFilter", ""),
+        "id": ("IDFilter", "Conditions on the identifier, an IRI."),
         "label": ("TextFilter", "Conditions on the name for people."),
     }
     for field in public_fields(model, shape.iri):
-        conditions[field.name] = (_condition(model, field), "")
-    maker.input(name, conditions, f"Conditions on a {shape.name}, all to hold.")
+        conditions[field.name] = (_condition(model, field), field.comments["en"])
+    text = f"Conditions on a {shape.name}, all to hold."
+    maker.input(name, conditions, text, deprecated=deprecated_fields(model, shape.iri))
     gained: Arguments = {"where": (name, "Look only at those that fit.")}
     gained |= make_measure_inputs(maker, model, shape)
     _list_filter(maker, shape.name, name, gained)
@@ -120,16 +124,17 @@ def make_where(maker: Maker, model: Model, shape: ClassShape) -> None:
 def make_order(maker: Maker, model: Model, shape: ClassShape) -> None:
     """Make the orders of a class: by one of its fields, or by one of a node it is tied to."""
     orders: Arguments = {
-        "id": ("SortOrder", ""),
+        "id": ("SortOrder", "By the identifier, an IRI."),
         "label": ("SortOrder", "By the name for people."),
     }
     for field in public_fields(model, shape.iri):
-        orders[field.name] = (_order(model, field), "")
+        orders[field.name] = (_order(model, field), by_label(field))
     maker.input(
         f"{shape.name}Order",
         orders,
         f"One key by which {shape.name} nodes are ordered.",
         one_of=True,
+        deprecated=deprecated_fields(model, shape.iri),
     )
 
 

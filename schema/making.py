@@ -22,6 +22,7 @@ MODULE: Final = "schema.generated"
 #: Python's name of each GraphQL scalar that has one.
 PYTHON: Final = {"String": "str", "Int": "int", "Float": "float", "Boolean": "bool"}
 
+NOTHING: Final[Mapping[str, str]] = types.MappingProxyType({})
 #: Arguments of a field, or fields of an input: name, annotation and description.
 Arguments = dict[str, tuple[str, str]]
 
@@ -53,7 +54,13 @@ class Maker:
         made = enum.Enum(name, dict(values), module=MODULE)  # type: ignore[misc]
         self.names[name] = strawberry.enum(made, name=name, description=text)
 
-    def field(self, returns: str, text: str = "", arguments: Arguments | None = None) -> Any:
+    def field(
+        self,
+        returns: str,
+        text: str = "",
+        arguments: Arguments | None = None,
+        deprecated: str | None = None,
+    ) -> Any:
         """Return a field with arguments, whose answer the plan gives."""
 
         def planned(self: Any, **_: Any) -> Any:
@@ -74,7 +81,12 @@ class Maker:
         planned.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
         planned.__annotations__ = annotations
         planned.__module__ = MODULE
-        return strawberry.field(resolver=planned, description=text or None)
+        made = strawberry.field(
+            resolver=planned, description=text or None, deprecation_reason=deprecated
+        )
+        for argument in made.arguments:
+            argument.description = (arguments or {})[argument.python_name][1]
+        return made
 
     def make(
         self,
@@ -96,14 +108,35 @@ class Maker:
         self.names[name] = kind(made, name=name, description=text)
         return self.names[name]  # type: ignore[no-any-return]
 
-    def input(self, name: str, fields: Arguments, text: str, *, one_of: bool = False) -> None:
-        """Make an input whose fields may all be left out, or of which exactly one is given."""
+    def input(
+        self,
+        name: str,
+        fields: Arguments,
+        text: str,
+        *,
+        one_of: bool = False,
+        required: Iterable[str] = (),
+        deprecated: Mapping[str, str] = NOTHING,
+    ) -> None:
+        """Make an input whose fields may be left out but the required, or of which one is given.
+
+        `deprecated` says of fields why they should no longer be used.
+        """
         made = types.new_class(name)
         made.__module__ = MODULE
         # A field may be called `from`, which no Python name can be.
-        made.__annotations__ = {f"{key}_": f"Optional[{a}]" for key, (a, _) in fields.items()}
+        made.__annotations__ = {
+            f"{key}_": kind if key in required else f"Optional[{kind}]"
+            for key, (kind, _) in fields.items()
+        }
         for key, (_, told) in fields.items():
-            described = strawberry.field(name=key, default=UNSET, description=told or None)
+            default = {} if key in required else {"default": UNSET}
+            described = strawberry.field(
+                name=key,
+                description=told or None,
+                deprecation_reason=deprecated.get(key),
+                **default,
+            )
             setattr(made, f"{key}_", described)
         self.names[name] = strawberry.input(made, name=name, description=text, one_of=one_of)
         if one_of:

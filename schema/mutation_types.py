@@ -7,17 +7,13 @@ is done with it is `schema/mutation.py`'s.
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator
 from typing import Any, Final
 
-import strawberry
-from strawberry.types.unset import UNSET
-
 from graph.curation.editing import EVIDENCE, SOURCE, Action, writable_fields
 from graph.model import ClassShape, Field, FieldKind, Model
-from schema.making import MODULE, PYTHON, Arguments, Maker
-from schema.naming import scalar_of
+from schema.making import PYTHON, Arguments, Maker
+from schema.naming import deprecated_fields, scalar_of
 
 _OPTIONS: Final[Arguments] = {
     "message": ("Optional[str]", "Why; kept with the change."),
@@ -62,7 +58,12 @@ def make_mutation(maker: Maker, model: Model) -> type:
     _make_shared(maker, model)
     fields: dict[str, Any] = {}
     for shape in writable_classes(model):
-        _make_input(maker, input_name(shape), _input_fields(model, shape), shape.comments["en"])
+        maker.input(
+            input_name(shape),
+            _input_fields(model, shape),
+            shape.comments["en"],
+            deprecated=deprecated_fields(model, shape.iri),
+        )
         payload = {**_OUTCOME, "id": "Optional[ID]", "entity": f"Optional[{shape.name}]"}
         text = f"What came of writing a {shape.name}."
         maker.make(f"{shape.name}Payload", payload, text, ["MutationPayload"])
@@ -83,27 +84,27 @@ def _mutation(maker: Maker, action: Action, shape: ClassShape) -> Any:
     if action is Action.CREATE:
         text = f"Create one {shape.name}. Without `id` its IRI follows from what is given."
         new = {"id": ("Optional[ID]", "Its IRI.")}
-        return maker.field(payload, text, _SOURCE | given | new | _OPTIONS)
+        return maker.field(payload, text, _SOURCE | given | new | _OPTIONS, shape.deprecated)
     if action is Action.UPDATE:
         text = (
             f"State fields of one {shape.name}: each given field replaces what this source stated "
             "of it, null takes it back, others stay."
         )
-        return maker.field(payload, text, _SOURCE | known | given | _OPTIONS)
+        return maker.field(payload, text, _SOURCE | known | given | _OPTIONS, shape.deprecated)
     text = f"Take back what a source states of a {shape.name}."
-    return maker.field("Optional[DeletePayload]", text, _SOURCE | known | _OPTIONS)
+    return maker.field(
+        "Optional[DeletePayload]", text, _SOURCE | known | _OPTIONS, shape.deprecated
+    )
 
 
 def _make_shared(maker: Maker, model: Model) -> None:
-    _make_input(
-        maker,
+    maker.input(
         "TextInput",
         {"text": ("str", "The text."), "lang": ("str", "Its language, a tag such as en.")},
         "A text in a language.",
         required=("text", "lang"),
     )
-    _make_input(
-        maker,
+    maker.input(
         "EvidenceLink",
         {
             "id": ("ID", "Evidence that is there; then nothing else."),
@@ -113,8 +114,7 @@ def _make_shared(maker: Maker, model: Model) -> None:
         },
         "Evidence: its identifier, or what it is.",
     )
-    _make_input(
-        maker,
+    maker.input(
         "SourceChoice",
         {
             "id": ("ID", "Its IRI."),
@@ -129,9 +129,8 @@ def _make_shared(maker: Maker, model: Model) -> None:
         "id": ("ID", "The IRI of the entity."),
     }
     for shape in writable_classes(model):
-        acts[shape.field_name] = (input_name(shape), "")
-    _make_input(
-        maker,
+        acts[shape.field_name] = (input_name(shape), f"What is stated of a {shape.name}.")
+    maker.input(
         "WriteInput",
         acts,
         "One act: the action, the identifier, and the input of one class (for DELETE none).",
@@ -202,20 +201,3 @@ def _annotation(model: Model, field: Field) -> str:
     scalar = scalar_of(field)
     python = PYTHON.get(scalar, scalar)
     return f"List[{python}]" if field.many else python
-
-
-def _make_input(
-    maker: Maker, name: str, fields: Arguments, text: str, required: tuple[str, ...] = ()
-) -> None:
-    """Make an input, of which only the required fields must be given."""
-    made = types.new_class(name)
-    made.__module__ = MODULE
-    made.__annotations__ = {
-        f"{key}_": kind if key in required else f"Optional[{kind}]"
-        for key, (kind, _) in fields.items()
-    }
-    for key, (_, told) in fields.items():
-        default = {} if key in required else {"default": UNSET}
-        described = strawberry.field(name=key, description=told or None, **default)
-        setattr(made, f"{key}_", described)
-    maker.names[name] = strawberry.input(made, name=name, description=text)

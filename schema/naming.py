@@ -78,6 +78,24 @@ def public_fields(model: Model, iri: str) -> list[Field]:
     return [field for field in model.fields[iri].values() if field.exposure == "public"]
 
 
+def by_label(field: Field) -> str:
+    """Return what it is to order or group by a field, in a few words.
+
+    Examples
+    --------
+    >>> from graph.shapes import load_model
+    >>> model = load_model()
+    >>> by_label(model.fields[model.by_name["Cluster"].iri]["legalForm"])
+    'By legal form.'
+    """
+    return f"By {field.labels['en']}."
+
+
+def deprecated_fields(model: Model, iri: str) -> dict[str, str]:
+    """Return why the deprecated fields of a class should no longer be used, by their names."""
+    return {f.name: f.deprecated for f in public_fields(model, iri) if f.deprecated is not None}
+
+
 def number_fields(model: Model, iri: str) -> list[Field]:
     """Return the fields of a class that hold one number, which can be summed."""
     return [f for f in public_fields(model, iri) if f.datatype in _NUMBERS and not f.many]

@@ -62,6 +62,8 @@ def _class(model: Model, shape: ClassShape) -> Iterator[str]:
     if shape.identity:
         named = ", ".join(f"`{local_name(path)}`" for path in shape.identity)
         facts.append(f"its identifier follows from {named}, so that sources share it")
+    if shape.deprecated is not None:
+        yield f"**Deprecated:** {shape.deprecated}"
     yield ". ".join(facts) + "."
     rows = [_row(model, field) for field in shape.own_fields]
     if rows:
@@ -74,7 +76,10 @@ def _row(model: Model, field: Field) -> str:
     required = "**required** " if field.required else ""
     french = f"{field.labels['fr']}: {field.comments['fr']}"
     cells = (f"`{field.name}`", f"{required}{_type(model, field)}", f"`{path}`")
-    return _cells(*cells, field.comments["en"], french)
+    meaning = field.comments["en"]
+    if field.deprecated is not None:
+        meaning = f"{meaning} **Deprecated:** {field.deprecated}"
+    return _cells(*cells, meaning, french)
 
 
 def _type(model: Model, field: Field) -> str:

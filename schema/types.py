@@ -8,13 +8,19 @@ executed by plans (`schema/plan.py`), so resolvers here only give a field its ar
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import strawberry
-from graphql import GraphQLSchema, lexicographic_sort_schema, print_schema
-from graphql import build_schema as read_sdl
+from graphql import (
+    GraphQLSchema,
+    build_ast_schema,
+    lexicographic_sort_schema,
+    parse,
+    print_schema,
+)
 from strawberry.schema.config import StrawberryConfig
 
 from graph.model import ClassShape, Field, FieldKind, Model
@@ -65,7 +71,7 @@ def build_schema(model: Model) -> GraphQLSchema:
     for name in maker.one_of:  # Strawberry checks it itself, and tells graphql-core nothing of it
         schema.type_map[name].is_one_of = True  # type: ignore[attr-defined]
     # Strawberry's resolvers stay behind: reads are plans, and what is not finds its own.
-    return read_sdl(print_schema(lexicographic_sort_schema(schema)), assume_valid=True)
+    return _read_sdl(print_schema(lexicographic_sort_schema(schema)))
 
 
 def print_sdl(model: Model, schema: GraphQLSchema) -> str:
@@ -79,10 +85,30 @@ def load_schema(model: Model, path: Path = SDL) -> GraphQLSchema:
     Reading the file takes a fifth of what making the types takes, and the start waits for it;
     a test says that both are the same schema.
     """
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if text.partition("\n")[0] == _first_line(model):
-        return read_sdl(text, assume_valid=True)
+    if is_current(model, path):
+        return _read_sdl(path.read_text(encoding="utf-8"))
     return build_schema(model)
+
+
+def is_current(model: Model, path: Path = SDL) -> bool:
+    """Tell whether a file holds the schema of a model."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return text.partition("\n")[0] == _first_line(model)
+
+
+def _read_sdl(text: str) -> GraphQLSchema:
+    """Return the schema that a text says, read without the collector of garbage.
+
+    It would walk the hundreds of thousands of nodes that are being made again and again, for a
+    third of the time, and find none to free.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return build_ast_schema(parse(text, no_location=True), assume_valid=True)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _first_line(model: Model) -> str:
@@ -102,7 +128,8 @@ class _Builder:
         for name, text in _SCALAR_TEXTS.items():
             maker.scalar(name, text)
         for name, literals in self.model.enum_values.items():
-            maker.enum(name, {enum_value_name(literal): literal for literal in literals})
+            values = {enum_value_name(literal): literal for literal in literals}
+            maker.enum(name, values, self._enum_text(name))
         make_shared_inputs(maker, self.model)
         make_shared_aggregates(maker)
         make_records(maker)
@@ -115,6 +142,11 @@ class _Builder:
 
     def _depth(self, shape: ClassShape) -> int:
         return len(self.model.ancestors[shape.iri])
+
+    def _enum_text(self, name: str) -> str:
+        owned = (f for shape in self.model.classes.values() for f in shape.own_fields)
+        fields = sorted({f"`{field.name}`" for field in owned if field.enum_name == name})
+        return f"What {' and '.join(fields)} can be."
 
     # --- what each class has ------------------------------------------------------------
 
@@ -172,7 +204,7 @@ class _Builder:
             "where": (f"Optional[{name}Where]", "Only those that fit."),
             "orderBy": (
                 f"Optional[List[{name}Order]]",
-                "Keys, then the identifier.",
+                "Keys, the first one first; then the identifier.",
             ),
         }
         if bounds_of(self.model, iri) is not None:
@@ -181,21 +213,23 @@ class _Builder:
 
     def _class_field(self, field: Field) -> Any:
         maker = self.maker
-        text = field.comments["en"]
+        text, why = field.comments["en"], field.deprecated
         if field.kind is FieldKind.ENTITY:
             assert field.target is not None
             target = self.model.classes[field.target].name
             if field.many:
-                return maker.field(f"{target}Connection", text, self._arguments(field.target))
-            return maker.field(_optional(target, field), text)
+                arguments = self._arguments(field.target)
+                return maker.field(f"{target}Connection", text, arguments, why)
+            return maker.field(_optional(target, field), text, None, why)
         if field.kind is FieldKind.TEXT:
             returns = "Optional[str]" if field.unique_language else "List[str]"
-            return maker.field(returns, text, LANGUAGES)
+            return maker.field(returns, text, LANGUAGES, why)
         if field.kind is FieldKind.DATE:
-            return maker.field("Optional[PartialDate]", text)
+            return maker.field("Optional[PartialDate]", text, None, why)
         scalar = scalar_of(field)
         python = PYTHON.get(scalar, scalar)
-        return maker.field(f"List[{python}]" if field.many else _optional(python, field), text)
+        returns = f"List[{python}]" if field.many else _optional(python, field)
+        return maker.field(returns, text, None, why)
 
     def _query(self) -> type:
         maker = self.maker
@@ -215,10 +249,16 @@ class _Builder:
             if shape.exposure != "public":
                 continue
             fields[shape.field_name] = maker.field(
-                f"Optional[{shape.name}]", f"One {shape.name} by its identifier.", one
+                f"Optional[{shape.name}]",
+                f"One {shape.name} by its identifier.",
+                one,
+                shape.deprecated,
             )
             fields[shape.plural] = maker.field(
-                f"{shape.name}Connection", f"All of class {shape.name}.", self._arguments(shape.iri)
+                f"{shape.name}Connection",
+                f"All of class {shape.name}.",
+                self._arguments(shape.iri),
+                shape.deprecated,
             )
         return maker.make("Query", fields, "What can be asked.")
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from graphql import build_schema
+from graphql import GraphQLSchema, build_schema
 
+from graph.errors import BadValueError
 from graph.shapes import load_model
-from schema.evolution import broken_by, latest_release
-from schema.types import load_schema
+from schema import evolution
+from schema.evolution import broken_by, broken_since_release, keep_release, latest_release
+from schema.types import SDL, load_schema
 
 BEFORE = """
 type Query { a(x: Int = 1): String! b: Int e: E }
@@ -18,11 +20,68 @@ input I { x: Int }
 """
 
 
-def test_what_was_released_still_works() -> None:
-    release = latest_release()
-    schema = load_schema(load_model())
-    released = None if release is None else release.read_text(encoding="utf-8")
-    assert released is None or broken_by(released, schema) == []
+@pytest.fixture(scope="module")
+def today() -> GraphQLSchema:
+    return load_schema(load_model())
+
+
+def test_what_was_released_still_works(today: GraphQLSchema) -> None:
+    assert broken_since_release(today) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "released", "told"),
+    [
+        ("  acronym: String\n", "  acronym: String!\n", "Cluster.acronym changed type"),
+        ("  revision: Int!\n", "  revision: Int!\n  gone: Int\n", "Query.gone was removed"),
+        ("  clusters(\n", "  clusters(old: Int\n", "Query.clusters(old:) was removed"),
+        ("input ListOrder @oneOf {", "input ListOrder @oneOf {\n gone: SortOrder", "gone was rem"),
+        ("    first: Int\n", "    first: Int = 50\n", "(first:) defaultValue was removed"),
+        ("\n  VALUE\n", "\n  VALUE\n  OLD\n", "OLD was removed"),
+    ],
+)
+def test_what_breaks_clients_of_a_release_would_fail_the_test(
+    today: GraphQLSchema, tmp_path: Path, now: str, released: str, told: str
+) -> None:
+    text = SDL.read_text(encoding="utf-8")
+    assert now in text
+    keep_release("0.3.0", text.replace(now, released), tmp_path)
+    found = broken_since_release(today, tmp_path)
+    assert any(told in each for each in found), found
+
+
+def test_a_release_is_kept_as_it_is_and_once(today: GraphQLSchema, tmp_path: Path) -> None:
+    text = SDL.read_text(encoding="utf-8")
+    path = keep_release("0.3.0", text, tmp_path)
+    assert path.read_text(encoding="utf-8") == text
+    assert broken_since_release(today, tmp_path) == []
+    for version in ("0.3.0", "0.2.9"):
+        with pytest.raises(BadValueError, match=r"later than 0\.3\.0"):
+            keep_release(version, text, tmp_path)
+    for version in ("", "0.3", "v0.4.0", "0.4.0.1", "00.4.0", "../0.4.0"):
+        with pytest.raises(BadValueError, match="three numbers"):
+            keep_release(version, text, tmp_path)
+    assert keep_release("0.10.0", text, tmp_path).exists()
+
+
+def test_the_command_keeps_the_committed_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evolution.keep_release, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(evolution.broken_since_release, "__defaults__", (tmp_path,))
+    assert evolution.main(["0.3.0"]) == 0
+    assert capsys.readouterr().out == "schema/released/0.3.0.graphql\n"
+    assert (tmp_path / "0.3.0.graphql").read_bytes() == SDL.read_bytes()
+    assert evolution.main(["0.3.0"]) == 2
+    assert "later than 0.3.0" in capsys.readouterr().err
+
+
+def test_the_command_keeps_no_schema_of_other_shapes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evolution, "is_current", lambda model: False)
+    assert evolution.main(["99.0.0"]) == 4
+    assert "make docs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
