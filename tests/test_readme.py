@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 import server
 from tests.require import ROOT
+from tests.showing import write_json
 
 README = ROOT / "README.md"
-WIDTH = 100
 LINES_MAX = 150
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-
-
-def write_json(value: Any, indent: int = 0) -> str:
-    """JSON with one line for whatever fits on one."""
-    flat = json.dumps(value, ensure_ascii=False)
-    if len(flat) + indent <= WIDTH - 10 or not isinstance(value, dict | list):
-        return flat
-    inner = " " * (indent + 2)
-    if isinstance(value, dict):
-        parts = [f"{json.dumps(k)}: {write_json(v, indent + 2)}" for k, v in value.items()]
-        return "{\n" + ",\n".join(inner + part for part in parts) + "\n" + " " * indent + "}"
-    parts = [inner + write_json(item, indent + 2) for item in value]
-    return "[\n" + ",\n".join(parts) + "\n" + " " * indent + "]"
 
 
 def blocks(language: str) -> list[str]:
