@@ -5,7 +5,7 @@ Floor 4, for `schema/api_pages.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from graphql import (
@@ -137,7 +137,7 @@ def class_link(name: str) -> str:
     return f"[{name}]({name}.md)"
 
 
-def write_table(rows: list[tuple[str, ...]], *head: str) -> str:
+def write_table(rows: Sequence[tuple[str, ...]], *head: str) -> str:
     """Return a Markdown table."""
     if not rows:
         return "No arguments."
