@@ -34,9 +34,11 @@ from schema.plan import (
     Variable,
     all_steps,
     children,
+    fix,
     has_measures,
 )
 from schema.quantifiers import size_of
+from schema.rewrite import simplify
 from schema.run import Run
 from schema.search import Asked, cost_of, read_arguments
 
@@ -60,11 +62,13 @@ class Kept:
 class Bindings:
     """What of a plan's binding stays the same from request to request, by languages.
 
-    Where no argument but a root field's identifier varies, all else is bound once.
+    Where no argument but a root field's identifier varies, all else is bound once. `fired` names
+    the rules that rewrote the plan.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, fired: tuple[str, ...] = ()) -> None:
         self.plan = plan
+        self.fired = fired
         lookups = [step for step in plan.steps if isinstance(step, Lookup) and not step.many]
         self.identifiers = tuple((step.slot, step.arguments["id"]) for step in lookups)
         self.is_constant = all(map(_is_constant, plan.steps))
@@ -168,7 +172,7 @@ class _Binder:
             if step.many:
                 own = times * len(self.run.bound[step.slot])
         elif isinstance(step, Connection):
-            self._once(step, lambda: self._page(step, place))
+            self._once(step, lambda: self._page(step, times, place))
             self._parts(step.parts, step.class_iri, place)
             own = times * self._size(step)
             self.looked_at += self._examined(step, times)
@@ -231,16 +235,22 @@ class _Binder:
         page: Page = self.run.bound[step.slot]
         if page.where is None and page.order is None and not has_measures(step):
             return 0
-        if step.path is not None:
-            snapshot = self.run.snapshot
-            return times * snapshot.fanout(step.path.predicate, inverse=step.path.inverse)
-        if page.candidates is not None:
+        if page.candidates is not None and step.path is None:
             return len(page.candidates)
-        return len(self.run.snapshot.instances(step.class_iri))
+        return self._reach(step, times)
 
-    def _page(self, step: Connection, place: str) -> Page:
+    def _reach(self, step: Connection, times: int) -> int:
+        """Return how many nodes a connection leads to, at the most."""
+        snapshot = self.run.snapshot
+        if step.path is not None:
+            return times * snapshot.fanout(step.path.predicate, inverse=step.path.inverse)
+        return len(snapshot.instances(step.class_iri))
+
+    def _page(self, step: Connection, times: int, place: str) -> Page:
         arguments = self._resolve(step.arguments)
         size, backwards = self._page_size(arguments, place)
+        if not step.shown:
+            size = 0
         where = arguments.get("where") or None
         order_by = arguments.get("orderBy")
         asked = () if order_by is None else listed(order_by)
@@ -256,9 +266,10 @@ class _Binder:
         mark = make_mark(step.class_iri, where, asked, languages, as_of)
         after, before = (self._cursor(arguments, n, mark, order) for n in ("after", "before"))
         condition = found = None
-        if where is not None:
+        if where is not None and (where := self._conditions(step, where)):
             condition = self.run.filters.condition(step.class_iri, where)
-            found = self.run.candidates.find(step.class_iri, where)
+            if (seek := self._value(step.seek)) is not None:
+                found = self.run.candidates.seek(step.class_iri, seek, self._reach(step, times))
         certainty = None
         if as_of is not None:
             certainty = self._certainty(step.class_iri, {"asOf": as_of}, place)
@@ -271,11 +282,19 @@ class _Binder:
             before,
             condition,
             candidates,
-            order,
+            order if step.shown else None,
             step.counted,
             mark,
             certainty=certainty,
+            ordered=step.ordered,
+            ahead=step.ahead,
         )
+
+    def _conditions(self, step: Connection, asked: Any) -> Any:
+        """Return the conditions in their simplest form; what a variable holds is seen only here."""
+        if not isinstance(step.where, Variable):
+            return self._value(step.where)
+        return asked if step.seek is None else simplify(self.run.model, step.class_iri, fix(asked))
 
     def _parts(self, parts: tuple[Part, ...], class_iri: str, place: str) -> None:
         """Bind the aggregates and groups of a page."""

@@ -27,7 +27,12 @@ class Candidates:
         self.operators = operators
         self.snapshot: Snapshot = operators.snapshot
         self.charge = charge
-        self.most = most
+        self.limit = self.most = most
+
+    def seek(self, class_iri: str, where: Any, nodes: int) -> set[int] | None:
+        """Return what `find` does, or None where it is not less than the nodes to look at."""
+        self.most = min(self.limit, nodes)
+        return self.find(class_iri, where)
 
     def find(self, class_iri: str, where: Any) -> set[int] | None:
         """Return nodes among which all that fit are, or None when no index helps enough."""

@@ -237,7 +237,8 @@ class _Compiler:
             for part_key, part_nodes in self._collect(nodes, f"{name}Connection").items()
         )
         counted = any(part.name == "totalCount" or _looks_back(part) for part in parts)
-        return Connection(key, path, iri, arguments(nodes[0]), next(self.slots), parts, counted)
+        asked, slot = arguments(nodes[0]), next(self.slots)
+        return Connection(key, path, iri, asked, slot, parts, counted, where=asked.get("where"))
 
     def _collect(self, nodes: Iterable[FieldNode], object_type: str) -> Collected:
         return self._counted(self.collector.collect(_below(nodes), object_type))

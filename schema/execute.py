@@ -51,6 +51,7 @@ from schema.faults import error_entry, validation_entry
 from schema.generate import Executable, Reader, generate
 from schema.plan import Plan
 from schema.readers import Readers
+from schema.rewrite import rewrite
 from schema.run import Run
 from schema.selection import Collector, condition_variables
 
@@ -155,8 +156,15 @@ class Engine:
     """The GraphQL service over snapshots of one model. Safe to use from several threads."""
 
     def __init__(
-        self, model: Model, schema: GraphQLSchema, settings: Settings, log: Log | None = None
+        self,
+        model: Model,
+        schema: GraphQLSchema,
+        settings: Settings,
+        log: Log | None = None,
+        *,
+        rewrites: bool = True,
     ) -> None:
+        self.rewrites = rewrites
         self.asides = Asides(model, settings, log)
         self.model = model
         self.schema = schema
@@ -300,14 +308,32 @@ class Engine:
             if known is not None:
                 self._plans.move_to_end(key)
                 return known
-        plan = compile_operation(
-            self.index, operation.document, operation.node, conditions, self.settings.graphql_fields
-        )
-        made = Bindings(plan), generate(plan, self.model)
+        plan, fired = self.compile(operation.document, operation.node, conditions)
+        made = Bindings(plan, fired), generate(plan, self.model)
         if _is_kept(request.query):
             with self._lock:
                 _keep(self._plans, key, made, self.settings.graphql_plans)
         return made
+
+    def compile(
+        self,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        conditions: Mapping[str, Any],
+    ) -> tuple[Plan, tuple[str, ...]]:
+        """Return the plan of a validated query, and the rules that made it what it is.
+
+        Raises
+        ------
+        QueryTooLargeError
+            With its fragments opened the operation has too many fields.
+        """
+        fields_max = self.settings.graphql_fields
+        plan = compile_operation(self.index, document, operation, conditions, fields_max)
+        if not self.rewrites:
+            return plan, ()
+        rewritten = rewrite(plan, self.model)
+        return rewritten.plan, rewritten.fired
 
     # --- introspection ----------------------------------------------------------------------
 

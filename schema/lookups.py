@@ -23,7 +23,6 @@ from graphql import (
 from graph.errors import QueryTooLargeError
 from graph.store.snapshot import Snapshot
 from schema.bind import Bindings, bind
-from schema.compile import compile_operation
 from schema.execute import Engine, PreparedMutation
 from schema.generate import generate
 from schema.run import Run, Tables
@@ -67,8 +66,7 @@ def read_entity(
     document, variables = prepared.document, prepared.variables
     node = _lookup(prepared.node, nodes, root, identifier)
     conditions = {name: variables.get(name) for name in condition_variables(document)}
-    fields_max = engine.settings.graphql_fields
-    plan = compile_operation(engine.index, document, node, conditions, fields_max)
+    plan, _ = engine.compile(document, node, conditions)
     run = Run(snapshot, prepared.viewer, engine.settings, prepared.request.languages)
     run.counter = spent.counter
     spent.cost += bind(Bindings(plan), run, variables)

@@ -26,7 +26,8 @@ class Page(NamedTuple):
 
     `size` is how many nodes are shown, from the end when `backwards`; `counted` tells that what
     fits has to be known in whole; `mark` says what its cursors belong to; `certainty`
-    tells how sure it is that a node was valid on the day asked for.
+    tells how sure it is that a node was valid on the day asked for. Of a list that stands
+    `ordered` nothing is sorted; nobody asks what follows the page unless one looks `ahead`.
     """
 
     size: int
@@ -40,6 +41,8 @@ class Page(NamedTuple):
     mark: str = ""
     whole: bool = False
     certainty: Callable[[int], str | None] | None = None
+    ordered: bool = False
+    ahead: bool = True
 
 
 class Pager:
@@ -59,8 +62,8 @@ class Pager:
 
     def cut(self, values: Any, page: Page) -> Cut:
         """Return the nodes of a page, how many fit in all, and if more are on each side."""
-        is_lazy = not page.counted and page.order is None and not page.backwards
-        if is_lazy and page.where is not None:
+        stands = page.order is None or page.ordered
+        if stands and page.where is not None and not (page.counted or page.backwards):
             return self._first_that_fit(values, page, page.where)
         return self.show(self.arrange(values, page), page)
 
@@ -71,7 +74,7 @@ class Pager:
             if found is not None:
                 values = [value for value in values if value in found]
             values = list(filter(page.where, values))
-        if page.order is not None:
+        if page.order is not None and not page.ordered:
             self.charge(len(values) * len(page.order.keys))
             values = page.order.sort(values)
         return values
@@ -91,6 +94,9 @@ class Pager:
         if page.candidates is not None:
             values = [value for value in values if value in page.candidates]
         start, end = self._bounds(values, page)
+        if not page.ahead:
+            found = list(islice(filter(where, values[start:end]), page.size))
+            return found, len(found), False, False
         found = list(islice(filter(where, values[start:end]), page.size + 1))
         more = len(found) > page.size or (end < len(values) and any(map(where, values[end:])))
         return found[: page.size], len(found), more, False

@@ -118,6 +118,9 @@ class Connection:
     """A page of nodes: of a path, or, where `path` is None, of all instances of the class.
 
     `counted` tells that somebody asks how many there are, or whether some stand before the page.
+    The rest is what rewriting makes of the arguments: `where` in its simplest form, of that what
+    an index may look up (`seek`); whether the list stands `ordered` as asked for, whether nodes
+    are `shown`, and whether one looks `ahead` for more behind them.
     """
 
     key: str
@@ -127,6 +130,11 @@ class Connection:
     slot: int
     parts: tuple[Part, ...]
     counted: bool
+    where: Value = None
+    seek: Value = None
+    ordered: bool = False
+    shown: bool = True
+    ahead: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +237,13 @@ class Plan:
     steps: tuple[Step, ...]
     slots: int
     introspects: bool
+
+
+def fix(value: Any) -> Value:
+    """Return what a variable holds as a constant of a plan: lists become tuples."""
+    if isinstance(value, Mapping):
+        return {name: fix(below) for name, below in value.items()}
+    return tuple(map(fix, value)) if isinstance(value, list | tuple) else value
 
 
 def children(step: Step) -> Iterator[tuple[str, Selection]]:
