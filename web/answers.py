@@ -51,14 +51,22 @@ class Reply:
         """Memory in bytes, about, compressed bytes to come included."""
         return len(self.body) * 3 // 2 + _OVERHEAD
 
-    async def packed(self) -> bytes:
+    @property
+    def packs_quickly(self) -> bool:
+        """Whether compressing it, if that is still to be done, needs no thread."""
+        return self._packed is not None or len(self.body) <= _INLINE_BYTES
+
+    def pack(self) -> bytes:
         """Return the bytes compressed by gzip."""
         if self._packed is None:
-            if len(self.body) <= _INLINE_BYTES:
-                self._packed = compress(self.body)
-            else:
-                self._packed = await anyio.to_thread.run_sync(compress, self.body)
+            self._packed = compress(self.body)
         return self._packed
+
+    async def packed(self) -> bytes:
+        """Return the bytes compressed by gzip, long ones in a thread."""
+        if not self.packs_quickly:
+            self._packed = await anyio.to_thread.run_sync(compress, self.body)
+        return self.pack()
 
 
 def compress(body: bytes) -> bytes:

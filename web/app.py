@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from web import export, graphql, ontology, operations, pages, report, sparql, static
+from web.at_once import AtOnce
 from web.frame import Frame, Revisions
 from web.limits import Limits
 from web.problems import handlers
@@ -46,6 +47,7 @@ class Application(Starlette):
         self._graphql = graphql.GraphQL()
         limits = Limits(Revisions(self._route, service), service.limiter)
         self._layers = Frame(limits, service)
+        self.at_once = AtOnce(service, self._layers.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""

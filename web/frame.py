@@ -192,31 +192,39 @@ class _Answer:
         """Send a part of the answer, the head completed."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = list(message.get("headers", ()))
-            names = frozenset([name for name, _ in headers])
+            revision = self.scope.get(SEEN) or self._service.revision
             cors = self._origins.headers(self.scope)
-            headers += _missing(names, cors)
-            if _BY_ORIGIN in cors and b"vary" in names:
-                headers.append(_BY_ORIGIN)
-            if _REVISION_NAME not in names:
-                revision = self.scope.get(SEEN) or self._service.revision
-                if revision is not None:
-                    headers.append((_REVISION_NAME, str(revision).encode()))
+            headers = complete_head(tuple(message.get("headers", ())), cors, revision)
             message = {**message, "headers": headers}
         await self._send(message)
 
     def log(self) -> None:
-        """Log the request: each at level debug, those slow or failed at level info."""
-        seconds = time.perf_counter() - self.started
-        path = self.scope["path"]
-        # A service that is not ready says so to whoever asks: no news.
-        failed = self.status >= 500 and path not in UNLIMITED_PATHS
-        level = logging.INFO if seconds > SLOW_S or failed else logging.DEBUG
-        if _logger.isEnabledFor(level):
-            fields = {
-                "method": self.scope["method"],
-                "path": path,
-                "status": self.status,
-                "ms": round(seconds * 1000, 1),
-            }
-            _logger.log(level, "request", extra={"fields": fields})
+        """Log the request."""
+        log_request(self.scope, self.status, time.perf_counter() - self.started)
+
+
+def complete_head(head: RawHeaders, cors: RawHeaders, revision: int | None) -> RawHeaders:
+    """Return the headers of an answer with those of every answer that it did not set itself."""
+    names = frozenset([name for name, _ in head])
+    head += _missing(names, cors)
+    if _BY_ORIGIN in cors and b"vary" in names:
+        head += (_BY_ORIGIN,)
+    if _REVISION_NAME not in names and revision is not None:
+        head += ((_REVISION_NAME, str(revision).encode()),)
+    return head
+
+
+def log_request(scope: Scope, status: int, seconds: float) -> None:
+    """Log a request: each at level debug, those slow or failed at level info."""
+    path = scope["path"]
+    # A service that is not ready says so to whoever asks: no news.
+    failed = status >= 500 and path not in UNLIMITED_PATHS
+    level = logging.INFO if seconds > SLOW_S or failed else logging.DEBUG
+    if _logger.isEnabledFor(level):
+        fields = {
+            "method": scope["method"],
+            "path": path,
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+        }
+        _logger.log(level, "request", extra={"fields": fields})

@@ -66,6 +66,9 @@ _ANSWERED: Final = Answer({})
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
+#: Tells that the body is compressed.
+PACKED: Final[RawHeaders] = ((b"content-encoding", b"gzip"),)
+
 
 class Found(NamedTuple):
     """An answer and its bytes, and the revision it is made from where nothing else went into it."""
@@ -102,7 +105,7 @@ class GraphQL:
             return
         source = await _receive_body(receive) if is_post else scope["query_string"]
         service: Service = scope["app"].state.service
-        key = _key(scope, headers, source, media_type)
+        key = answer_key(scope, headers, source, media_type)
         revision = service.revision
         if key is not None and revision is not None:
             kept = service.answers.get(revision, key)
@@ -128,7 +131,7 @@ async def serve_sdl(request: Request) -> Response:
     return answer_if_changed(request, tag, make)
 
 
-def _key(
+def answer_key(
     scope: Scope, headers: Headers, source: bytes, media_type: str
 ) -> tuple[bytes | str, ...] | None:
     """Return all that a visitor's answer depends on but for the data; None: it is not kept."""
@@ -168,9 +171,9 @@ async def _answer(asked: dict[str, object], headers: Headers, scope: Scope) -> F
         scope[SEEN] = answer.revision or scope.get(SEEN)
         return _found(answer)
     if prepared.cost <= service.settings.graphql_inline_cost:
-        return _run(engine, prepared)
+        return run_prepared(engine, prepared)
     async with service.limiter.query(Request(scope)) as use:  # one at a time for an address
-        timed = partial(_time, partial(_run, engine, prepared))
+        timed = partial(_time, partial(run_prepared, engine, prepared))
         found, use.seconds = await _turns().run(timed, service.settings.graphql_queue)
     return found
 
@@ -181,7 +184,7 @@ def _time(make: Callable[[], Found]) -> tuple[Found, float]:
     return make(), time.thread_time() - began
 
 
-def _run(engine: execute.Engine, prepared: execute.Prepared) -> Found:
+def run_prepared(engine: execute.Engine, prepared: execute.Prepared) -> Found:
     """Return the answer to a prepared request, as bytes: the objects end in the thread, too."""
     answer = engine.run(prepared)
     body = orjson.dumps(answer.body())
@@ -201,11 +204,8 @@ async def _send(
     scope: Scope, headers: Headers, send: Send, reply: Reply, answer: Answer | None = None
 ) -> None:
     """Send a reply; without an `answer` it is one that was kept."""
-    status = 200 if answer is None else _status_of(answer, reply.media_type)
     is_private = VIEWER in scope
-    head = _head(reply.media_type, is_private)
-    if answer is not None and answer.error is not None:
-        head += _head_of(answer.error)
+    status, head = begin_answer(reply.media_type, answer, is_private=is_private)
     body = reply.body
     if scope["method"] != "POST" and status == 200 and not is_private:
         head += ((b"etag", reply.tag.encode()),)
@@ -215,10 +215,22 @@ async def _send(
             return
     if len(body) >= COMPRESSED_BYTES and accepts_gzip(header(headers, b"accept-encoding")):
         body = await reply.packed()
-        head += ((b"content-encoding", b"gzip"),)
+        head += PACKED
     sent = [*head, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": sent})
     await send({"type": "http.response.body", "body": body})
+
+
+def begin_answer(
+    media_type: str, answer: Answer | None, *, is_private: bool
+) -> tuple[int, RawHeaders]:
+    """Return status and headers of an answer; without an `answer` it is one that was kept."""
+    head = _head(media_type, is_private)
+    if answer is None:
+        return 200, head
+    if answer.error is not None:
+        head += _head_of(answer.error)
+    return _status_of(answer, media_type), head
 
 
 def _status_of(answer: Answer, media_type: str) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -27,14 +28,21 @@ from graph.errors import (
     SlowRequestError,
     StoreUnavailableError,
 )
-from web.frame import SECURITY_HEADERS
+from web.frame import SECURITY_HEADERS, RawHeaders
 from web.limits import Network, is_in, rate_key, read_networks
 from web.problems import PROBLEM_JSON, describe_error, encode_problem, problem_headers
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent
+    from starlette.types import Scope
+    from uvicorn._types import (
+        ASGI3Application,
+        ASGISendEvent,
+        HTTPResponseBodyEvent,
+        HTTPResponseStartEvent,
+    )
 
     from graph.settings import Settings
+    from web.at_once import Answered, AtOnce
 
 #: What a header costs beside its name and value: `: ` and the end of the line.
 _HEADER_OVERHEAD: Final = 4
@@ -85,12 +93,28 @@ class _Cycle(RequestResponseCycle):
         ):
             return False
         lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[start["status"]], lines, body))
+        self._write(b"%b%b\r\n%b" % (STATUS_LINE[start["status"]], lines, body))
+        return True
+
+    def finish(self, answer: Answered) -> None:
+        """Send a whole answer, to which only its length is missing."""
+        head = _head_lines(answer.status, (*self.default_headers, *answer.headers))
+        self._write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(answer.body), answer.body))
+
+    def _write(self, message: bytes) -> None:
+        self.transport.write(message)
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         self.message_event.set()
         self.on_response()
-        return True
+
+
+@lru_cache(maxsize=64)
+def _head_lines(status: int, headers: RawHeaders) -> bytes:
+    """Return status line and headers as bytes."""
+    if _UNSENDABLE.search(b"".join(chain.from_iterable(headers))):
+        raise ValueError("a header holds what no header may hold")
+    return STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -108,6 +132,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = self._head_bytes_at_most = 0
         self._piece_bytes = 0
         self._refusal: RhizomeError | None = None
+        self._is_reading = False
+        self._begun: tuple[RequestResponseCycle, ASGI3Application] | None = None
+        self._at_once: AtOnce | None = getattr(self.app, "at_once", None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, and refuse it above the limits."""
@@ -141,7 +168,13 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         was_in_head = self._is_in_head
         self._piece_bytes = len(data)
+        self._is_reading = True
         super().data_received(data)
+        self._is_reading = False
+        if self._begun is not None:
+            cycle, app = self._begun
+            self._begun = None
+            self._begin(cycle, app)
         if self.transport.is_closing():
             return
         if self._is_in_head:
@@ -169,6 +202,30 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_large_head()
         super().on_headers_complete()
         self.cycle.__class__ = _Cycle  # uvicorn has no setting for it
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Wait with the first request of a piece until all of the piece is read."""
+        if self._is_reading and self._begun is None:
+            self._begun = cycle, app
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Answer a request at once where that is possible, else in a task.
+
+        Requests that came with others go the usual way, one task each: none holds the rest up.
+        """
+        is_plain = not (cycle.more_body or self.pipeline or cycle.waiting_for_100_continue)
+        if is_plain and cycle.keep_alive and self._at_once is not None and not self._is_stuck():
+            answer = self._at_once.answer(cast("Scope", cycle.scope), bytes(cycle.body))
+            if answer is not None:
+                cast(_Cycle, cycle).finish(answer)
+                return
+        super()._start_asgi_task(cycle, app)
+
+    def _is_stuck(self) -> bool:
+        """Tell whether the client does not read, or the connection ends."""
+        return self.flow.write_paused or self.transport.is_closing()
 
     def _refuse_large_head(self) -> None:
         size = len(self.url) + sum(

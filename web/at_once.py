@@ -1,0 +1,137 @@
+"""Answers small reads at once, in the very call that brings the request.
+
+Floor 5. A small read takes thirty microseconds; a task, its turn in the event loop and the layers
+around an endpoint take twice that (decision 0019). Here stands the plain case of a GraphQL query
+by POST alone: whatever is anything else, may wait, or is wrong gets no answer here and goes the
+usual way, which says all that there is to say.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from starlette.types import Scope
+
+from schema.execute import Prepared
+from web.answers import COMPRESSED_BYTES, Reply, accepts_gzip
+from web.frame import MIN_REVISION, Origins, RawHeaders, complete_head, log_request
+from web.graphql import (
+    GRAPHQL,
+    PACKED,
+    PATH,
+    Found,
+    answer_key,
+    begin_answer,
+    run_prepared,
+)
+from web.graphql_request import (
+    JSON,
+    Headers,
+    header,
+    make_request,
+    preferred_languages,
+    read_body,
+)
+from web.limits import find_address, rate_key
+from web.negotiation import choose_media_type
+
+if TYPE_CHECKING:
+    from web.service import Service
+
+_OFFERED: Final = (JSON, GRAPHQL)
+#: Longer bodies take a while to read.
+_BODY_BYTES: Final = 16 * 1024
+#: Who asks, from where, and for what: the usual way looks at these.
+_UNUSUAL: Final = frozenset(
+    {b"authorization", b"origin", b"content-encoding", MIN_REVISION.lower().encode()}
+)
+#: The estimated cost above which an answer may be too long to compress at once.
+_PACKED_COST: Final = 500
+
+
+class Answered(NamedTuple):
+    """A whole answer, to which only the header of its length is missing."""
+
+    status: int
+    headers: RawHeaders
+    body: bytes
+
+
+class AtOnce:
+    """Answers what is surely quick."""
+
+    def __init__(self, service: Service, origins: Origins) -> None:
+        self.service = service
+        self.origins = origins
+
+    def answer(self, scope: Scope, body: bytes) -> Answered | None:
+        """Return the answer to a request, or None where it has to go the usual way.
+
+        A request is counted only when it is answered.
+        """
+        if scope["path"] != PATH or scope["method"] != "POST" or len(body) > _BODY_BYTES:
+            return None
+        headers: Headers = dict(scope["headers"])
+        if not self.service.is_ready or not _UNUSUAL.isdisjoint(headers):
+            return None
+        began = time.perf_counter()
+        try:
+            answer = self._answer(scope, headers, body)
+        except Exception:  # the usual way meets it again, and tells it
+            return None
+        if answer is not None:
+            log_request(scope, answer.status, time.perf_counter() - began)
+        return answer
+
+    def _answer(self, scope: Scope, headers: Headers, body: bytes) -> Answered | None:
+        service = self.service
+        media_type = choose_media_type(header(headers, b"accept"), _OFFERED)
+        packs = accepts_gzip(header(headers, b"accept-encoding"))
+        key = answer_key(scope, headers, body, media_type)
+        snapshot = service.public_snapshot
+        reply = None if key is None else service.answers.get(snapshot.revision, key)
+        found: Found | None = None
+        if reply is None:
+            prepared = self._prepare(headers, body)
+            limit = service.settings.graphql_inline_cost
+            if prepared is None or prepared.cost > (min(limit, _PACKED_COST) if packs else limit):
+                return None
+            self._count(scope)
+            found = run_prepared(service.engine, prepared)
+            reply = Reply(found.body, media_type)
+            if key is not None and found.revision is not None:
+                service.answers.put(found.revision, key, sum(map(len, key)), reply)
+        elif packs and not reply.packs_quickly:
+            return None
+        else:
+            self._count(scope)
+        kept = None if found is None else found.answer
+        status, head = begin_answer(media_type, kept, is_private=False)
+        sent = reply.body
+        if packs and len(sent) >= COMPRESSED_BYTES:
+            sent, head = reply.pack(), head + PACKED
+        return Answered(
+            status, _complete(head, self.origins.headers(scope), snapshot.revision), sent
+        )
+
+    def _count(self, scope: Scope) -> None:
+        limiter = self.service.limiter
+        limiter.take(PATH, rate_key(find_address(scope, limiter.proxies)))
+
+    def _prepare(self, headers: Headers, body: bytes) -> Prepared | None:
+        service = self.service
+        accepted, chain = header(headers, b"accept-language"), service.languages
+        languages = chain if accepted is None else preferred_languages(accepted, chain)
+        asked = read_body(headers, body)
+        request, is_named = make_request(asked, languages, service.documents)
+        engine = service.engine
+        if is_named or not engine.knows(request):
+            return None
+        prepared = engine.prepare(request, service.public_snapshot, service.visitor)
+        return prepared if isinstance(prepared, Prepared) else None
+
+
+# The same few heads are sent again and again, until the next commit.
+_complete = lru_cache(maxsize=64)(complete_head)
