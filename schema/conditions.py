@@ -7,7 +7,8 @@ and drops nothing that may be wrong: a condition that is refused is refused afte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from operator import is_
 from typing import Any, Final
 
 from graph.model import Field, FieldKind, Model
@@ -365,8 +366,8 @@ def _are_levels(below: Value) -> bool:
     return isinstance(below, tuple | dict) and all(isinstance(p, dict) for p in listed(below))
 
 
-def _are_same(some: Iterable[Any], others: Iterable[Any]) -> bool:
-    return all(a is b for a, b in zip(some, others, strict=True))
+def _are_same(some: Collection[Any], others: Collection[Any]) -> bool:
+    return len(some) == len(others) and all(map(is_, some, others))
 
 
 def _without(level: Level, name: str) -> Level:

@@ -46,13 +46,15 @@ from schema.document import (
     read_document,
     validate_document,
 )
-from schema.explain import write_plan
+from schema.equivalent import write_queries
+from schema.explain import plan_lines, write_plan, write_steps
 from schema.faults import error_entry, validation_entry
 from schema.generate import Executable, Reader, generate
 from schema.plan import Plan
+from schema.profile import measured
 from schema.readers import Readers
 from schema.rewrite import rewrite
-from schema.run import Run
+from schema.run import Run, Tables
 from schema.selection import Collector, condition_variables
 
 _log = logging.getLogger("rhizome.graphql")
@@ -121,7 +123,10 @@ class _Operation:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request ready to run: cheap ones may run at once, dear ones in a thread."""
+    """A request ready to run: cheap ones may run at once, dear ones in a thread.
+
+    `explained` names the rules that rewrote the plan, where the answer is to say how it is made.
+    """
 
     plan: Plan
     reader: Reader
@@ -130,7 +135,7 @@ class Prepared:
     cost: int
     operation: _Operation
     viewer: Viewer
-    explained: bool = False
+    explained: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +200,27 @@ class Engine:
 
     def run(self, prepared: Prepared) -> Answer:
         """Return the answer of a prepared request, with how it was made where that was asked."""
-        if not prepared.explained:
+        if prepared.explained is None:
             return self._run(prepared)
+        plan, run = prepared.plan, prepared.run
+        executable, taken = measured(plan, self.model)
+        reader = executable(Tables(run.snapshot))
         start = time.thread_time()
-        answer = self._run(prepared)
+        answer = self._run(replace(prepared, reader=reader))
+        spent = time.thread_time() - start
+        queries, left_out = write_queries(
+            self.model, plan, prepared.variables, self.settings.page_size, run.default_order.wanted
+        )
         explanation = {
-            "plan": write_plan(prepared.plan),
+            "plan": write_plan(plan),
+            "steps": write_steps(plan_lines(plan), taken),
+            "rules": list(prepared.explained),
             "estimatedCost": prepared.cost,
-            "nodes": prepared.run.counter[0],
-            "examined": prepared.run.counter[1],
-            "cpuMilliseconds": round((time.thread_time() - start) * 1000, 3),
+            "nodes": run.counter[0],
+            "examined": run.counter[1],
+            "cpuMilliseconds": round(spent * 1000, 3),
+            "sparql": queries,
+            "sparqlLeavesOut": left_out,
         }
         return replace(answer, extensions={"explain": explanation})
 
@@ -261,7 +277,8 @@ class Engine:
         if plan.introspects:
             cost += 1 + self.settings.graphql_inline_cost  # describing the schema takes its time
         reader = self._readers.find(executable, snapshot)
-        return Prepared(plan, reader, run, variables, cost, operation, viewer, request.explain)
+        explained = bindings.fired if request.explain else None
+        return Prepared(plan, reader, run, variables, cost, operation, viewer, explained)
 
     def _operation(self, text: str, name: str | None) -> _Operation:
         key = (text, name)

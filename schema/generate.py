@@ -86,10 +86,12 @@ def compile_source(source: str) -> CodeType:
 
 def write_source(plan: Plan, model: Model) -> str:
     """Return the source of a plan: `make(S)` returns `bind(R)`, and that the function to call."""
-    return "\n".join(_Writer(plan, model).write())
+    return "\n".join(Writer(plan, model).write())
 
 
-class _Writer:
+class Writer:
+    """Writes one plan; what it names on the way, such as columns, is taken first."""
+
     def __init__(self, plan: Plan, model: Model) -> None:
         self.plan = plan
         self.model = model
@@ -101,6 +103,7 @@ class _Writer:
         self.heavy = {s.number for s in _selections(plan) if _has_nodes_below(s)}
 
     def write(self) -> Iterator[str]:
+        """Yield the lines of the source."""
         body: list[str] = []
         for selection in _selections(self.plan):
             body += self._selection(selection)

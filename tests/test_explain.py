@@ -56,6 +56,42 @@ def test_an_answer_says_how_it_was_made() -> None:
     assert told["cpuMilliseconds"] >= 0
 
 
+def test_each_step_says_what_it_took() -> None:
+    told = ask(True, Scope.EXPLAIN).body()["extensions"]["explain"]
+    revision, clusters = told["steps"]
+    assert revision == {"key": "revision", "step": "Revision revision"}
+    assert (clusters["times"], clusters["rows"]) == (1, 3)
+    nodes = next(each for each in clusters["steps"] if each["key"] == "nodes")
+    by_key = {each["key"]: each for each in nodes["steps"]}
+    assert (by_key["country"]["times"], by_key["country"]["rows"]) == (3, 1)
+    assert (by_key["memberships"]["times"], by_key["memberships"]["rows"]) == (3, 3)
+    assert clusters["milliseconds"] >= by_key["memberships"]["milliseconds"] >= 0
+
+
+def test_rules_that_changed_the_plan_are_named() -> None:
+    asked = """{ clusters(where: {not: {not: {acronym: {eq: "NEW"}}}}) { nodes {
+        id sectors { totalCount } } } }"""
+    answer = ask(True, Scope.EXPLAIN, query=asked)
+    told = answer.body()["extensions"]["explain"]
+    assert told["rules"] == [
+        *("remove_double_negation", "seek_in_index", "count_without_nodes", "stop_when_full"),
+    ]
+    assert "from index {acronym: {eq: 'NEW'}}" in told["plan"]
+
+
+def test_the_same_is_told_in_sparql() -> None:
+    told = ask(True, Scope.EXPLAIN).body()["extensions"]["explain"]
+    assert told["sparql"] == {}
+    assert told["sparqlLeavesOut"] == [
+        "revision: the revision",
+        "clusters: texts without case and accents",
+    ]
+    asked = "{ networks { nodes { id } } }"
+    told = ask(True, Scope.EXPLAIN, query=asked).body()["extensions"]["explain"]
+    assert told["sparql"]["networks"].startswith("SELECT DISTINCT ?n WHERE {")
+    assert told["sparqlLeavesOut"] == []
+
+
 @pytest.mark.parametrize("scopes", [(), (Scope.WRITE, Scope.CHANGES)])
 def test_who_may_not_see_it_is_told_before_anything_is_read(scopes: tuple[Scope, ...]) -> None:
     answer = ask(True, *scopes, query="{ not graphql")

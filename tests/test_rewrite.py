@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 from graphql import OperationDefinitionNode, parse, validate
 
+from graph.access import anonymous
 from graph.settings import Settings
 from graph.shapes import load_model
+from graph.store.build import build_snapshot
 from schema.compile import SchemaIndex, compile_operation
+from schema.execute import Engine, Request
 from schema.explain import write_plan
 from schema.plan import Plan
 from schema.rewrite import RULES, rewrite
 from schema.types import load_schema
+from tests.asking import listed_dataset
+from tests.snapshots import commit_of
 
 FOLDER = Path(__file__).parent / "rewrites"
 MODEL = load_model()
@@ -72,3 +77,23 @@ def test_rules_make_room_for_each_other() -> None:
         *("push_negation_down", "remove_double_negation", "flatten", "fold_constants"),
         *("merge_alternatives", "seek_in_index", "stop_when_full"),
     )
+
+
+VARIABLES = {
+    "w": {"and": [{"not": {"not": {"name": {"contains": "cluster"}}}}], "isNull": False},
+    "more": [{"name": {"contains": "c"}}],
+    "a": "NEW",
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_answers_stay_what_they_are(rule: str) -> None:
+    snapshot = build_snapshot(MODEL, [commit_of(listed_dataset(), (), None)])
+    schema, settings = index().schema, Settings()
+    engines = [Engine(MODEL, schema, settings, rewrites=rewrites) for rewrites in (True, False)]
+    for text in (FOLDER / f"{rule}.graphql").read_text(encoding="utf-8").strip().split("\n\n"):
+        given = {name: value for name, value in VARIABLES.items() if f"${name}" in text}
+        request = Request(text, None, given, ("en",))
+        on, off = (each.answer(request, snapshot, anonymous(settings)) for each in engines)
+        assert not off.errors, off.errors
+        assert on.data == off.data
