@@ -210,10 +210,13 @@ def _add_report(commands: Any) -> None:
         """\
         The report says what was computed, on which revision, how sure it is, and what is not
         known. Projections: default (all ties), memberships, agreements, projects. An empty
-        store is given the seeds first.
+        store is given the seeds first. With --commit the measures become fields of
+        organisations (docs/reports-as-data.md), and a report is written out only where --out or
+        --format asks for it; there, the projection `all` stands for all four.
 
         examples:
           python server.py report --out report.html
+          python server.py report --commit --projection all
           python server.py report --projection agreements --format md
           python server.py report --format csv --out centralities.csv --lang fr
         """,
@@ -226,6 +229,11 @@ def _add_report(commands: Any) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
     parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language (default: en)")
+    parser.add_argument(
+        "--commit",
+        action="store_true",
+        help="record the measures as data, in place of the last report of the projection",
+    )
 
 
 def _add_check(commands: Any) -> None:
@@ -368,6 +376,8 @@ def read_command(options: argparse.Namespace) -> Command:
             "projection": options.projection,
             "format": options.format or _by_name(options.out, REPORT_FORMATS, "html"),
             "language": options.lang,
+            "commit": options.commit,
+            "write": not options.commit or bool(options.out or options.format),
         }
     elif options.command == "token":
         return _read_token_command(options)

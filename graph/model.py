@@ -96,7 +96,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class ClassShape:
-    """One class of the model with the fields of its own shape."""
+    """One class of the model with the fields of its own shape.
+
+    `computed` says that the service makes its instances from other data: nobody writes them.
+    """
 
     iri: str
     shape: str
@@ -115,7 +118,11 @@ class ClassShape:
     parents: tuple[str, ...]
     own_fields: tuple[Field, ...]
     exposure: str = "public"
+<<<<<<< HEAD
     deprecated: str | None = None
+=======
+    computed: bool = False
+>>>>>>> 76ca7b5
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +211,11 @@ class Model:
                     known = found.get(f.enum_name, ())
                     found[f.enum_name] = tuple(dict.fromkeys((*known, *f.enum_values)))
         return dict(sorted(found.items()))
+
+    @cached_property
+    def computed(self) -> frozenset[str]:
+        """The classes whose instances the service computes."""
+        return frozenset(iri for iri, shape in self.classes.items() if shape.computed)
 
     @cached_property
     def predicates(self) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Root fields beside the data: who asks, and what was changed.
+"""Root fields beside the data: who asks, what was changed, and when.
 
 Floor 4. They say nothing of an entity, so that no plan answers them: like `__schema` they are
 left to graphql-core, with a resolver each (`schema/asides.py`).
@@ -13,7 +13,7 @@ from graph.curation.changes import ChangeKind
 from schema.making import Maker
 
 #: Root fields of a query that plans leave out.
-ASIDES: Final = frozenset({"__schema", "__type", "viewer", "changes"})
+ASIDES: Final = frozenset({"__schema", "__type", "viewer", "changes", "dataRevision"})
 
 
 def make_asides(maker: Maker) -> dict[str, Any]:
@@ -50,6 +50,11 @@ def make_asides(maker: Maker) -> dict[str, Any]:
     _make_changes(maker)
     return {
         "viewer": maker.field("Viewer", "Who asks, and what that allows."),
+        "dataRevision": maker.field(
+            "int",
+            "The last revision that changed more than committed reports: a report on it, or on a "
+            "later one, is up to date.",
+        ),
         "changes": maker.field(
             "Optional[ChangeConnection]",
             "What was changed after a revision, the oldest first. Needs the scope CHANGES.",

@@ -1,4 +1,4 @@
-"""Answers the root fields beside the data: `viewer` and `changes`.
+"""Answers the root fields beside the data: `viewer`, `changes` and `dataRevision`.
 
 Floor 4. Each is a resolver that graphql-core calls with the request's arguments; what they return
 are plain mappings by field name.
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from graph.access import Scope, Viewer
 from graph.curation.changes import Change, read_changes
+from graph.curation.computed import data_revision
 from graph.curation.mutations import require_scope
 from graph.errors import BadValueError, UnknownTermError
 from graph.model import Model
@@ -36,8 +37,14 @@ class Asides:
         """Return the resolvers of one request, by field."""
         return {
             "viewer": lambda _: describe_viewer(viewer, self.settings),
+            "dataRevision": lambda _: self._data_revision(snapshot),
             "changes": partial(self._changes, viewer, snapshot, [self.settings.changes_statements]),
         }
+
+    def _data_revision(self, snapshot: Snapshot) -> int:
+        """Return the last revision, up to the one answered, that changed more than reports."""
+        known = snapshot.revision if self.log is None else data_revision(self.log)
+        return min(known, snapshot.revision)  # the log may be a commit ahead
 
     def _changes(
         self,

@@ -67,6 +67,8 @@ def make_shared_inputs(maker: Maker, model: Model) -> None:
     for name in model.enum_values:
         text = f"Conditions on a {name}, all to hold; what is unknown meets none but `isNull`."
         maker.input(f"{name}Filter", _operators(_EQUALITY, name), text)
+    for name in sorted(_listed_enums(model)):
+        _list_filter(maker, name, f"{name}Filter")
     languages = ("List[str]", "Only texts in these languages; all when not given.")
     maker.input(
         "TextFilter",
@@ -136,6 +138,12 @@ def make_order(maker: Maker, model: Model, shape: ClassShape) -> None:
         one_of=True,
         deprecated=deprecated_fields(model, shape.iri),
     )
+
+
+def _listed_enums(model: Model) -> set[str]:
+    """Return the names of the enums of which a field holds several values."""
+    fields = [field for shape in model.classes.values() for field in shape.own_fields]
+    return {field.enum_name for field in fields if field.enum_name is not None and field.listed}
 
 
 def _operators(operators: tuple[str, ...], python: str) -> Arguments:

@@ -32,9 +32,9 @@ _OUTCOME: Final = {
 
 
 def writable_classes(model: Model) -> Iterator[ClassShape]:
-    """Yield the classes of which things can be created: those that are public and concrete."""
+    """Yield the classes of which things can be created: public, concrete, and not computed."""
     for shape in model.classes.values():
-        if shape.exposure == "public" and not shape.abstract:
+        if shape.exposure == "public" and not shape.abstract and not shape.computed:
             yield shape
 
 

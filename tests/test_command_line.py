@@ -315,6 +315,48 @@ class TestReport:
         assert (code, out) == (2, "")
         assert "agreements" in err
 
+    def test_a_committed_report_is_told_in_a_sentence_and_not_written_out(
+        self, run: Run, store: Path, tmp_path: Path
+    ) -> None:
+        code, out, err = run("report", "--commit", "--store", store)
+        assert (code, out) == (0, "")
+        assert err.startswith("revision 2: default on revision 1, ")
+        again = run("report", "--commit", "--store", store)
+        assert again == (
+            0,
+            "",
+            "default: the committed report is up to date, nothing was changed\n",
+        )
+        assert run("check", "--store", store)[0] == 0
+
+    def test_a_report_is_committed_and_written_where_asked(
+        self, run: Run, store: Path, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "report.json"
+        arguments = ("--commit", "--projection", "projects", "--out", path, "--store", store)
+        code, _, err = run("report", *arguments)
+        assert code == 0
+        nodes = json.loads(path.read_text(encoding="utf-8"))["network"]["nodes"]
+        assert err == f"revision 2: projects on revision 1, {nodes} organisations measured\n"
+
+    def test_all_projections_are_committed_at_once(self, run: Run, store: Path) -> None:
+        code, out, err = run("report", "--commit", "--projection", "all", "--store", store)
+        assert (code, out) == (0, "")
+        assert [line.split()[1] for line in err.splitlines()] == ["2:", "3:", "4:", "5:"]
+
+    @pytest.mark.parametrize("more", [(), ("--format", "md"), ("--commit", "--format", "md")])
+    def test_all_is_no_projection_to_be_written(
+        self, run: Run, store: Path, more: tuple[str, ...]
+    ) -> None:
+        code, out, err = run("report", "--projection", "all", *more, "--store", store)
+        assert (code, out) == (2, "")
+        assert "agreements" in err
+
+    def test_an_unknown_projection_is_not_committed(self, run: Run, store: Path) -> None:
+        code, _, err = run("report", "--commit", "--projection", "nothing", "--store", store)
+        assert code == 2
+        assert "nothing" in err
+
 
 class TestCheck:
     def test_a_sound_store_is_said_to_be_so_part_by_part(self, run: Run, store: Path) -> None:

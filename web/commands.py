@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from graph.curation.check import (
     Finding,
@@ -36,8 +37,11 @@ from graph.store.dataset import Dataset
 from graph.store.lock import StoreLock, read_holder
 from graph.store.log import Log
 from web.control import Command, Piece, ask_server
-from web.report import make_report
+from web.report import measure_report, render_report
 from web.token_commands import TOKEN_COMMANDS
+
+if TYPE_CHECKING:
+    from graph.analysis.findings import Report
 
 SEEDS: Final = Path(__file__).parent.parent / "seeds"
 #: How long a command waits for a server that opens its store, in seconds.
@@ -165,14 +169,33 @@ def _export(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
 
 
 def _report(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
-    """Write the centrality report."""
-    from graph.analysis.projection import find_projection  # slow to load, see web/report.py
+    """Write the centrality report, or commit it, or both."""
+    from graph.analysis.projection import NAMED_PROJECTIONS, find_projection  # slow to load
 
-    snapshot = opened.dataset.snapshot
-    parameters = find_projection(arguments["projection"])
-    changed = opened.dataset.log.time
-    content = make_report(snapshot, parameters, arguments["language"], arguments["format"], changed)
-    yield Piece.out(content)
+    commits, name = bool(arguments.get("commit")), arguments["projection"]
+    writes = bool(arguments.get("write", True))
+    is_all = commits and not writes and name == "all"
+    for parameters in NAMED_PROJECTIONS.values() if is_all else [find_projection(name)]:
+        snapshot, changed = opened.dataset.snapshot, opened.dataset.log.time
+        report = measure_report(snapshot, parameters, arguments["language"], changed)
+        if writes:
+            yield Piece.out(render_report(report, arguments["format"]))
+        if commits:
+            yield _commit(opened, report)
+
+
+def _commit(opened: Opened, report: Report) -> Piece:
+    """Record a report as data and return what is to be said of it."""
+    from graph.analysis.committed import commit_report
+
+    name, nodes = report.parameters.name, report.network.nodes
+    receipt = commit_report(opened.gate, report, agent="command line", now=datetime.now(UTC))
+    if not receipt.added and not receipt.removed:
+        return Piece.say(f"{name}: the committed report is up to date, nothing was changed")
+    return Piece.say(
+        f"revision {receipt.revision}: {name} on revision {report.revision}, "
+        f"{nodes} organisations measured"
+    )
 
 
 def _check(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:

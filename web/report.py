@@ -120,13 +120,6 @@ def render_report(report: Report, name: str) -> bytes:
     return render(report, name)
 
 
-def make_report(
-    snapshot: Snapshot, parameters: ProjectionParameters, language: str, name: str, changed: str
-) -> bytes:
-    """Return a rendered report; `changed` is the time of the snapshot's last commit."""
-    return render_report(measure_report(snapshot, parameters, language, changed), name)
-
-
 def list_choices() -> dict[str, type[StrEnum]]:
     """Return the parameters of the projection by name, with the values that they take."""
     from graph.analysis.projection import Mode, Succession, Weighting

@@ -67,6 +67,7 @@ def writable_fields(model: Model, class_iri: str) -> dict[str, Field]:
         for name, field in model.fields[class_iri].items()
         if field.exposure == "public"
         and field.path != RANK
+        and field.target not in model.computed
         and (not field.inverse or takes_relations(model, field))
     }
 
@@ -190,8 +191,9 @@ class Editor:
         subject = f"<{iri}>"
         if self._types(subject):
             return
-        found = [quad[0] for quad in self._referrers(subject) if quad[0] != subject]
-        referrers = list(dict.fromkeys(found))
+        found = dict.fromkeys(quad[0] for quad in self._referrers(subject) if quad[0] != subject)
+        computed = self.model.computed  # what measures it goes with it, see `computed.py`
+        referrers = [node for node in found if computed.isdisjoint(self._types(node))]
         if referrers:
             shown = ", ".join(term[1:-1] for term in referrers[:_REFERRERS_TOLD])
             message = self.draft.say("referred", iri=iri, referrers=shown)

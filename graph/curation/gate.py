@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from graph.curation.computed import computed_graphs, find_orphans
 from graph.curation.formats import Upload, open_file, read_rdf
 from graph.curation.messages import DEFAULT_LANGUAGE, say
 from graph.curation.normalise import normalise
@@ -59,8 +60,10 @@ class Gate:
 
     def is_seed(self, graph: str) -> bool:
         """Tell whether a graph (IRI) comes with the seeds: read-only for everyone else."""
-        written = self.dataset.log.writers.get(graph)
-        return written == SEEDS and self.dataset.snapshot.graph_count(f"<{graph}>") > 0
+        if self.dataset.log.writers.get(graph) != SEEDS:
+            return False
+        snapshot, term = self.dataset.snapshot, f"<{graph}>"
+        return snapshot.graph_count(term) > 0 and term not in computed_graphs(snapshot)
 
     def submit(
         self,
@@ -191,7 +194,9 @@ class Gate:
 
         def look(snapshot: Snapshot, asked: Change) -> Change:
             nonlocal warnings
-            view = View(snapshot, *decide(snapshot))
+            added, removed = map(tuple, decide(snapshot))
+            removed += tuple(find_orphans(snapshot, added, removed))
+            view = View(snapshot, added, removed)
             warnings = self._check(view, asked.activity, language)
             return replace(
                 asked,

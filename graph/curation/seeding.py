@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from graph.curation.computed import computed_graphs
 from graph.curation.formats import open_file, read_own
 from graph.curation.gate import SEEDS, Gate, Receipt
 from graph.errors import DataError
@@ -88,6 +89,7 @@ def _difference(
 ) -> tuple[list[Quad], list[Quad]]:
     """Return what to add and remove so that seed graphs hold what is wanted."""
     others = {f"<{graph}>" for graph, activity in log.writers.items() if activity != SEEDS}
+    others |= computed_graphs(snapshot)  # seeds that lack what they measure write there, too
     foreign = {graph for graph in snapshot.graphs() if graph in others}
     target = {quad for quad in wanted if quad[3] not in foreign}
     held = [quad for quad in snapshot.quads() if quad[3] not in foreign and quad not in target]
