@@ -118,11 +118,8 @@ class ClassShape:
     parents: tuple[str, ...]
     own_fields: tuple[Field, ...]
     exposure: str = "public"
-<<<<<<< HEAD
     deprecated: str | None = None
-=======
     computed: bool = False
->>>>>>> 76ca7b5
 
 
 @dataclass(frozen=True, slots=True)

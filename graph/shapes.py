@@ -220,11 +220,8 @@ def _read_class(graph: _Graph, shape: str, target: str, targets: Mapping[str, st
         ),
         own_fields=_read_fields(graph, shape, target),
         exposure=graph.text(shape, f"{RZ}exposure") or "public",
-<<<<<<< HEAD
         deprecated=_deprecated(graph, shape),
-=======
         computed=graph.text(shape, f"{RZ}computed") == "true",
->>>>>>> 76ca7b5
     )
 
 
