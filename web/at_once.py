@@ -21,6 +21,7 @@ from web.graphql import (
     GRAPHQL,
     PACKED,
     PATH,
+    PREPARED,
     Found,
     answer_key,
     begin_answer,
@@ -96,7 +97,10 @@ class AtOnce:
         if reply is None:
             prepared = self._prepare(headers, body)
             limit = service.settings.graphql_inline_cost
-            if prepared is None or prepared.cost > (min(limit, _PACKED_COST) if packs else limit):
+            if prepared is None:
+                return None
+            if prepared.cost > (min(limit, _PACKED_COST) if packs else limit):
+                scope[PREPARED] = prepared
                 return None
             self._count(scope)
             found = run_prepared(service.engine, prepared)

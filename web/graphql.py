@@ -27,7 +27,7 @@ from graph.errors import (
     UnknownDocumentError,
 )
 from schema import execute
-from schema.execute import Answer, PreparedMutation
+from schema.execute import Answer, Prepared, PreparedMutation
 from schema.faults import error_entry
 from schema.questions import worked_questions
 from schema.types import SDL
@@ -66,6 +66,8 @@ _ANSWERED: Final = Answer({})
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
+#: Where a scope holds its request ready to run, if it was looked at before.
+PREPARED: Final = "rhizome.prepared"
 #: Tells that the body is compressed.
 PACKED: Final[RawHeaders] = ((b"content-encoding", b"gzip"),)
 
@@ -145,6 +147,28 @@ def answer_key(
 
 async def _answer(asked: dict[str, object], headers: Headers, scope: Scope) -> Found:
     service: Service = scope["app"].state.service
+    engine, waiting_max = service.engine, service.settings.graphql_queue
+    prepared = scope.pop(PREPARED, None) or await _prepare(asked, headers, scope)
+    if isinstance(prepared, Answer):
+        return Found(prepared, orjson.dumps(prepared.body()))
+    if isinstance(prepared, PreparedMutation):
+        write = partial(service.writer.run, prepared)
+        answer = await _writers().run(write, waiting_max)
+        scope[SEEN] = answer.revision or scope.get(SEEN)
+        return Found(answer, orjson.dumps(answer.body()))
+    if prepared.cost <= service.settings.graphql_inline_cost:
+        return run_prepared(engine, prepared)
+    async with service.limiter.query(Request(scope)) as use:  # one at a time for an address
+        timed = partial(_time, partial(run_prepared, engine, prepared))
+        found, use.seconds = await _turns().run(timed, waiting_max)
+    return found
+
+
+async def _prepare(
+    asked: dict[str, object], headers: Headers, scope: Scope
+) -> Prepared | PreparedMutation | Answer:
+    """Return what is asked ready to run, or the answer that refuses it."""
+    service: Service = scope["app"].state.service
     try:
         viewer = viewer_of(scope, service.visitor)
         accepted = header(headers, b"accept-language")
@@ -153,7 +177,7 @@ async def _answer(asked: dict[str, object], headers: Headers, scope: Scope) -> F
         may_write = scope["method"] == "POST"
         request, is_named = make_request(asked, languages, service.documents, may_write=may_write)
     except (AccessError, UnknownDocumentError) as error:
-        return _found(Answer(None, (error_entry(error),), failed=True, error=error))
+        return Answer(None, (error_entry(error),), failed=True, error=error)
     snapshot = service.dataset.snapshot_for(viewer)
     engine = service.engine
     if engine.knows(request):
@@ -161,21 +185,9 @@ async def _answer(asked: dict[str, object], headers: Headers, scope: Scope) -> F
     else:  # reading and validating a new document would hold the others up
         prepare = partial(engine.prepare, request, snapshot, viewer)
         prepared = await _readers().run(prepare, service.settings.graphql_queue)
-    if isinstance(prepared, Answer):
-        return _found(prepared)
-    if is_named:
+    if is_named and not isinstance(prepared, Answer):
         service.documents.learn(request.query)
-    if isinstance(prepared, PreparedMutation):
-        write = partial(service.writer.run, prepared)
-        answer = await _writers().run(write, service.settings.graphql_queue)
-        scope[SEEN] = answer.revision or scope.get(SEEN)
-        return _found(answer)
-    if prepared.cost <= service.settings.graphql_inline_cost:
-        return run_prepared(engine, prepared)
-    async with service.limiter.query(Request(scope)) as use:  # one at a time for an address
-        timed = partial(_time, partial(run_prepared, engine, prepared))
-        found, use.seconds = await _turns().run(timed, service.settings.graphql_queue)
-    return found
+    return prepared
 
 
 def _time(make: Callable[[], Found]) -> tuple[Found, float]:
@@ -191,10 +203,6 @@ def run_prepared(engine: execute.Engine, prepared: execute.Prepared) -> Found:
     if answer.errors:
         return Found(answer, body)
     return Found(_ANSWERED, body, prepared.run.snapshot.revision)
-
-
-def _found(answer: Answer) -> Found:
-    return Found(answer, orjson.dumps(answer.body()))
 
 
 # --- the answer's way out ---------------------------------------------------------------------

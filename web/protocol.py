@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 #: What a header costs beside its name and value: `: ` and the end of the line.
 _HEADER_OVERHEAD: Final = 4
+#: Longer bodies are handed over beside their heads: copying them would cost more.
+_COPIED_BYTES: Final = 16 * 1024
 #: What no header may hold; uvicorn says which when it sends one.
 _UNSENDABLE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -93,16 +95,19 @@ class _Cycle(RequestResponseCycle):
         ):
             return False
         lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        self._write(b"%b%b\r\n%b" % (STATUS_LINE[start["status"]], lines, body))
+        self._write(b"%b%b\r\n" % (STATUS_LINE[start["status"]], lines), body)
         return True
 
     def finish(self, answer: Answered) -> None:
         """Send a whole answer, to which only its length is missing."""
         head = _head_lines(answer.status, (*self.default_headers, *answer.headers))
-        self._write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(answer.body), answer.body))
+        self._write(b"%bcontent-length: %d\r\n\r\n" % (head, len(answer.body)), answer.body)
 
-    def _write(self, message: bytes) -> None:
-        self.transport.write(message)
+    def _write(self, head: bytes, body: bytes) -> None:
+        if len(body) < _COPIED_BYTES:
+            self.transport.write(head + body)
+        else:
+            self.transport.writelines((head, body))
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         self.message_event.set()
