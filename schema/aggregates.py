@@ -10,12 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
+import numpy as np
+
 from graph.model import Field, FieldKind
+from graph.store.columns import OneColumn
 from graph.store.term_table import NIL
 from graph.terms import XSD
+from schema import vectors
 from schema.operators import value_key
 from schema.plan import Part
 from schema.values import One, Values
+from schema.vectors import Batch, Dates, Numbers, read_many, read_one
 
 #: From nodes to one value as text or number, or None where nothing is known.
 Measure = Callable[[Sequence[int]], Any]
@@ -49,7 +54,32 @@ class Measures:
             self.charge(len(numbers))
             return [text(value) for value in map(one, numbers) if value != NIL]
 
-        return read
+        if name in SUMS:
+            return read
+        column = self._column(field)
+
+        def read_distinct(numbers: Sequence[int]) -> list[str]:
+            """Ends are found among the distinct values alone."""
+            if column is None or len(numbers) < vectors.LEAST:
+                return read(numbers)
+            self.charge(len(numbers))
+            values = column(Batch(numbers), name)
+            firsts = np.sort(np.unique(values, return_index=True)[1])
+            return [text(value) for value in values[firsts].tolist() if value != NIL]
+
+        return read_distinct
+
+    def _column(self, field: Field) -> Callable[[Batch, str], Numbers] | None:
+        """Return what reads the one value of many nodes, where columns have it as such."""
+        if field.kind is FieldKind.DATE:
+            dates = Dates(self.values, field)
+            return (
+                (lambda batch, name: dates.read(batch)[_DAYS[name]]) if dates.are_single else None
+            )
+        column = self.values.column(field.path, inverse=field.inverse)
+        if not isinstance(column, OneColumn):
+            return None
+        return lambda batch, name: read_one(column, batch)[0]
 
     def _one(self, field: Field, name: str) -> One:
         if field.kind is not FieldKind.DATE:
@@ -67,8 +97,13 @@ class Measures:
 
             return count_single
         many = self.values.many(field)
+        column = self.values.column(field.path, inverse=field.inverse)
 
         def count(numbers: Sequence[int]) -> int:
+            if len(numbers) >= vectors.LEAST:
+                _, tied, _ = read_many(column, Batch(numbers))
+                self.charge(len(numbers) + len(tied))
+                return len(np.unique(tied))
             found: set[int] = set()
             for number in numbers:
                 values = many(number)

@@ -267,13 +267,13 @@ class _Binder:
         after, before = (self._cursor(arguments, n, mark, order) for n in ("after", "before"))
         condition = found = None
         if where is not None and (where := self._conditions(step, where)):
-            condition = self.run.filters.condition(step.class_iri, where)
+            condition = self.run.masks.choose(step.class_iri, where)
             if (seek := self._value(step.seek)) is not None:
                 found = self.run.candidates.seek(step.class_iri, seek, self._reach(step, times))
         certainty = None
         if as_of is not None:
             certainty = self._certainty(step.class_iri, {"asOf": as_of}, place)
-            condition = self.run.filters.during(certainty, condition)
+            condition = self.run.masks.during(step.class_iri, as_of, certainty, condition)
         candidates = None if found is None else frozenset(found)
         return Page(
             size,

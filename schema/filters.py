@@ -25,7 +25,7 @@ Condition = Callable[[int], bool]
 Where = Mapping[str, Any]
 
 #: Parts of a date, and their place among its values.
-_PARTS: Final = {"text": 0, "earliest": 1, "latest": 2}
+PARTS: Final = {"text": 0, "earliest": 1, "latest": 2}
 
 
 class Filters:
@@ -107,7 +107,7 @@ class Filters:
             return self._texts(field, self.values.by_language(field), below)
         if field.many:
             return self._list(field, below)
-        wanted, test = self._element(field, below)
+        wanted, test = self.element(field, below)
         one = self.values.one(field)
         if wanted:
             return lambda number: one(number) == NIL
@@ -119,7 +119,7 @@ class Filters:
         unknown = admits_unknown(below)
         return lambda number: holds(value) if (value := one(number)) != NIL else unknown
 
-    def _element(self, field: Field, below: Where) -> tuple[bool, Test]:
+    def element(self, field: Field, below: Where) -> tuple[bool, Test]:
         """Return whether an unknown value is asked for, and the test of a known one."""
         asked = given(below, f"where.{field.name}")
         if not asked:
@@ -137,8 +137,8 @@ class Filters:
 
     def _texts(self, field: Field, texts: Many, below: Where) -> Condition:
         """Return the condition on texts in several languages, each operator by itself."""
-        self._element(field, below)  # refuses what cannot be asked
-        find = self._in_languages(texts, below.get("lang"))
+        self.element(field, below)  # refuses what cannot be asked
+        find = self.in_languages(texts, below.get("lang"))
         tests = [
             (name in NEGATIVE, self.operators.test(field, name, value))
             for name, value in below.items()
@@ -158,7 +158,7 @@ class Filters:
 
         return holds
 
-    def _in_languages(self, texts: Callable[[Any], Any], ranges: Any) -> Callable[[Any], Any]:
+    def in_languages(self, texts: Callable[[Any], Any], ranges: Any) -> Callable[[Any], Any]:
         """Return the texts whose language is in one of the ranges, as RFC 4647 filters."""
         if ranges is None:
             return texts
@@ -178,7 +178,7 @@ class Filters:
             raise BadValueError(f"where.{field.name}", "{}", "a condition such as {latest: ...}")
         find = self.values.date(field)
         parts = [
-            (_PARTS[name], *self._element(part_field(field, name), inner))
+            (PARTS[name], *self.element(part_field(field, name), inner))
             for name, inner in asked.items()
             if name != "isNull"
         ]
@@ -225,12 +225,12 @@ class Filters:
         tests = []
         for name, inner in asked.items():
             test = self._on_list(name, inner, place, lambda each: self._value_test(field, each))
-            find = self._in_languages(_same, inner.get("lang"))
+            find = self.in_languages(_same, inner.get("lang"))
             tests.append(test if find is _same else _after(find, test))
         return all_of(tests)
 
     def _value_test(self, field: Field, below: Where) -> Test:
-        return self._element(field, below)[1] if below else bool
+        return self.element(field, below)[1] if below else bool
 
     def _on_list(
         self, name: str, below: Any, place: str, make: Callable[[Where], Test]

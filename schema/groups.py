@@ -91,13 +91,21 @@ class Groups:
     def _divided(
         self, numbers: Sequence[int], keys: Sequence[By]
     ) -> dict[tuple[Shared, ...], list[int]]:
-        groups: dict[tuple[Shared, ...], list[int]] = {}
         charge = self.filters.charge
+        if len(keys) == 1:
+            read, alone = keys[0].read, dict[Shared, list[int]]()
+            for number in numbers:
+                found = read(number)
+                charge(len(found))
+                for shared in found:
+                    alone.setdefault(shared, []).append(number)
+            return {(shared,): nodes for shared, nodes in alone.items()}
+        groups: dict[tuple[Shared, ...], list[int]] = {}
         for number in numbers:
-            shared = [key.read(number) for key in keys]
-            for found in product(*shared):
-                charge(len(keys))
-                groups.setdefault(found, []).append(number)
+            combined = tuple(product(*(key.read(number) for key in keys)))
+            charge(len(keys) * len(combined))
+            for each in combined:
+                groups.setdefault(each, []).append(number)
         return groups
 
     def _sorted(
@@ -123,50 +131,70 @@ class Groups:
             text = self.values.snapshot.terms.text
             return By(lambda number: [(text(number), number)], str)
         if name == "label":
-            best = self.values.best_label(self.orders.languages)
-            return By(self._values(lambda number: (best(number),)), _text_key)
+            return By(self._value(self.values.best_label(self.orders.languages)), _text_key)
         field = self.values.model.fields[class_iri][name]
         if field.kind is FieldKind.ENTITY:
             return self._of_nodes(field, below, f"{place}.{name}")
         if below in _UNITS:
             return By(self._days(field, below), str)
         if is_text(field):
-            best = self.values.best(field, self.orders.languages)
-            return By(self._values(lambda number: (best(number),)), _text_key)
+            return By(self._value(self.values.best(field, self.orders.languages)), _text_key)
         return self._of_values(field)
 
     def _of_values(self, field: Field) -> By:
-        many = self.values.many(field)
-        one = self.values.one(field)
-        read = self._values(many if field.many else lambda number: (one(number),))
+        if field.many:
+            read = self._values(self.values.many(field))
+        else:
+            read = self._value(self.values.one(field))
         if field.kind is FieldKind.TEXT:
             return By(read, _text_key)
         if field.kind is not FieldKind.ENUM:
             return By(read, field_key(field))
         names = {value: enum_value_name(value) for value in field.enum_values}
         named = list(names.values())
-        return By(lambda number: [(names.get(v or ""), n) for v, n in read(number)], named.index)
+
+        def read_names(number: int) -> Sequence[Shared]:
+            return [(names.get(value or ""), node) for value, node in read(number)]
+
+        return By(read_names, named.index)
 
     def _of_nodes(self, field: Field, below: Mapping[str, Any], place: str) -> By:
         assert field.target is not None
         inner = self._by(field.target, below, place)
+        below_read = _remembered(inner.read)
         if not field.many:
             one = self.values.one(field)
 
             def read_one(number: int) -> Sequence[Shared]:
                 value = one(number)
-                return (_UNKNOWN,) if value == NIL else inner.read(value)
+                return (_UNKNOWN,) if value == NIL else below_read(value)
 
             return By(read_one, inner.compare)
-        many = self.values.many(field)
+        many, charge = self.values.many(field), self.filters.charge
 
         def read(number: int) -> Sequence[Shared]:
             values = many(number)
-            self.filters.charge(len(values))
-            found = dict.fromkeys(shared for value in values for shared in inner.read(value))
-            return tuple(found) or (_UNKNOWN,)
+            if not values:
+                return (_UNKNOWN,)
+            charge(len(values))
+            if len(values) == 1:
+                return below_read(values[0])
+            return tuple(dict.fromkeys(each for value in values for each in below_read(value)))
 
         return By(read, inner.compare)
+
+    def _value(self, find: Callable[[int], int]) -> Callable[[int], Sequence[Shared]]:
+        text = self.values.snapshot.terms.text
+        known: dict[int, Sequence[Shared]] = {NIL: (_UNKNOWN,)}
+
+        def read(number: int) -> Sequence[Shared]:
+            value = find(number)
+            found = known.get(value)
+            if found is None:
+                found = known[value] = ((text(value)[:LENGTH], NIL),)
+            return found
+
+        return read
 
     def _values(self, find: Callable[[int], Sequence[int]]) -> Callable[[int], Sequence[Shared]]:
         text = self.values.snapshot.terms.text
@@ -193,6 +221,21 @@ class Groups:
             return lambda number: () if (parts := find(number)) is None else parts[1:2]
         one = self.values.one(field)
         return self.values.many(field) if field.many else lambda number: (one(number),)
+
+
+def _remembered(
+    read: Callable[[int], Sequence[Shared]],
+) -> Callable[[int], Sequence[Shared]]:
+    """Return the same function, which reads each node once."""
+    known: dict[int, Sequence[Shared]] = {}
+
+    def remembered(number: int) -> Sequence[Shared]:
+        found = known.get(number)
+        if found is None:
+            found = known[number] = read(number)
+        return found
+
+    return remembered
 
 
 def _text_key(text: str) -> Any:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Any, NamedTuple
 
 from graph.store.snapshot import Snapshot
 from schema.cursors import Cursor, write_cursor
-from schema.filters import Condition
+from schema.masks import Chosen
 from schema.ordering import Ordering
 
 #: Nodes shown, how many fit in all, and whether there are more behind and before.
@@ -34,7 +33,7 @@ class Page(NamedTuple):
     backwards: bool = False
     after: Cursor | None = None
     before: Cursor | None = None
-    where: Condition | None = None
+    where: Chosen | None = None
     candidates: frozenset[int] | None = None
     order: Ordering | None = None
     counted: bool = True
@@ -73,7 +72,7 @@ class Pager:
             found = page.candidates
             if found is not None:
                 values = [value for value in values if value in found]
-            values = list(filter(page.where, values))
+            values = page.where.select(values)
         if page.order is not None and not page.ordered:
             self.charge(len(values) * len(page.order.keys))
             values = page.order.sort(values)
@@ -89,16 +88,16 @@ class Pager:
             end = min(end, start + page.size)
         return values[start:end], total, end < total, start > 0
 
-    def _first_that_fit(self, values: Any, page: Page, where: Condition) -> Cut:
+    def _first_that_fit(self, values: Any, page: Page, where: Chosen) -> Cut:
         """Return a page for which nobody asks how many fit: looking ends when it is full."""
         if page.candidates is not None:
             values = [value for value in values if value in page.candidates]
         start, end = self._bounds(values, page)
         if not page.ahead:
-            found = list(islice(filter(where, values[start:end]), page.size))
+            found = where.first(values[start:end], page.size)
             return found, len(found), False, False
-        found = list(islice(filter(where, values[start:end]), page.size + 1))
-        more = len(found) > page.size or (end < len(values) and any(map(where, values[end:])))
+        found = where.first(values[start:end], page.size + 1)
+        more = len(found) > page.size or bool(where.first(values[end:], 1))
         return found[: page.size], len(found), more, False
 
     def _bounds(self, values: Any, page: Page) -> tuple[int, int]:

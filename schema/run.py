@@ -23,6 +23,7 @@ from schema.claims import Witness
 from schema.filters import Filters
 from schema.groups import Groups
 from schema.languages import LanguageOrder, language_order
+from schema.masks import Masks
 from schema.naming import enum_value_name, object_name
 from schema.ordering import Orders
 from schema.pages import Pager
@@ -83,6 +84,11 @@ class Run:
     def filters(self) -> Filters:
         """What makes conditions."""
         return Filters(self.values, self.examine)
+
+    @cached_property
+    def masks(self) -> Masks:
+        """What asks conditions of many nodes at once."""
+        return Masks(self.filters)
 
     @cached_property
     def candidates(self) -> Candidates:

@@ -99,7 +99,25 @@ class Values:
     def date(self, field: Field) -> Callable[[int], DateParts | None]:
         """Return how a date is found, as one source gives it."""
         columns = [self.column(field.parts[part]) for part in ("text", "earliest", "latest")]
-        return lambda number: self.date_parts(number, columns)
+        single = [column for column in columns if isinstance(column, OneColumn)]
+        if len(single) < len(columns):
+            return lambda number: self.date_parts(number, columns)
+        texts, firsts, lasts = (column.pages for column in single)
+        contested = {number for column in single for number in column.contested}
+
+        def read(number: int) -> DateParts | None:
+            page, at = number >> SHIFT, number & MASK
+            text = texts.get(page)
+            if number in contested or text is None or text.values[at] == NIL:
+                return self.date_parts(number, columns)
+            graph, first, last = text.graphs[at], firsts.get(page), lasts.get(page)
+            return (
+                text.values[at],
+                first.values[at] if first is not None and first.graphs[at] == graph else NIL,
+                last.values[at] if last is not None and last.graphs[at] == graph else NIL,
+            )
+
+        return read
 
     def date_parts(self, number: int, columns: Sequence[Column]) -> DateParts | None:
         """Return text, earliest and latest day as one source gives them, or None."""

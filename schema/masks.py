@@ -1,0 +1,378 @@
+"""Conditions on many nodes at once: each the same as in `schema/filters.py`, over arrays.
+
+Floor 4. What a condition asks of one node stands there; here it is asked of a list, a column at a
+time, each distinct value judged once. What has no form over arrays is asked node by node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
+from typing import Any, Final
+
+import numpy as np
+
+from graph.model import Field, FieldKind
+from graph.store.columns import OneColumn
+from graph.store.term_table import NIL, SHIFT
+from schema import vectors
+from schema.filters import PARTS, Condition, Filters, Where, admits_unknown
+from schema.operators import NEGATIVE, given, listed, number_test
+from schema.quantifiers import QUANTIFIERS
+from schema.validity import Route, bounds_of
+from schema.values import is_text, part_field
+from schema.vectors import (
+    Batch,
+    Dates,
+    Mask,
+    Numbers,
+    Places,
+    any_at,
+    by_value,
+    read_distinct,
+    read_many,
+    read_one,
+)
+
+#: How sure it is that a node was valid on a day, or None.
+Possible = Callable[[int], str | None]
+#: From a list of nodes to which of them fit.
+Masker = Callable[[Batch], Mask]
+#: Nodes that are looked at together when only the first that fit are wanted, at the beginning.
+_FIRST: Final = 256
+
+
+class Chosen:
+    """A condition that can be asked of one node and of a list."""
+
+    def __init__(self, holds: Condition, mask: Callable[[], Masker]) -> None:
+        self.holds = holds
+        self._make = mask
+
+    def __call__(self, number: int) -> bool:
+        """Tell whether a node fits."""
+        return self.holds(number)
+
+    @cached_property
+    def mask(self) -> Masker:
+        """Tells of many nodes which of them fit."""
+        return self._make()
+
+    def select(self, values: Sequence[int]) -> list[int]:
+        """Return the nodes of a list that fit, in its order."""
+        if len(values) < vectors.LEAST:
+            return list(filter(self.holds, values))
+        batch = Batch(values)
+        found: list[int] = batch.nodes[self.mask(batch)].tolist()
+        return found
+
+    def first(self, values: Sequence[int], count: int) -> list[int]:
+        """Return the first nodes of a list that fit, at most so many."""
+        found: list[int] = []
+        start, size = 0, max(_FIRST, 2 * count)
+        while start < len(values) and len(found) < count:
+            found += self.select(values[start : start + size])
+            start, size = start + size, 4 * size
+        return found[:count]
+
+
+class Masks:
+    """Conditions over arrays, for one request."""
+
+    def __init__(self, filters: Filters) -> None:
+        self.filters = filters
+        self.values = filters.values
+        self.model = filters.model
+        self.charge = filters.charge
+
+    def choose(self, class_iri: str, where: Where) -> Chosen:
+        """Return the condition that all of `where` holds for a node.
+
+        Raises
+        ------
+        BadValueError
+            A value is null, or cannot be compared with those of its field.
+        """
+        holds = self.filters.condition(class_iri, where)
+        return Chosen(holds, partial(self._condition, class_iri, where))
+
+    def during(self, class_iri: str, day: str, possible: Possible, fits: Chosen | None) -> Chosen:
+        """Return the condition that a node may be valid on a day, and that it fits besides."""
+
+        def make() -> Masker:
+            tests = [
+                self._valid(class_iri, day) or _one_by_one(self.filters.during(possible, None))
+            ]
+            tests += [] if fits is None else [fits.mask]
+            return partial(all_hold, tests)
+
+        return Chosen(self.filters.during(possible, fits), make)
+
+    def _valid(self, class_iri: str, day: str) -> Masker | None:
+        bounds = bounds_of(self.model, class_iri)
+        assert bounds is not None  # the schema gives the argument to no other class
+        start, end = (self._route(class_iri, route) for route in bounds)
+        if start is None or end is None:
+            return None
+        text = self.values.text
+
+        def mask(batch: Batch) -> Mask:
+            self.charge(len(batch))
+            begun, ended = start(batch)[1], end(batch)[2]
+            found = np.full(len(batch), True)
+            known = begun != NIL
+            found[known] = by_value(lambda value: text(value)[:10] <= day, begun[known])
+            known = ended != NIL
+            found[known] &= by_value(lambda value: text(value)[:10] >= day, ended[known])
+            return found
+
+        return mask
+
+    def _route(self, class_iri: str, route: Route) -> Callable[[Batch], list[Numbers]] | None:
+        """Return what reads the date to which fields lead, or None if it is read one by one."""
+        field = self.model.fields[class_iri][route[0]]
+        if len(route) == 1:
+            dates = Dates(self.values, field)
+            return dates.read if dates.are_single else None
+        below = self._route(str(field.target), route[1:])
+        column = self.values.column(field.path, inverse=field.inverse)
+        if below is None or not isinstance(column, OneColumn):
+            return None
+
+        def read(batch: Batch) -> list[Numbers]:
+            values, _ = read_one(column, batch)
+            distinct, places = np.unique(values, return_inverse=True)
+            return [np.where(values != NIL, part[places], NIL) for part in below(Batch(distinct))]
+
+        return read
+
+    def _condition(self, class_iri: str, where: Where) -> Masker:
+        tests = [self._test(class_iri, name, below) for name, below in given(where).items()]
+
+        def mask(batch: Batch) -> Mask:
+            self.charge(len(batch))
+            return all_hold(tests, batch)
+
+        return mask
+
+    def _test(self, class_iri: str, name: str, below: Any) -> Masker:
+        if name in ("and", "or"):
+            inner = [self._condition(class_iri, each) for each in listed(below)]
+            return partial(all_hold if name == "and" else some_hold, inner)
+        if name == "not":
+            turned = self._condition(class_iri, below)
+            return lambda batch: ~turned(batch)
+        if name == "isNull":
+            return lambda batch: np.full(len(batch), not below)
+        field = self.model.fields[class_iri].get(name)
+        single = partial(self.filters.condition, class_iri, {name: below})
+        if field is None:
+            return _one_by_one(single())
+        if field.kind is FieldKind.ENTITY:
+            found = self._list(field, below) if field.many else self._link(field, below)
+        elif field.kind is FieldKind.DATE:
+            found = self._date(field, below, single)
+        elif is_text(field):
+            found = self._texts(field, below, single)
+        else:
+            found = self._list(field, below) if field.many else self._value(field, below)
+        return found or _one_by_one(single())
+
+    # --- one value ----------------------------------------------------------------------------
+
+    def _value(self, field: Field, below: Where) -> Masker | None:
+        column = self.values.column(field.path, inverse=field.inverse)
+        if not isinstance(column, OneColumn):
+            return None
+        wanted, test = self.filters.element(field, below)
+
+        def mask(batch: Batch) -> Mask:
+            values, _ = read_one(column, batch)
+            known: Mask = values != NIL
+            if wanted:
+                return ~known
+            known[known] = by_value(test, values[known])
+            return known
+
+        return mask
+
+    def _link(self, field: Field, below: Where) -> Masker | None:
+        assert field.target is not None
+        column = self.values.column(field.path, inverse=field.inverse)
+        if not isinstance(column, OneColumn):
+            return None
+        inner, unknown = self._condition(field.target, below), admits_unknown(below)
+
+        def mask(batch: Batch) -> Mask:
+            values, _ = read_one(column, batch)
+            found = np.full(len(batch), unknown)
+            known = values != NIL
+            found[known] = self._of_targets(inner, values[known])
+            return found
+
+        return mask
+
+    def _of_targets(self, inner: Masker, values: Numbers) -> Mask:
+        distinct, places = np.unique(values, return_inverse=True)
+        return inner(Batch(distinct))[places]
+
+    def _date(self, field: Field, below: Where, single: Callable[[], Condition]) -> Masker | None:
+        parts = [
+            (PARTS[name], *self.filters.element(part_field(field, name), inner))
+            for name, inner in given(below, f"where.{field.name}").items()
+            if name != "isNull"
+        ]
+        is_null, dates = bool(below.get("isNull")), Dates(self.values, field)
+
+        def mask(batch: Batch) -> Mask:
+            found = dates.read(batch)
+            known: Mask = np.any([values != NIL for values in found], axis=0)
+            if is_null:
+                return ~known if not parts else np.zeros(len(batch), np.bool_)
+            for at, unknown, test in parts:
+                has = found[at] != NIL
+                fits = np.full(len(batch), unknown)
+                fits[has] = by_value(test, found[at][has])
+                known &= fits
+            return known
+
+        return mask if dates.are_single else None
+
+    # --- lists --------------------------------------------------------------------------------
+
+    def _list(self, field: Field, below: Where) -> Masker | None:
+        place = f"where.{field.name}"
+        asked = dict(given(below, place))
+        within = asked.pop("where", None)
+        if asked.keys() - QUANTIFIERS - {"count"}:
+            return None  # sums and ends are measured node by node
+        column = self.values.column(field.path, inverse=field.inverse)
+        keep = None if within is None else self._condition(str(field.target), within)
+        tests = [
+            self._quantified(field, name, inner, place)
+            for name, inner in (asked or {"some": {}}).items()
+        ]
+
+        def mask(batch: Batch) -> Mask:
+            places, values = read_distinct(column, batch)
+            self.charge(len(values))
+            if keep is not None and len(values):
+                kept = self._of_targets(keep, values)
+                places, values = places[kept], values[kept]
+            found: Mask = np.full(len(batch), True)
+            for test in tests:
+                found &= test(places, values, len(batch))
+            return found
+
+        return mask
+
+    def _quantified(
+        self, field: Field, name: str, below: Any, place: str
+    ) -> Callable[[Places, Numbers, int], Mask]:
+        """Return the test of lists, given as values with the places of those who have them."""
+        if name == "count":
+            fits = number_test(below, f"{place}.count")
+
+            def count(places: Places, values: Numbers, size: int) -> Mask:
+                return by_value(fits, np.bincount(places, minlength=size).astype(np.uint32))
+
+            return count
+        if field.kind is FieldKind.ENTITY:
+            judge = partial(self._of_targets, self._condition(str(field.target), below))
+        else:
+            judge = partial(by_value, self.filters.element(field, below)[1] if below else bool)
+        in_range = self._ranges(below.get("lang") if field.kind is FieldKind.TEXT else None)
+
+        def quantified(places: Places, values: Numbers, size: int) -> Mask:
+            if in_range is not None:
+                kept = in_range(values)
+                places, values = places[kept], values[kept]
+            fits = judge(values) if len(values) else np.zeros(0, np.bool_)
+            if name == "every":
+                return ~any_at(places[~fits], size)
+            found = any_at(places[fits], size)
+            return found if name == "some" else ~found
+
+        return quantified
+
+    # --- texts --------------------------------------------------------------------------------
+
+    def _texts(self, field: Field, below: Where, single: Callable[[], Condition]) -> Masker:
+        self.filters.element(field, below)  # refuses what cannot be asked
+        column, is_null = self.values.column(field.path), bool(below.get("isNull"))
+        in_range = self._ranges(below.get("lang"))
+        operators = self.filters.operators
+        tests = [
+            (name in NEGATIVE, operators.test(field, name, value))
+            for name, value in below.items()
+            if name not in ("isNull", "lang")
+        ]
+
+        def mask(batch: Batch) -> Mask:
+            places, values, _ = read_many(column, batch)
+            self.charge(len(values))
+            odd = self._repeated(places, values)
+            if in_range is not None and len(values):
+                kept = in_range(values)
+                places, values = places[kept], values[kept]
+            size = len(batch)
+            found = any_at(places, size)
+            if is_null:
+                found = ~found if not tests else np.zeros(size, np.bool_)
+            for negative, test in () if is_null else tests:
+                fits = by_value(test, values)
+                found &= ~any_at(places[~fits], size) if negative else any_at(places[fits], size)
+            if len(odd):  # several sources in one language: only the best of them speaks
+                holds = single()
+                found[odd] = [holds(number) for number in batch.nodes[odd].tolist()]
+            return found
+
+        return mask
+
+    def _repeated(self, places: Places, values: Numbers) -> Places:
+        """Return the places that have several texts in one language."""
+        keys = places * len(self._language_numbers) + self._language_numbers[values >> SHIFT]
+        distinct, counts = np.unique(keys, return_counts=True)
+        return np.unique(distinct[counts > 1] // len(self._language_numbers))
+
+    @cached_property
+    def _language_numbers(self) -> Places:
+        """A number of the language of each page of terms."""
+        known: dict[str, int] = {}
+        numbers = [known.setdefault(tag, len(known)) for tag in self.values.languages]
+        return np.array(numbers, np.int64)
+
+    def _ranges(self, ranges: Any) -> Callable[[Numbers], Mask] | None:
+        keep = self.filters.in_languages(_single, ranges)
+        if keep is _single:
+            return None
+        return lambda values: by_value(lambda number: bool(keep(number)), values)
+
+
+def all_hold(tests: Sequence[Masker], batch: Batch) -> Mask:
+    """Return which nodes fit all; each test is asked only of those that fitted those before."""
+    return _narrowed(tests, batch, wanted=True)
+
+
+def some_hold(tests: Sequence[Masker], batch: Batch) -> Mask:
+    """Return which nodes fit at least one; each is asked only of those that fitted none before."""
+    return _narrowed(tests, batch, wanted=False)
+
+
+def _narrowed(tests: Iterable[Masker], batch: Batch, *, wanted: bool) -> Mask:
+    found = np.full(len(batch), wanted)
+    for test in tests:
+        places = np.flatnonzero(found == wanted)
+        if not len(places):
+            break
+        rest = batch if len(places) == len(batch) else Batch(batch.nodes[places])
+        found[places] = test(rest)
+    return found
+
+
+def _one_by_one(holds: Condition) -> Masker:
+    return lambda batch: np.fromiter(map(holds, batch.nodes.tolist()), np.bool_, len(batch))
+
+
+def _single(number: Any) -> Any:
+    return (number,)

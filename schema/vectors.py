@@ -1,0 +1,161 @@
+"""Values of many nodes at once, read out of the pages of columns as arrays.
+
+Floor 4. A list of ten thousand nodes is judged or put in order in some steps of arrays instead of
+ten thousand calls. Numbers are those of the snapshot; NIL stands for what is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graph.model import Field
+from graph.store.columns import Column, OneColumn
+from graph.store.term_table import MASK, NIL, SHIFT
+from schema.values import Values
+
+Numbers = npt.NDArray[np.uint32]
+Mask = npt.NDArray[np.bool_]
+_PARTS = ("text", "earliest", "latest")
+#: Shorter lists are looked at node by node.
+LEAST = 64
+#: Places in a list, or ranks.
+Places = npt.NDArray[np.int64]
+
+
+class Batch:
+    """Nodes that are looked at together, of shape (n,), and which of them lie on which page."""
+
+    def __init__(self, nodes: Sequence[int] | Numbers) -> None:
+        self.nodes: Numbers = np.asarray(nodes, np.uint32)
+
+    def __len__(self) -> int:
+        """Return how many nodes there are."""
+        return len(self.nodes)
+
+    @cached_property
+    def pages(self) -> list[tuple[int, Places, Places]]:
+        """Number of each page, the places of its nodes in the batch, and their slots."""
+        pages = (self.nodes >> SHIFT).astype(np.int64)
+        order = np.argsort(pages, kind="stable")
+        ends = np.flatnonzero(np.diff(pages[order])) + 1
+        slots = (self.nodes & MASK).astype(np.int64)
+        return [(int(pages[at[0]]), at, slots[at]) for at in np.split(order, ends) if len(at)]
+
+
+def read_one(column: OneColumn, batch: Batch) -> tuple[Numbers, Numbers]:
+    """Return the answering value of each node and the graph that states it."""
+    values, graphs = np.zeros(len(batch), np.uint32), np.zeros(len(batch), np.uint32)
+    for number, places, slots in batch.pages:
+        page = column.pages.get(number)
+        if page is not None:
+            values[places] = np.frombuffer(page.values, np.uint32)[slots]
+            graphs[places] = np.frombuffer(page.graphs, page.graphs.typecode)[slots]
+    return values, graphs
+
+
+def read_many(column: Column, batch: Batch) -> tuple[Places, Numbers, Numbers]:
+    """Return all values of the nodes, each with the place of its node and, if known, its graph.
+
+    A value stands once for each graph that states it.
+    """
+    if isinstance(column, OneColumn):
+        values, graphs = read_one(column, batch)
+        known = np.flatnonzero(values != NIL)
+        return known, values[known], graphs[known]
+    found = list(_read_pages(column, batch))
+    if not found:
+        empty = np.zeros(0, np.uint32)
+        return np.zeros(0, np.int64), empty, empty
+    places, numbers, sources = zip(*found, strict=True)
+    return np.concatenate(places), np.concatenate(numbers), np.concatenate(sources)
+
+
+def read_distinct(column: Column, batch: Batch) -> tuple[Places, Numbers]:
+    """Return the distinct values of the nodes, each with the place of its node."""
+    places, values, _ = read_many(column, batch)
+    if isinstance(column, OneColumn):
+        return places, values
+    if not any(page.repeats for number, _, _ in batch.pages if (page := column.pages.get(number))):
+        return places, values
+    pairs = np.unique((places.astype(np.uint64) << np.uint64(32)) | values.astype(np.uint64))
+    return (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(
+        np.uint32
+    )
+
+
+def _read_pages(column: Any, batch: Batch) -> Iterator[tuple[Places, Numbers, Numbers]]:
+    for number, places, slots in batch.pages:
+        page = column.pages.get(number)
+        if page is None or not len(page.values):
+            continue
+        offsets = np.frombuffer(page.offsets, page.offsets.typecode).astype(np.int64)
+        starts = offsets[slots]
+        counts = offsets[slots + 1] - starts
+        before = np.cumsum(counts) - counts
+        at = np.repeat(starts - before, counts) + np.arange(int(counts.sum()))
+        values = np.frombuffer(page.values, np.uint32)[at]
+        graphs = np.zeros(len(at), np.uint32)
+        if len(page.graphs):
+            graphs = np.frombuffer(page.graphs, page.graphs.typecode)[at].astype(np.uint32)
+        yield np.repeat(places, counts), values, graphs
+
+
+def by_value(test: Callable[[int], bool], values: Numbers) -> Mask:
+    """Return which values fit, each distinct one judged once."""
+    wanted = getattr(test, "__self__", None)
+    if isinstance(wanted, set):  # an equality: the numbers of what it equals
+        return np.isin(values, np.fromiter(wanted, np.uint32, len(wanted)))
+    distinct, places = np.unique(values, return_inverse=True)
+    return np.fromiter(map(test, distinct.tolist()), np.bool_, len(distinct))[places]
+
+
+def any_at(places: Places, count: int) -> Mask:
+    """Return for each of `count` places whether it is among some."""
+    found = np.zeros(count, np.bool_)
+    found[places] = True
+    return found
+
+
+class Dates:
+    """A date of many nodes: numbers of text, earliest and latest day as one source gives them."""
+
+    def __init__(self, values: Values, field: Field) -> None:
+        self.columns = [values.column(field.parts[part]) for part in _PARTS]
+        self.find = values.date(field)
+
+    @property
+    def are_single(self) -> bool:
+        """Whether the columns have one value a node, or none at all."""
+        return all(isinstance(column, OneColumn) or not column.pages for column in self.columns)
+
+    def read(self, batch: Batch) -> list[Numbers]:
+        """Return the three parts, NIL where the source that answers gives none."""
+        values, graphs = [], []
+        for column in self.columns:
+            found = read_one(column, batch) if isinstance(column, OneColumn) else None
+            empty = np.zeros(len(batch), np.uint32)
+            values.append(empty if found is None else found[0])
+            graphs.append(empty if found is None else found[1])
+        known = [part != NIL for part in values]
+        answers = np.select(known, graphs, default=0)
+        parts = [
+            np.where(has & (graph == answers), part, np.uint32(NIL))
+            for has, graph, part in zip(known, graphs, values, strict=True)
+        ]
+        for place in self._contested(batch).tolist():
+            exact = self.find(int(batch.nodes[place])) or (NIL, NIL, NIL)
+            for part, value in zip(parts, exact, strict=True):
+                part[place] = value
+        return parts
+
+    def _contested(self, batch: Batch) -> Places:
+        held = [column.contested for column in self.columns if isinstance(column, OneColumn)]
+        odd = {number for contested in held for number in contested}
+        if not odd:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(np.isin(batch.nodes, np.fromiter(odd, np.uint32, len(odd))))
