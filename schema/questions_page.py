@@ -25,9 +25,9 @@ _HEAD: Final = f"""\
 
 {_NOTE}
 
-What users ask, each as one GraphQL document and, where SPARQL can say it, as SPARQL, with the answer
-on the seeds. The tests ask all of them in both languages and compare the rows, so an answer below is
-what the service gives. The numbers are those of the list of competency questions.
+What users ask, each as one GraphQL document and, where SPARQL can say it, as SPARQL, with the
+answer on the seeds. The tests ask all of them in both languages and compare the rows, so an answer
+below is what the service gives. The numbers are those of the list of competency questions.
 
 How to ask: paste a document (and its variables) into the form at `/graphql`, a SELECT into the form
 at `/sparql`, or send them by `curl`. The SELECTs hold the default values of the variables; put your
