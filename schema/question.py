@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from graph.errors import BadValueError
@@ -28,7 +28,10 @@ _WRITERS: Final[Mapping[str, Callable[[str], str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of an answer: where its cells stand in the GraphQL data, and the same in SPARQL."""
+    """One table of an answer: where its cells stand in the GraphQL data, and the same in SPARQL.
+
+    `sparql` is empty where SPARQL cannot say it; `without_sparql` then tells why.
+    """
 
     title: Texts
     sparql: str
@@ -40,6 +43,7 @@ class Table:
     known: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     enums: tuple[str, ...] = ()
+    without_sparql: Texts = field(default_factory=dict)
 
     def answer_rows(self, data: Mapping[str, Any]) -> list[Row]:
         """Return the rows of a GraphQL answer; sorted unless the order counts.
@@ -87,7 +91,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question of a user, with its number in the list of competency questions."""
+    """A question of a user, with its number in the list of competency questions.
+
+    `scopes` are those that a token needs to ask it; none for what anybody may.
+    """
 
     number: int
     slug: str
@@ -97,6 +104,7 @@ class Question:
     variables: Variables
     tables: tuple[Table, ...]
     pages: str | None = None
+    scopes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -14,6 +14,9 @@ the same columns in the same order. What GraphQL cannot say yet is done to its r
 `known`     columns: only rows in which these are not null are kept;
 `unknown`   columns: only rows in which these are null are kept.
 
+A table that SPARQL cannot give has `without_sparql` (`en` and `fr`) in place of `sparql`: why.
+`scopes` of a question are those that a token needs to ask it.
+
 `enums` names columns that hold an enum: `STATED` in GraphQL, "stated" in the data. `ordered` says
 that the order counts. In SPARQL a placeholder `{{name:kind}}` stands where a term stands, for the
 variable `name` as `iri`, `string` or `integer`; only `write_iri` and `write_literal` fill it.
@@ -29,6 +32,7 @@ from functools import cache
 from pathlib import Path as File
 from typing import Any, Final
 
+from graph.access import Scope
 from graph.errors import BadValueError, OntologyError
 from schema.answer_paths import check_paths, read_operation
 from schema.question import Question, Table, Texts, Variables
@@ -162,8 +166,12 @@ def _read_question(values: Mapping[str, Any], stem: str) -> Question:
             for at, table in enumerate(entry.take("table", list))
         ),
         pages=pages,
+        scopes=tuple(map(str, entry.take("scopes", list, []))),
     )
     entry.close()
+    for scope in question.scopes:
+        if scope not in list(Scope):
+            raise BadValueError("scopes", scope[:60], f"one of {', '.join(Scope)}")
     if not _NAME.match(stem) or question.name != stem:
         raise BadValueError("file name", stem, f"number and slug: {question.name}")
     names = {*question.variables, *(["after"] if pages else [])}
@@ -188,9 +196,11 @@ def _read_variables(values: Mapping[str, Any]) -> Variables:
 def _read_table(entry: _Entry) -> Table:
     columns = entry.take("columns", dict)
     names = tuple(columns)
+    is_without = "without_sparql" in entry.values
     table = Table(
         title=entry.take_texts("title"),
-        sparql=entry.take("sparql", str).strip() + "\n",
+        sparql="" if is_without else entry.take("sparql", str).strip() + "\n",
+        without_sparql=entry.take_texts("without_sparql") if is_without else {},
         columns=names,
         paths=tuple(read_path(str(path)) for path in columns.values()),
         distinct=entry.take("distinct", bool, default=False),
@@ -203,9 +213,9 @@ def _read_table(entry: _Entry) -> Table:
     entry.close()
     if not names:
         raise BadValueError(f"{entry.place}columns", "{}", "at least one column")
-    if not _SELECT.match(table.sparql):
+    if not is_without and not _SELECT.match(table.sparql):
         raise BadValueError(f"{entry.place}sparql", table.sparql[:60], "a SELECT")
-    if table.ordered and "ORDER BY" not in table.sparql:
+    if table.ordered and not is_without and "ORDER BY" not in table.sparql:
         raise BadValueError(f"{entry.place}ordered", "true", "possible without ORDER BY")
     spine(table.paths)
     return table

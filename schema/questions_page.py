@@ -25,13 +25,14 @@ _HEAD: Final = f"""\
 
 {_NOTE}
 
-What users ask, each as one GraphQL document and as SPARQL, with the answer on the seeds. The tests
-ask all of them in both languages and compare the rows, so an answer below is what the service
-gives. The numbers are those of the list of competency questions.
+What users ask, each as one GraphQL document and, where SPARQL can say it, as SPARQL, with the
+answer on the seeds. The tests ask all of them in both languages and compare the rows, so an answer
+below is what the service gives. The numbers are those of the list of competency questions.
 
 How to ask: paste a document (and its variables) into the form at `/graphql`, a SELECT into the form
 at `/sparql`, or send them by `curl`. The SELECTs hold the default values of the variables; put your
-own identifiers in their place. SPARQL without a dataset sees the statements of all sources merged,
+own identifiers in their place. Where a token is needed, it goes into the header `Authorization`.
+SPARQL without a dataset sees the statements of all sources merged,
 each once; `GRAPH ?source {{ ... }}` sees which source makes a statement. GraphQL answers a field
 with one value by the source of the highest rank; `claims` shows the values of all.
 
@@ -58,6 +59,8 @@ def _write_question(question: Question) -> str:
     ]
     if question.variables:
         parts.append(_block("json", json.dumps(dict(question.variables), indent=2)))
+    if question.scopes:
+        parts.append(f"Asked with a [token](tokens.md) of the scope {_names(question.scopes)}.")
     if question.pages:
         parts.append(f"`{question.pages}` is asked page by page, with `after` from `endCursor`.")
     for table, rows in zip(question.tables, answers, strict=True):
@@ -71,13 +74,17 @@ def _write_table(question: Question, table: Table, rows: Sequence[Row]) -> list[
     lines += [tuple(map(_cell, row)) for row in shown]
     parts = [
         f"### {question.number}: {table.title['en']}",
-        _block("sparql", question.sparql(table)),
+        _block("sparql", question.sparql(table)) if table.sparql else _join(_why(table)),
         "\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else "No rows.",
     ]
     if len(rows) > len(shown):
         file = f"../seeds/questions/{question.name}.expected.json"
         parts.append(f"{len(shown)} of [{len(rows)} rows]({file}).")
     return parts + _write_derivation(table)
+
+
+def _why(table: Table) -> str:
+    return f"By GraphQL alone: {table.without_sparql['en']}"
 
 
 def _write_derivation(table: Table) -> list[str]:
