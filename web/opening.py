@@ -17,6 +17,7 @@ from graph.curation.check import check_checkpoint, check_snapshot
 from graph.curation.gate import Gate
 from graph.curation.mutations import Mutations
 from graph.curation.seeding import seed
+from graph.curation.sparql_writes import SparqlWrites
 from graph.errors import StoreUnavailableError
 from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
@@ -89,7 +90,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
             }
         },
     )
-    return Parts(dataset, gate, pool, engine, writer, tokens, closing.close)
+    return Parts(dataset, gate, pool, engine, writer, SparqlWrites(), tokens, closing.close)
 
 
 def _index_texts(dataset: Dataset) -> None:

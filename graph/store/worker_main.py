@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 import pyoxigraph as ox
 
 from graph.store import frames, nesting, results, sandbox
+from graph.store.graph_formats import UnwritableError
 
 Message = dict[str, Any]
 
@@ -63,6 +64,8 @@ class Worker:
                 answer = refusal.message
             except results.AnswerTooLargeError:
                 answer = {"error": "answer", "detail": ""}
+            except UnwritableError as error:
+                answer = {"error": "unwritable", "detail": str(error)}
             except SyntaxError as error:
                 answer = {"error": "syntax", "detail": error.msg}
                 answer |= {"line": error.lineno, "column": error.offset}
@@ -96,6 +99,10 @@ class Worker:
         sandbox.lift_memory_cap()
         self.store = None
         self.store = ox.Store.read_only(message["path"])
+        if "revision" in message:  # no copy of the dataset's store: it has no stamp
+            sandbox.cap_memory(self.memory_mb)
+            self.base_mb = sandbox.resident_mb()
+            return {"revision": message["revision"]}
         names = (graph.value for graph in self.store.named_graphs())
         stamps = [name for name in names if name.startswith(_STAMP_PREFIX)]
         revision = stamps[0][len(_STAMP_PREFIX) :].partition("/")[0] if len(stamps) == 1 else ""
@@ -111,7 +118,7 @@ class Worker:
         sandbox.set_alarm(message["seconds"])
         text = data.decode()
         store, dataset = _choose_dataset(self.store, message)
-        answer = store.query(text, **dataset)
+        answer = store.query(text, base_iri=message.get("base"), **dataset)
         rows_max, bytes_max = message["rows_max"], message["bytes_max"]
         format = message["format"]
         if isinstance(answer, ox.QueryBoolean):
@@ -120,8 +127,45 @@ class Worker:
             body = results.write_table(answer, format, rows_max, bytes_max)
         else:
             body = results.write_graph(answer, format, rows_max, bytes_max, message["prefixes"])
+        del answer, store
+        return self._answer(body)
+
+    def graph(self, message: Message, data: bytes) -> Message:
+        """Answer a whole graph; its IRI is the data, none that of the default graph."""
+        from graph.store import worker_graphs
+
+        assert self.store is not None
+        sandbox.set_alarm(message["seconds"])
+        try:
+            return self._answer(worker_graphs.read_graph(self.store, message, data.decode()))
+        except worker_graphs.AbsentError:
+            raise RefusedError("absent") from None
+
+    def update(self, message: Message, data: bytes) -> Message:
+        """Run an update, whose text is the data, on a copy that only this process has open."""
+        from graph.store import worker_graphs
+
+        worker_graphs.update(self._open_copy(message), data.decode(), message.get("base"))
+        return {}
+
+    def put(self, message: Message, data: bytes) -> Message:
+        """Put RDF texts, which are the data, into a graph of a copy."""
+        from graph.store import worker_graphs
+
+        store = self._open_copy(message)
+        return worker_graphs.put_graph(store, message, data, _FORMATS)
+
+    def _open_copy(self, message: Message) -> ox.Store:
+        """Open the copy of a store for writing, its memory capped anew."""
+        sandbox.lift_memory_cap()
+        store = ox.Store(message["path"])
+        sandbox.cap_memory(self.memory_mb)
+        sandbox.set_alarm(message["seconds"])
+        return store
+
+    def _answer(self, body: results.Body) -> Message:
         self.outgoing = list(frames.pack_data(b"".join(body.pieces)))
-        del answer, store, body.pieces[:]
+        del body.pieces[:]
         # Memory that the engine does not give back is given back by ending.
         grown_mb = sandbox.resident_mb() - self.base_mb
         return {
@@ -140,7 +184,7 @@ class Worker:
             raise RefusedError(kind, fault.detail or "", line=fault.line, column=fault.column)
         count = 0
         lines: list[str] = []
-        for line in _write_lines(data, format, message["base"]):
+        for line in _write_lines(data, format, message.get("base")):
             lines.append(line)
             if len(lines) == _LINES:
                 count += self._send_lines(lines)
@@ -182,6 +226,9 @@ _OPERATIONS: Final = {
     "start": Worker.start,
     "open": Worker.open,
     "query": Worker.query,
+    "graph": Worker.graph,
+    "update": Worker.update,
+    "put": Worker.put,
     "parse": Worker.parse,
     "scan": Worker.scan,
 }
@@ -256,8 +303,8 @@ def _choose_dataset(store: ox.Store, message: Message) -> tuple[ox.Store, Messag
     if not default and not named:
         if len(message["from"]) < 2:
             return store, {}
-        default = _resolve(message["prologue"], message["from"])
-        named = _resolve(message["prologue"], message["from_named"])
+        default = _resolve(message, message["from"])
+        named = _resolve(message, message["from_named"])
     if len(default) < 2:
         return store, {"default_graph": default, "named_graphs": named}
     merged = ox.Store()
@@ -278,12 +325,12 @@ def _choose_dataset(store: ox.Store, message: Message) -> tuple[ox.Store, Messag
     return merged, {"default_graph": _DEFAULT_GRAPH, "named_graphs": named}
 
 
-def _resolve(prologue: str, terms: list[str]) -> list[ox.NamedNode]:
+def _resolve(message: Message, terms: list[str]) -> list[ox.NamedNode]:
     """Return the graphs that FROM names: Turtle resolves prefixes and bases just as SPARQL."""
     if not terms:
         return []
-    text = f"{prologue}\n<urn:x-from> <urn:x-from> {', '.join(terms)} ."
-    quads = ox.parse(text, format=ox.RdfFormat.TURTLE)
+    text = f"{message['prologue']}\n<urn:x-from> <urn:x-from> {', '.join(terms)} ."
+    quads = ox.parse(text, format=ox.RdfFormat.TURTLE, base_iri=message.get("base"))
     graphs = dict.fromkeys(quad.object for quad in quads)
     return [graph for graph in graphs if isinstance(graph, ox.NamedNode)]
 

@@ -138,7 +138,8 @@ class QueryPool:
         async with self._turn(lane), self._worker() as worker:
             started = time.perf_counter()
             message = {
-                "do": "query",
+                "do": "graph" if query.is_graph else "query",
+                "base": query.base,
                 "seconds": seconds,
                 "format": query.format,
                 "rows_max": query.rows_max,
