@@ -87,6 +87,7 @@ async def write_graph(request: Request) -> Response:
     """Replace a graph (PUT), add to it (POST) or take it away (DELETE), as one change."""
     service: Sparql = request.app.state.service
     viewer = viewer_of(request.scope, anonymous(service.settings))
+    service.writes.admit(viewer)
     name, is_new = _read_name(request), False
     if name is None and request.method == "POST" and service.base_of(request) is not None:
         address = service.address_of(request)

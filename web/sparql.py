@@ -118,6 +118,7 @@ async def _update(request: Request, asked: Asked) -> Response:
     service: Sparql = request.app.state.service
     viewer = viewer_of(request.scope, anonymous(service.settings))
     update = Update(asked.text, asked.default_graphs, asked.named_graphs, service.base_of(request))
+    service.writes.admit(viewer)
     work = partial(service.writes.update, update, viewer)
     async with service.limiter.query(request):
         written: Written = await anyio.to_thread.run_sync(work)

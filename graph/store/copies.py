@@ -50,12 +50,16 @@ def copy_store(origin: Path, copy: Path) -> None:
 
 
 class CopyWriter:
-    """Runs one change of a copy at a time, each in a new process that already stands by."""
+    """Runs one change of a copy at a time, each in a new process that already stands by.
 
-    def __init__(self, settings: Settings) -> None:
+    A writer that is seldom asked need keep none standing by (`stands_by`).
+    """
+
+    def __init__(self, settings: Settings, *, stands_by: bool = True) -> None:
         self._settings = settings
+        self._stands_by = stands_by
         self._starter = ThreadPoolExecutor(1, "copy-writer")
-        self._next = self._start()
+        self._next = self._start() if stands_by else None
 
     def run(self, message: Message, data: bytes, seconds: float) -> tuple[Message, bytes]:
         """Return the answer of a worker to a message, and the data before it.
@@ -63,7 +67,7 @@ class CopyWriter:
         Parameters
         ----------
         message : dict
-            `do` is `update` or `put`; `path` names the copy.
+            `do` is `update`, `put` or `data`; `path` names the copy.
         data : bytes
             The text.
         seconds : float
@@ -78,7 +82,7 @@ class CopyWriter:
         """
         pieces: list[bytes] = []
         answer: Message = {}
-        text = data.decode("utf-8", "replace") if message["do"] == "update" else ""
+        text = data.decode("utf-8", "replace") if message["do"] != "put" else ""
         memory_mb = self._settings.sparql_memory_mb
         try:
             with self._take() as worker:
@@ -97,13 +101,14 @@ class CopyWriter:
 
     def close(self) -> None:
         """End the process that stands by."""
-        started, self._next = self._next, Future()
+        started, self._next, self._stands_by = self._next, None, False
         self._starter.shutdown(wait=True)
-        if not started.cancelled() and started.exception() is None:
+        if started is not None and not started.cancelled() and started.exception() is None:
             started.result().end()
 
     def _take(self) -> BlockingWorker:
-        started, self._next = self._next, self._start()
+        started = self._next or self._start()
+        self._next = self._start() if self._stands_by else None
         return started.result()
 
     def _start(self) -> Future[BlockingWorker]:

@@ -77,6 +77,8 @@ def explain_query_refusal(answer: dict[str, Any], text: str, memory_mb: int) -> 
             return QueryTooLargeError("statements of FROM graphs", MERGED_STATEMENTS)
         case "evaluation":
             return _explain_evaluation(detail)
+        case "changes":
+            return QueryTooLargeError("sparql_changes", int(answer.get("most", 0)))
         case "absent":
             return NotFoundError(text[:200] or "the default graph")
         case "unwritable":

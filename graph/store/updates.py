@@ -39,7 +39,8 @@ class Operation:
     `words` are those outside brackets, in order and in capitals; `prologue` is what was declared
     before it. `graphs` are the terms of graphs that it writes, as the text has them, `is_open`
     tells that a variable names one; `loose` are the places where it writes the default graph,
-    `defaults` those of the word DEFAULT, `read` the graphs that CLEAR and their like only read.
+    `defaults` those of the word DEFAULT. `where` is the place of WHERE, `block` that of the last
+    outermost braces.
     """
 
     start: int
@@ -69,6 +70,11 @@ class Operation:
         return "WITH" in self.words or "USING" in self.words
 
     @property
+    def writes_default(self) -> bool:
+        """Whether it writes the default graph, or reads it by the word DEFAULT."""
+        return bool(self.defaults) or (bool(self.loose) and "WITH" not in self.words)
+
+    @property
     def is_sweeping(self) -> bool:
         """Whether it clears graphs that it does not name."""
         return self.words[0] in ("CLEAR", "DROP") and bool({"ALL", "NAMED"} & set(self.words))
@@ -76,10 +82,17 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class CheckedUpdate:
-    """An update that may be tried: its text as the engine is to get it, and its operations."""
+    """An update that may be tried: its text as the engine is to get it, and its operations.
+
+    `pieces` are its operations on data, each as the INSERT DATA that it would be, and whether it
+    is one; `graphs` are the terms of the graphs that may be written, by the prologue that they
+    stand under, None where a variable names one.
+    """
 
     text: str
     operations: tuple[Operation, ...]
+    pieces: tuple[tuple[str, bool], ...]
+    graphs: tuple[tuple[str, tuple[str, ...]], ...] | None
 
     @property
     def is_data(self) -> bool:
@@ -89,7 +102,12 @@ class CheckedUpdate:
     @property
     def writes_default(self) -> bool:
         """Whether it writes the default graph."""
-        return any(each.loose or each.defaults for each in self.operations)
+        return any(each.writes_default for each in self.operations)
+
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether it clears graphs that it does not name."""
+        return any(each.is_sweeping for each in self.operations)
 
 
 def check_update(
@@ -129,7 +147,12 @@ def check_update(
         edits += _add_using(text, operations, "".join(clauses))
     if source is not None:
         edits += _add_source(text, operations, source)
-    return CheckedUpdate(_apply(text, edits), operations)
+    pieces = tuple(
+        (f"{each.prologue} INSERT DATA {_apply(text, edits, *each.block)}", "INSERT" in each.words)
+        for each in operations
+        if each.is_data and each.block is not None
+    )
+    return CheckedUpdate(_apply(text, edits), operations, pieces, _list_graphs(operations, source))
 
 
 def _add_using(text: str, operations: Sequence[Operation], clauses: str) -> list[Edit]:
@@ -159,13 +182,27 @@ def _add_source(text: str, operations: Sequence[Operation], source: str) -> list
     return edits
 
 
-def _apply(text: str, edits: list[Edit]) -> str:
+def _list_graphs(
+    operations: Sequence[Operation], source: str | None
+) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
+    if any(operation.is_open for operation in operations):
+        return None
+    named = [(each.prologue, tuple(each.graphs)) for each in operations if each.graphs]
+    if source is not None:
+        named.append(("", (f"<{source}>",)))
+    return tuple(named)
+
+
+def _apply(text: str, edits: list[Edit], start: int = 0, end: int | None = None) -> str:
+    """Return the text between two places with the edits that fall there."""
+    end = len(text) if end is None else end
     pieces: list[str] = []
-    place = 0
-    for start, end, replacement in sorted(edits):
-        pieces += (text[place:start], replacement)
-        place = end
-    return "".join((*pieces, text[place:]))
+    place = start
+    for first, last, replacement in sorted(edits):
+        if start <= first and last <= end:
+            pieces += (text[place:first], replacement)
+            place = last
+    return "".join((*pieces, text[place:end]))
 
 
 @dataclass(slots=True)
@@ -253,11 +290,8 @@ class _Reader:
 
     def _end_operation(self) -> None:
         operation, self._current = self._current, None
-        if operation is None:
-            return
-        if operation.words[0] == "LOAD" and "INTO" not in operation.words:
-            operation.defaults = []
-        self._operations.append(operation)
+        if operation is not None:
+            self._operations.append(operation)
 
     # --- inside -----------------------------------------------------------------------------
 

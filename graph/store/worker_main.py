@@ -145,23 +145,56 @@ class Worker:
         """Run an update, whose text is the data, on a copy that only this process has open."""
         from graph.store import worker_graphs
 
-        worker_graphs.update(self._open_copy(message), data.decode(), message.get("base"))
-        return {}
+        store, origin = self._open_copy(message)
+        worker_graphs.update(store, data.decode(), message.get("base"))
+        if origin is None:
+            return {}
+        graphs = None
+        if message["graphs"] is not None:
+            pairs = (({"prologue": prologue}, terms) for prologue, terms in message["graphs"])
+            graphs = [graph.value for each, terms in pairs for graph in _resolve(each, terms)]
+        return self._send_changes(worker_graphs.find_difference(origin, store, graphs), message)
+
+    def data(self, message: Message, data: bytes) -> Message:
+        """Say what INSERT DATA and DELETE DATA, whose text is the data, add and remove."""
+        from graph.store import worker_graphs
+
+        sandbox.set_alarm(message["seconds"])
+        return self._send_changes(
+            worker_graphs.read_data(data.decode(), message["pieces"]), message
+        )
+
+    def _send_changes(self, changes: Iterable[tuple[bool, ox.Quad]], message: Message) -> Message:
+        """Send quads as lines, each after a sign for added or removed, and their number."""
+        count, lines = 0, []
+        for is_added, quad in changes:
+            count += 1
+            if count > message["statements_max"]:
+                raise RefusedError("changes", most=message["statements_max"])
+            lines.append(("+" if is_added else "-") + "\t" + _write_line(quad))
+            if len(lines) == _LINES:
+                self._send_lines(lines)
+        self._send_lines(lines)
+        return {"quads": count}
 
     def put(self, message: Message, data: bytes) -> Message:
         """Put RDF texts, which are the data, into a graph of a copy."""
         from graph.store import worker_graphs
 
-        store = self._open_copy(message)
+        store, _ = self._open_copy(message)
         return worker_graphs.put_graph(store, message, data, _FORMATS)
 
-    def _open_copy(self, message: Message) -> ox.Store:
-        """Open the copy of a store for writing, its memory capped anew."""
+    def _open_copy(self, message: Message) -> tuple[ox.Store, ox.Store | None]:
+        """Open the copy of a store for writing, and what it was copied from, where that is asked.
+
+        The cap on memory is set anew afterwards: under it the engine could not start its threads.
+        """
         sandbox.lift_memory_cap()
         store = ox.Store(message["path"])
+        origin = ox.Store.read_only(message["origin"]) if "origin" in message else None
         sandbox.cap_memory(self.memory_mb)
         sandbox.set_alarm(message["seconds"])
-        return store
+        return store, origin
 
     def _answer(self, body: results.Body) -> Message:
         self.outgoing = list(frames.pack_data(b"".join(body.pieces)))
@@ -228,6 +261,7 @@ _OPERATIONS: Final = {
     "query": Worker.query,
     "graph": Worker.graph,
     "update": Worker.update,
+    "data": Worker.data,
     "put": Worker.put,
     "parse": Worker.parse,
     "scan": Worker.scan,
@@ -237,14 +271,18 @@ _OPERATIONS: Final = {
 def _write_lines(data: bytes, format: str, base: str | None) -> Iterator[str]:
     quads = ox.parse(data, format=_FORMATS[format], base_iri=base, lenient=format == "jsonld")
     for quad in quads if format != "jsonld" else _check_terms(quads):
-        subject, predicate, value, graph = quad
-        if isinstance(value, ox.Triple):
-            raise RefusedError("syntax", "triple terms (RDF 1.2) are not read")
-        if isinstance(value, ox.Literal) and value.direction is not None:
-            raise RefusedError("syntax", "base directions (RDF 1.2) are not read")
-        named = "" if graph == _DEFAULT_GRAPH else str(graph)
-        # The engine escapes tabs and line ends inside literals.
-        yield f"{subject}\t{predicate}\t{value}\t{named}\n"
+        yield _write_line(quad)
+
+
+def _write_line(quad: ox.Quad) -> str:
+    """Return a quad as four terms, tabs between them; the engine escapes those in literals."""
+    subject, predicate, value, graph = quad
+    if isinstance(value, ox.Triple):
+        raise RefusedError("syntax", "triple terms (RDF 1.2) are not read")
+    if isinstance(value, ox.Literal) and value.direction is not None:
+        raise RefusedError("syntax", "base directions (RDF 1.2) are not read")
+    named = "" if graph == _DEFAULT_GRAPH else str(graph)
+    return f"{subject}\t{predicate}\t{value}\t{named}\n"
 
 
 def _check_terms(quads: Iterable[ox.Quad]) -> Iterator[ox.Quad]:

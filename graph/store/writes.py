@@ -38,6 +38,10 @@ class Written:
 class Writes(Protocol):
     """Who takes updates and graphs; each is done whole or not at all."""
 
+    def admit(self, viewer: Viewer) -> None:
+        """Check, before anything is read, that a viewer may write at all."""
+        ...
+
     def update(self, update: Update, viewer: Viewer) -> Written:
         """Run an update."""
         ...
@@ -65,6 +69,9 @@ class PlainWrites:
     def __init__(self, store: PlainStore, settings: Settings) -> None:
         self._store = store
         self._settings = settings
+
+    def admit(self, viewer: Viewer) -> None:
+        """Let everyone write."""
 
     def update(self, update: Update, viewer: Viewer) -> Written:
         """Run an update.
