@@ -44,7 +44,7 @@ CORS_HEADERS: Final = {
     "Access-Control-Expose-Headers": f"{REVISION}, Rhizome-Truncated, ETag, Retry-After, Link",
 }
 PREFLIGHT_HEADERS: Final = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST",
     "Access-Control-Allow-Headers": (
         f"Accept, Accept-Language, Authorization, Content-Type, If-None-Match, {MIN_REVISION}"
     ),

@@ -10,13 +10,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from graph.errors import StoreUnavailableError
+from graph.errors import ForbiddenError, StoreUnavailableError
 from graph.settings import Settings
 from graph.store.plain import PlainStore
 from graph.store.workers import QueryPool
@@ -99,12 +101,35 @@ class PlainApplication(Starlette):
         )
         self.state.service = service
         self.router.redirect_slashes = False
-        self._layers = Frame(Limits(Revisions(super().__call__, service), service.limiter), service)
+        limits = Limits(Revisions(self._route, service), service.limiter)
+        self._layers = Frame(limits, service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
         scope["app"] = self
         await self._layers(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            _refuse_foreign_pages(scope)
+        await super().__call__(scope, receive, send)
+
+
+def _refuse_foreign_pages(scope: Scope) -> None:
+    """Refuse what a page of elsewhere sends by a browser that can reach this server.
+
+    No token is asked, so that nothing else would keep such a page from writing.
+
+    Raises
+    ------
+    ForbiddenError
+        The Origin is not that of this server.
+    """
+    headers = Headers(scope=scope)
+    origin = headers.get("origin")
+    is_own = origin is None or urlsplit(origin).netloc == headers.get("host")
+    if not is_own and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+        raise ForbiddenError("to write from a page of another origin")
 
 
 @asynccontextmanager
