@@ -19,8 +19,14 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import socket
+
+    from starlette.applications import Starlette
+
     from graph.settings import Settings
     from web.control import Command, Piece
+    from web.plain import PlainService
+    from web.service import Service
 
 ROOT: Final = Path(__file__).resolve().parent
 #: Packages of this checkout whose names others use, too: PyPI has a `schema`.
@@ -33,6 +39,8 @@ VIOLATIONS_SHOWN: Final = 100
 EXPORT_FORMATS: Final = ("trig", "nq", "turtle", "nt", "jsonld")
 REPORT_FORMATS: Final = ("html", "md", "json", "csv")
 LANGUAGES: Final = ("en", "fr")
+#: What `serve` serves, the default first.
+PROFILES: Final = ("full", "plain")
 
 _EXIT_CODES = """\
 exit codes:
@@ -58,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             host=getattr(options, "host", None),
             port=getattr(options, "port", None),
         )
+        if options.command == "serve" and options.profile == "plain":
+            return serve_plain(settings)
         if options.command == "serve":
             return serve(settings, seeds=options.seeds)
         return run(options, settings)
@@ -150,12 +160,19 @@ def _add_serve(commands: Any) -> None:
           python server.py serve
           python server.py serve --port 9000 --store /srv/rhizome
           python server.py serve --no-seeds --store var/empty
+          python server.py serve --profile plain --store var/plain
         """,
     )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on; 0 takes a free one (8000)")
     parser.add_argument(
         "--no-seeds", dest="seeds", action="store_false", help="leave the seeds as they are"
+    )
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default=PROFILES[0],
+        help="plain: a bare SPARQL server that anyone may write, without model, gate and log",
     )
 
 
@@ -326,7 +343,7 @@ def serve(settings: Settings, *, seeds: bool) -> int:
     from web.log import configure_logging
     from web.opening import open_parts, verify_parts
     from web.service import Service
-    from web.serving import address_of, bind, make_server
+    from web.serving import address_of, bind
 
     configure_logging(settings.log_level)
     with StoreLock(settings.store, "serve") as lock:
@@ -336,19 +353,44 @@ def serve(settings: Settings, *, seeds: bool) -> int:
         lock.describe(address)
         opener = partial(open_parts, service, address, seeds=seeds)
         app = create_app(service, opener, verify_parts)
-        server = make_server(
-            app,
-            settings,
-            on_listening=lambda: print(f"Rhizome listens on {address} (Ctrl+C stops)", flush=True),
-        )
-        service.on_failure = server.stop
-        server.run([listener])
-        if service.failure is not None:
-            raise service.failure
+        _run_server(app, service, listener)
         if service.is_busy:  # a signal came first: nobody waits for a thread that reads on
             logging.shutdown()
             os._exit(0)
     return 0
+
+
+def serve_plain(settings: Settings) -> int:
+    """Serve a bare dataset until a signal comes; return the exit code."""
+    from graph.store.lock import StoreLock
+    from graph.store.plain import PlainStore
+    from web.log import configure_logging
+    from web.plain import FOLDER, PlainApplication, PlainService
+    from web.serving import address_of, bind
+
+    configure_logging(settings.log_level)
+    with StoreLock(settings.store, "serve") as lock:
+        service = PlainService(settings, PlainStore(settings.store / FOLDER, settings))
+        listener = bind(settings)
+        lock.describe(address_of(listener))
+        _run_server(PlainApplication(service), service, listener)
+    return 0
+
+
+def _run_server(app: Starlette, service: Service | PlainService, listener: socket.socket) -> None:
+    """Serve on a socket until a signal comes, or what ended the service is raised."""
+    from web.serving import address_of, make_server
+
+    address = address_of(listener)
+    server = make_server(
+        app,
+        service.settings,
+        on_listening=lambda: print(f"Rhizome listens on {address} (Ctrl+C stops)", flush=True),
+    )
+    service.on_failure = server.stop
+    server.run([listener])
+    if service.failure is not None:
+        raise service.failure
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:

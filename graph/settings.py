@@ -58,6 +58,9 @@ class Settings:
     sparql_operators: int = _setting(500, "operators", "operators in a SPARQL text")
     sparql_values: int = _setting(10_000, "terms", "terms in VALUES")
     sparql_rows: int = _setting(10_000, "rows", "solutions or triples answered by one query")
+    sparql_changes: int = _setting(
+        100_000, "quads", "quads that one SPARQL update may add or remove"
+    )
     sparql_fast_workers: int = _setting(2, "processes", "workers of the fast lane")
     sparql_slow_workers: int = _setting(1, "processes", "workers of the slow lane")
     sparql_queue: int = _setting(32, "queries", "queries that may wait for a worker")

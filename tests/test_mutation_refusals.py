@@ -108,7 +108,7 @@ def test_nothing_is_kept_of_sources_that_nobody_began(mutations: Mutations) -> N
         outcome = run(mutations, create("Cluster", {"acronym": 7}), source=f"{MINE}-{number}")
         assert not outcome.accepted
     run(mutations, create("Cluster", named("Mine")))
-    assert mutations._begun == {}
+    assert mutations.owners._begun == {}
 
 
 def test_ownership_outlives_a_restart(gate: Gate, mutations: Mutations) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from graph.errors import (
     ForbiddenError,
+    NotAcceptableError,
+    NotFoundError,
     ParseError,
     PayloadTooLargeError,
     QueryMemoryError,
@@ -18,6 +20,7 @@ from graph.errors import (
     RhizomeError,
     StoreCorruptError,
     StoreUnavailableError,
+    UnknownTermError,
 )
 from graph.settings import Settings
 from graph.store.outcome import (
@@ -72,7 +75,11 @@ def test_deaths_name_the_limit() -> None:
         ("statements", "", QueryTooLargeError),
         ("syntax", "error at 1:1: expected SELECT", QuerySyntaxError),
         ("syntax", "something else", QuerySyntaxError),
-        ("evaluation", "The custom function <http://e/f> is not supported", QuerySyntaxError),
+        ("evaluation", "The custom function <http://e/f> is not supported", UnknownTermError),
+        ("evaluation", "The graph <http://e/g> does not exist", NotFoundError),
+        ("absent", "", NotFoundError),
+        ("unwritable", "a literal holds a control character", NotAcceptableError),
+        ("engine", "A URI scheme must be set, found about:invalid", ForbiddenError),
         ("evaluation", "The function <http://e/corruption> is not supported", QuerySyntaxError),
         ("evaluation", "Corruption: no such file, checksum mismatch", QuerySyntaxError),
         ("damage", "Corruption: block checksum mismatch", StoreCorruptError),

@@ -44,6 +44,9 @@ class Served:
             limiter=Limiter(self.settings),
             revision=1,
             version="0.1.0",
+            is_plain=False,
+            sparql_revision=0,
+            base_of=lambda _: None,
         )
 
     async def __aenter__(self) -> Served:

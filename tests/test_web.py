@@ -37,7 +37,7 @@ def test_every_route_answers_with_revision_and_security_headers(
 
 @pytest.mark.parametrize("path", PATHS)
 def test_every_route_refuses_other_methods_as_a_problem(client: TestClient, path: str) -> None:
-    response = client.request("DELETE", path)
+    response = client.request("PATCH", path)
     assert response.status_code == 405
     assert "GET" in response.headers["allow"]
     problem = response.json()

@@ -19,7 +19,17 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from web import export, graphql, ontology, operations, pages, report, sparql, static
+from web import (
+    export,
+    graph_store,
+    graphql,
+    ontology,
+    operations,
+    pages,
+    report,
+    sparql,
+    static,
+)
 from web.at_once import AtOnce
 from web.frame import Frame, Revisions
 from web.limits import Limits
@@ -89,7 +99,7 @@ def create_app(
 
 def list_routes() -> list[Route]:
     """Return the routes of all endpoint families."""
-    families = (pages, graphql, sparql, export, report, ontology, operations, static)
+    families = (pages, graphql, sparql, graph_store, export, report, ontology, operations, static)
     return [route for family in families for route in family.routes()]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -21,7 +21,7 @@ from web.limits import UNLIMITED_PATHS
 from web.problems import answer_bug, answer_error
 
 if TYPE_CHECKING:
-    from web.service import Service
+    from graph.settings import Settings
 
 REVISION: Final = "Rhizome-Revision"
 MIN_REVISION: Final = "Rhizome-Min-Revision"
@@ -59,6 +59,22 @@ _REVISION_DIGITS: Final = 15
 
 _logger = logging.getLogger("rhizome.web")
 
+
+class Framed(Protocol):
+    """What the layers need of a service."""
+
+    settings: Settings
+
+    @property
+    def revision(self) -> int | None:
+        """The revision that readers see now."""
+        ...
+
+    async def wait_for(self, revision: int, timeout_s: float) -> None:
+        """Return once readers see a revision, else raise."""
+        ...
+
+
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
@@ -77,7 +93,7 @@ _MIN_REVISION_NAME = MIN_REVISION.lower().encode()
 class Frame:
     """ASGI middleware around all others."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(self, app: ASGIApp, service: Framed) -> None:
         self.app = app
         self.service = service
         self.origins = Origins(service.settings.cors_origins)
@@ -114,7 +130,7 @@ class Frame:
 class Revisions:
     """ASGI middleware: waits for the revision that Rhizome-Min-Revision names."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(self, app: ASGIApp, service: Framed) -> None:
         self.app = app
         self.service = service
 
@@ -180,7 +196,7 @@ class Origins:
 class _Answer:
     """One answer on its way out: completes its head and remembers its status."""
 
-    def __init__(self, scope: Scope, send: Send, service: Service, origins: Origins) -> None:
+    def __init__(self, scope: Scope, send: Send, service: Framed, origins: Origins) -> None:
         self.scope = scope
         self.started = time.perf_counter()
         self.status = 0

@@ -30,11 +30,17 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: Paths of the API; all else are pages and assets. Health and readiness are never refused.
 API_PATHS: Final = frozenset({"/graphql", "/sparql", "/export", "/report"})
+GRAPHS_PATH: Final = "/graphs"
 UNLIMITED_PATHS: Final = frozenset({"/health", "/ready"})
 WINDOW_S: Final = 60.0
 #: Bytes of a body where a path has no limit of its own: nothing reads one there.
 OTHER_BODY_BYTES: Final = 64 * 1024
 _ADDRESSES: Final = 100_000
+
+
+def is_graph_store(path: str) -> bool:
+    """Tell whether a path is that of a graph (Graph Store Protocol)."""
+    return path == GRAPHS_PATH or path.startswith(f"{GRAPHS_PATH}/")
 
 
 @dataclass(slots=True)
@@ -108,7 +114,7 @@ class Limiter:
         """Use one request of the rate that a path belongs to."""
         if path in UNLIMITED_PATHS:
             return
-        rate = self.api if path in API_PATHS else self.pages
+        rate = self.api if path in API_PATHS or is_graph_store(path) else self.pages
         rate.take(address, time.monotonic())
 
     def admit(self, scope: Scope, address: str) -> None:
@@ -195,6 +201,7 @@ class Limits:
             "/graphql": settings.graphql_body_bytes,
             "/sparql": settings.sparql_body_bytes,
         }
+        self.upload_bytes = settings.upload_bytes
         self.body_deadline_s = settings.body_deadline_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -209,6 +216,8 @@ class Limits:
             await self.app(scope, receive, send)
             return
         allowed = self.body_bytes.get(scope["path"], OTHER_BODY_BYTES)
+        if is_graph_store(scope["path"]):
+            allowed = self.upload_bytes
         await self.app(scope, self._bounded(receive, scope, allowed), send)
 
     def _bounded(self, receive: Receive, scope: Scope, allowed: int) -> Receive:

@@ -17,6 +17,7 @@ from graph.curation.check import check_checkpoint, check_snapshot
 from graph.curation.gate import Gate
 from graph.curation.mutations import Mutations
 from graph.curation.seeding import seed
+from graph.curation.sparql_writes import SparqlWrites
 from graph.errors import StoreUnavailableError
 from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
@@ -69,7 +70,10 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
         service.stage = "building the schema"
         engine = Engine(model, load_schema(model), settings, dataset.log)
         tokens = Tokens.open(settings)
-        writer = Writer(engine, Mutations(gate, tokens.recheck))
+        mutations = Mutations(gate, tokens.recheck)
+        writer = Writer(engine, mutations)
+        writes = SparqlWrites(gate, mutations.owners)
+        stack.callback(writes.close)
         service.stage = "waiting for the SPARQL store"
         if not dataset.wait_for_store(dataset.snapshot.revision, _STORE_WAIT_S):
             raise StoreUnavailableError("the SPARQL store does not follow the log; see the log")
@@ -89,7 +93,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
             }
         },
     )
-    return Parts(dataset, gate, pool, engine, writer, tokens, closing.close)
+    return Parts(dataset, gate, pool, engine, writer, writes, tokens, closing.close)
 
 
 def _index_texts(dataset: Dataset) -> None:

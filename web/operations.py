@@ -26,10 +26,14 @@ _HEADERS = {"Cache-Control": "no-store"}
 
 def routes() -> list[Route]:
     """Return the routes of this module."""
+    return [*probes(), Route("/version", version, methods=["GET"])]
+
+
+def probes() -> list[Route]:
+    """Return the routes that every profile has."""
     return [
         Route("/health", health, methods=["GET"]),
         Route("/ready", ready, methods=["GET"]),
-        Route("/version", version, methods=["GET"]),
     ]
 
 

@@ -11,15 +11,18 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from graph.access import anonymous
 from graph.errors import StoreUnavailableError
+from graph.terms import ENTITY
 from web.answers import AnswerCache
 from web.documents import Documents
 from web.limits import Limiter
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from graph.curation.gate import Gate
     from graph.model import Model
     from graph.settings import Settings
@@ -27,10 +30,51 @@ if TYPE_CHECKING:
     from graph.store.dataset import Dataset
     from graph.store.snapshot import Snapshot
     from graph.store.workers import QueryPool
+    from graph.store.writes import Writes
     from schema.execute import Engine
     from schema.mutation import Writer
 
 VERSION: Final = "0.1.0"
+
+
+class Sparql(Protocol):
+    """What the SPARQL endpoints need of a service, with the dataset or a bare one behind it.
+
+    `sparql_revision` is the least that every query sees; `larger_graphs` says what to do about a
+    graph that is too large for one answer.
+    """
+
+    settings: Settings
+    limiter: Limiter
+    is_plain: bool
+    larger_graphs: str
+
+    @property
+    def pool(self) -> QueryPool:
+        """The SPARQL workers."""
+        ...
+
+    @property
+    def writes(self) -> Writes:
+        """Who takes updates and graphs."""
+        ...
+
+    @property
+    def sparql_revision(self) -> int:
+        """The least revision that a query must see."""
+        ...
+
+    def base_of(self, request: Request) -> str | None:
+        """Return what relative IRIs of a request are relative to; None refuses them."""
+        ...
+
+    def address_of(self, request: Request) -> str:
+        """Return the public URL of a request, without its query."""
+        ...
+
+    def graph_at(self, request: Request, path: str) -> str:
+        """Return the IRI of the graph that a path below `/graphs/` stands for."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +86,16 @@ class Parts:
     pool: QueryPool
     engine: Engine
     writer: Writer
+    writes: Writes
     tokens: Tokens
     close: Callable[[], None]
+
+
+def public_address(request: Request, settings: Settings) -> str:
+    """Return the URL of a request as others see it, without its query."""
+    if settings.base_url:
+        return settings.base_url.rstrip("/") + request.url.path
+    return str(request.url.replace(query=""))
 
 
 class Service:
@@ -55,6 +107,9 @@ class Service:
     `stage` says in words what the start is doing. `failure` holds the error that ended the service
     and `on_failure` is called then. `is_busy` tells that a thread opens or verifies parts.
     """
+
+    is_plain = False
+    larger_graphs = "take it from /export"
 
     def __init__(self, settings: Settings, model: Model) -> None:
         self.settings = settings
@@ -122,6 +177,30 @@ class Service:
     def tokens(self) -> Tokens:
         """The access tokens; StoreUnavailableError while the store opens."""
         return self._opened.tokens
+
+    @property
+    def writes(self) -> Writes:
+        """Who takes updates and graphs; StoreUnavailableError while the store opens."""
+        return self._opened.writes
+
+    @property
+    def sparql_revision(self) -> int:
+        """What a query must see: any revision, unless it asks for one."""
+        return 0
+
+    def base_of(self, request: Request) -> str | None:
+        """Return None: relative IRIs are refused, since where they lead depends on the asker."""
+        del request
+        return None
+
+    def address_of(self, request: Request) -> str:
+        """Return the public URL of a request, without its query."""
+        return public_address(request, self.settings)
+
+    def graph_at(self, request: Request, path: str) -> str:
+        """Return the IRI below which all things are named, with the path."""
+        del request
+        return ENTITY + path
 
     def open(self, parts: Parts, loop: asyncio.AbstractEventLoop) -> None:
         """Take the opened parts: from now on endpoints answer. Called in the loop's thread."""

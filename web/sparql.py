@@ -1,7 +1,8 @@
-"""SPARQL over HTTP: the query operation of SPARQL 1.1 Protocol, and a form for people.
+"""SPARQL over HTTP: query and update of SPARQL 1.1 Protocol, and a form for people.
 
 Floor 5. Checks the text, negotiates the format and answers what a worker returns. An answer begins
 only when the worker is done, so that a query that fails never looks like one that succeeded.
+Without a query it describes itself (SPARQL 1.1 Service Description).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
@@ -25,16 +27,18 @@ from graph.errors import (
 from graph.store.guard import check_query
 from graph.store.prefixes import PREFIXES
 from graph.store.query import Answer, Query
+from graph.store.writes import Update, Written
 from schema.questions import load_questions
 from web.access import PRIVATE, VIEWER, viewer_of
 from web.frame import MIN_REVISION, REVISION, read_revision
 from web.negotiation import choose_media_type, request_language
+from web.service_description import describe_service
 from web.sparql_request import Asked, read_request
 from web.templating import render_page
 from web.texts import LANGUAGES
 
 if TYPE_CHECKING:
-    from web.service import Service
+    from web.service import Sparql
 
 TRUNCATED: Final = "Rhizome-Truncated"
 HTML: Final = "text/html"
@@ -48,6 +52,8 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = {
 GRAPHS: Final[Mapping[str, tuple[str, ...]]] = {
     "turtle": ("text/turtle", "application/x-turtle"),
     "nt": ("application/n-triples",),
+    "rdfxml": ("application/rdf+xml",),
+    "jsonld": ("application/ld+json",),
 }
 #: Rows on a page; the formats for programs have them all.
 PAGE_ROWS: Final = 500
@@ -59,6 +65,8 @@ LABELS: Final = {
     "tsv": "TSV",
     "turtle": "Turtle",
     "nt": "N-Triples",
+    "rdfxml": "RDF/XML",
+    "jsonld": "JSON-LD",
 }
 #: Questions of the library that the form offers.
 WORKED: Final = (2, 10, 14)
@@ -72,24 +80,55 @@ def routes() -> list[Route]:
 
 
 async def answer_sparql(request: Request) -> Response:
-    """Answer a SPARQL query; to a browser, show the form and the answer as a table."""
+    """Answer a SPARQL query or run an update; alone, describe the service or show the form."""
+    service: Sparql = request.app.state.service
     asked = await read_request(request)
-    is_page = _wants_page(request)
+    is_page = not service.is_plain and _wants_page(request)
+    if asked is not None and asked.is_update:
+        return await _update(request, asked)
+    if asked is None and is_page:
+        return _show(request, "")
     if asked is None:
-        if is_page:
-            return _show(request, "")
-        raise BadValueError("query", "", "a SPARQL query; send one as `query`")
+        if request.method == "POST":
+            raise BadValueError("query", "", "a SPARQL query; send one as `query`")
+        return await _describe_service(request)
     if is_page:
         return await _answer_page(request, asked)
     answer, media_type = await _answer(request, asked)
+    return _respond(request, answer, media_type)
+
+
+def _respond(request: Request, answer: Answer, media_type: str) -> Response:
     kept = PRIVATE if VIEWER in request.scope else "no-cache"
     headers = {"Vary": "Accept", "Cache-Control": kept, **_describe(answer)}
     return Response(answer.body, headers=headers, media_type=media_type)
 
 
+async def _describe_service(request: Request) -> Response:
+    """Answer what the service is and can do, in an RDF format."""
+    service: Sparql = request.app.state.service
+    address = service.address_of(request)
+    text = describe_service(address, service.settings, is_plain=service.is_plain)
+    answer, media_type = await _answer(request, Asked(text, (), ()))
+    return _respond(request, answer, media_type)
+
+
+async def _update(request: Request, asked: Asked) -> Response:
+    """Run an update; 204 once it is done and every query sees it."""
+    service: Sparql = request.app.state.service
+    viewer = viewer_of(request.scope, anonymous(service.settings))
+    update = Update(asked.text, asked.default_graphs, asked.named_graphs, service.base_of(request))
+    service.writes.admit(viewer)
+    work = partial(service.writes.update, update, viewer)
+    async with service.limiter.query(request):
+        written: Written = await anyio.to_thread.run_sync(work)
+    headers = {REVISION: str(written.revision), "Cache-Control": "no-store"}
+    return Response(status_code=204, headers=headers)
+
+
 async def _answer(request: Request, asked: Asked, *, is_page: bool = False) -> tuple[Answer, str]:
     """Return the workers' answer and its media type."""
-    service: Service = request.app.state.service
+    service: Sparql = request.app.state.service
     settings = service.settings
     if len(asked.text) > _INLINE_CHARACTERS:
         checked = await anyio.to_thread.run_sync(check_query, asked.text, settings)
@@ -110,11 +149,13 @@ async def _answer(request: Request, asked: Asked, *, is_page: bool = False) -> t
         from_graphs=checked.from_graphs,
         from_named_graphs=checked.from_named_graphs,
         rows_max=min(settings.sparql_rows, PAGE_ROWS) if is_page else settings.sparql_rows,
+        base=service.base_of(request),
         prefixes=PREFIXES,
     )
-    min_revision = read_revision(request.headers.get(MIN_REVISION, "0"))
+    seen = read_revision(request.headers.get(MIN_REVISION, "0"))
     async with service.limiter.query(request) as use:
-        answer = await _while_connected(request, service.pool.query(query, min_revision))
+        work = service.pool.query(query, max(seen, service.sparql_revision))
+        answer = await _while_connected(request, work)
         use.seconds = answer.seconds
     return answer, media_type
 
@@ -154,7 +195,7 @@ def _wants_page(request: Request) -> bool:
     """Tell whether a person asks: HTML liked best, and no format named in the address."""
     if "format" in request.query_params:
         return False
-    offered = (*_media_types(TABLES), *_media_types(GRAPHS), HTML)
+    offered = (*media_types(TABLES), *media_types(GRAPHS), HTML)
     with contextlib.suppress(RhizomeError):  # whether anything is left to offer, the form tells
         return choose_media_type(request.headers.get("accept"), offered) == HTML
     return False
@@ -167,12 +208,12 @@ def _choose_format(request: Request, formats: Mapping[str, tuple[str, ...]]) -> 
         if asked.lower() not in formats:
             raise BadValueError("format", asked[:40], f"one of {', '.join(formats)} here")
         return asked.lower(), formats[asked.lower()][0]
-    chosen = choose_media_type(request.headers.get("accept"), _media_types(formats))
+    chosen = choose_media_type(request.headers.get("accept"), media_types(formats))
     return next((name, chosen) for name, types in formats.items() if chosen in types)
 
 
-def _media_types(formats: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """All media types; of each format the standard one comes before what others call it."""
+def media_types(formats: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return all media types; of each format the standard one comes before what others call it."""
     standard = tuple(types[0] for types in formats.values())
     return standard + tuple(other for types in formats.values() for other in types[1:])
 

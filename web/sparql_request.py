@@ -1,7 +1,7 @@
-"""What a SPARQL request asks: its query and graphs, in the protocol's three ways.
+"""What a SPARQL request asks: its query or update and graphs, in the protocol's ways.
 
-Floor 5. Reads and checks the outer form only (SPARQL 1.1 Protocol, section 2.1); whether the query
-may be tried is the guard's to say.
+Floor 5. Reads and checks the outer form only (SPARQL 1.1 Protocol, sections 2.1 and 2.2); whether
+the text may be tried is the guards' to say.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from starlette.requests import Request
 
 from graph.errors import (
     BadValueError,
-    QuerySyntaxError,
     QueryTooLargeError,
     UnsupportedMediaTypeError,
 )
@@ -23,49 +22,62 @@ from graph.terms import is_iri
 
 FORM: Final = "application/x-www-form-urlencoded"
 QUERY: Final = "application/sparql-query"
+UPDATE: Final = "application/sparql-update"
+_DIRECT: Final = {QUERY: "query", UPDATE: "update"}
 _FIELDS_MAX: Final = 100
+_GRAPHS: Final = {
+    "query": ("default-graph-uri", "named-graph-uri"),
+    "update": ("using-graph-uri", "using-named-graph-uri"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks: the query's text, and the graphs that the protocol names."""
+    """What a request asks: the text, and the graphs that the protocol names.
+
+    Of an update these are the graphs that it reads, instead of USING.
+    """
 
     text: str
     default_graphs: tuple[str, ...]
     named_graphs: tuple[str, ...]
+    is_update: bool = False
 
 
 async def read_request(request: Request) -> Asked | None:
-    """Return what is asked, in whichever of the protocol's three ways; None for nothing.
+    """Return what is asked, in whichever of the protocol's ways; None for nothing.
 
     Raises
     ------
     BadValueError
-        It is no UTF-8, asks twice, or names a graph that is no IRI.
+        It is no UTF-8, asks twice, names a graph that is no IRI, or updates by GET.
     UnsupportedMediaTypeError
-        The body is neither a form nor a query.
+        The body is neither a form nor a query nor an update.
     """
     in_url = _read_fields(request.scope["query_string"], "URL")
     if request.method != "POST":
+        if any(name == "update" for name, _ in in_url):
+            raise BadValueError("update", "GET", "an update sent by POST")
         return _gather(in_url)
     given = request.headers.get("content-type", "")
     media_type, _, parameters = given.partition(";")
+    media_type = media_type.strip().lower()
     charset = parameters.lower().replace(" ", "").replace('"', "").removeprefix("charset=")
-    if media_type.strip().lower() not in (FORM, QUERY) or charset not in ("", "utf-8", "utf8"):
-        raise UnsupportedMediaTypeError(given[:200], (QUERY, FORM))
+    if media_type not in (FORM, *_DIRECT) or charset not in ("", "utf-8", "utf8"):
+        raise UnsupportedMediaTypeError(given[:200], (QUERY, UPDATE, FORM))
     body = await request.body()
-    if media_type.strip().lower() == FORM:
+    if media_type == FORM:
         asked = _gather(_read_fields(body, "form"))
         if asked is None:
             raise BadValueError("query", "", "a SPARQL query; send one as `query`")
         return asked
-    if any(name == "query" for name, _ in in_url):
+    if any(name in _GRAPHS for name, _ in in_url):
         raise BadValueError("query", "two", "one query, in the body or in the URL")
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise BadValueError("query", repr(body[error.start :][:8]), "UTF-8") from None
-    return _gather([*in_url, ("query", text)])
+    return _gather([*in_url, (_DIRECT[media_type], text)])
 
 
 def _read_fields(data: bytes, place: str) -> list[tuple[str, str]]:
@@ -79,21 +91,23 @@ def _read_fields(data: bytes, place: str) -> list[tuple[str, str]]:
 
 
 def _gather(fields: list[tuple[str, str]]) -> Asked | None:
-    if any(name == "update" for name, _ in fields):
-        detail = "updates are not taken here; send a query: SELECT, ASK, CONSTRUCT or DESCRIBE"
-        raise QuerySyntaxError("SPARQL", detail)
-    texts = [text for name, text in fields if name == "query"]
+    texts = [(name, text) for name, text in fields if name in _GRAPHS]
     if len(texts) > 1:
-        raise BadValueError("query", f"{len(texts)} queries", "one query")
-    graphs: dict[str, list[str]] = {"default-graph-uri": [], "named-graph-uri": []}
+        raise BadValueError("query", f"{len(texts)} queries", "one query, or one update")
+    kind = texts[0][0] if texts else "query"
+    graphs: dict[str, list[str]] = {name: [] for names in _GRAPHS.values() for name in names}
     for name, iri in fields:
         if name in graphs:
             if not is_iri(iri):
                 raise BadValueError(name, iri[:200], "an absolute IRI")
             graphs[name].append(iri)
+    for name, iris in graphs.items():
+        if iris and name not in _GRAPHS[kind]:
+            raise BadValueError(name, iris[0][:200], f"left out of a {kind}")
     count = sum(map(len, graphs.values()))
     if count > FROM_MAX:
         raise QueryTooLargeError("graphs in FROM", FROM_MAX, count)
     if not texts:
         return None
-    return Asked(texts[0], tuple(graphs["default-graph-uri"]), tuple(graphs["named-graph-uri"]))
+    default, named = (tuple(graphs[name]) for name in _GRAPHS[kind])
+    return Asked(texts[0][1], default, named, kind == "update")

@@ -17,6 +17,7 @@ from graph.curation.draft import Draft, Located, ValueRefusedError
 from graph.curation.editing import SOURCE, Action, Editor, Write, count_acts
 from graph.curation.gate import Gate, Receipt
 from graph.curation.messages import DEFAULT_LANGUAGE
+from graph.curation.owners import Owners
 from graph.curation.repeats import (
     MARK_START,
     MUTATION,
@@ -33,7 +34,6 @@ from graph.errors import (
     ShapeViolationError,
     UnauthenticatedError,
 )
-from graph.store.access_tokens import INVALID
 from graph.store.commit import Change
 from graph.store.snapshot import Snapshot
 from graph.terms import RDF_TYPE, Quad
@@ -85,13 +85,12 @@ class Mutations:
 
     def __init__(self, gate: Gate, is_valid: Callable[[Viewer], bool] | None = None) -> None:
         """`is_valid` tells whether a viewer's token still holds when its turn comes."""
-        self._is_valid = is_valid
         self.gate = gate
+        self.owners = Owners(gate, is_valid)
         self.model = gate.model
         self.settings = gate.settings
         self._log = gate.dataset.log
         self._repeats: Repeats[Outcome] = Repeats(self._log, self.settings.idempotency_keys)
-        self._begun: dict[str, str] = {}  # sources of commits that are not durable yet: who
 
     def run(self, mutation: Mutation, viewer: Viewer) -> Outcome:
         """Record a mutation, or say what is wrong with it.
@@ -154,9 +153,8 @@ class Mutations:
         def decide(snapshot: Snapshot) -> tuple[Iterable[Quad], Iterable[Quad]]:
             nonlocal draft, ids
             draft = self._draft(mutation)
-            if self._is_valid is not None and not self._is_valid(viewer):
-                raise UnauthenticatedError("the token expired or was revoked", INVALID)
-            self._require_own(mutation.source, viewer, snapshot)
+            self.owners.require_valid(viewer)
+            self.owners.require_own(mutation.source, viewer, snapshot)
             editor = Editor(self.model, snapshot, draft)
             self._begin_source(mutation, editor, snapshot)
             ids = tuple(editor.apply(write) for write in mutation.writes)
@@ -164,8 +162,8 @@ class Mutations:
             self._require_unchanged(mutation, draft, snapshot)
             if draft.problems:
                 raise _RefusedError
-            if not mutation.dry_run and mutation.source not in self._log.authors:
-                self._begun[mutation.source] = viewer.name
+            if not mutation.dry_run:
+                self.owners.begin(mutation.source, viewer)
             return tuple(draft.added), tuple(draft.removed)
 
         message = mutation.message or _describe(mutation)
@@ -187,13 +185,8 @@ class Mutations:
             found = [draft.locate(violation, self.model) for violation in error.violations]
             return self._refusal(ids, found)
         finally:
-            self._forget_begun(mutation.source)
+            self.owners.settle(mutation.source)
         return self._accepted(receipt, ids, draft)
-
-    def _forget_begun(self, source: str) -> None:
-        """Forget who begins a source once the log says it, or nobody did."""
-        if source in self._log.authors or not self.gate.dataset.snapshot.graph_count(f"<{source}>"):
-            self._begun.pop(source, None)
 
     def _refusal(self, ids: tuple[str | None, ...], found: Iterable[Located]) -> Outcome:
         revision = self.gate.dataset.snapshot.revision
@@ -215,22 +208,6 @@ class Mutations:
         return Draft(f"<{mutation.source}>", self.settings, mutation.language)
 
     # --- the source -------------------------------------------------------------------------
-
-    def _require_own(self, source: str, viewer: Viewer, snapshot: Snapshot) -> None:
-        """Let a viewer write sources that its name began, and those that its token names.
-
-        Raises
-        ------
-        ForbiddenError
-            Another began it.
-        """
-        if source in viewer.sources or self.gate.is_seed(source):  # the gate refuses seeds
-            return
-        author = self._log.authors.get(source)
-        if author is None and snapshot.graph_count(f"<{source}>"):
-            author = self._begun.get(source, "")  # decided a moment ago, and not durable yet
-        if author is not None and author != viewer.name:
-            raise ForbiddenError(f"to write into the source {source}, which another began")
 
     def _begin_source(self, mutation: Mutation, editor: Editor, snapshot: Snapshot) -> None:
         """Describe the source if it is new; what is there already stays as it is."""

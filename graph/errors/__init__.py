@@ -16,6 +16,7 @@ from graph.errors.data import (
     RevisionRequiredError,
     ShapeViolationError,
     Violation,
+    WriteConflictError,
 )
 from graph.errors.request import (
     AccessError,
@@ -88,5 +89,6 @@ __all__ = [
     "UnknownTermError",
     "UnsupportedMediaTypeError",
     "Violation",
+    "WriteConflictError",
     "leaves",
 ]

@@ -94,6 +94,19 @@ class RevisionConflictError(DataError):
 
 
 @dataclass(eq=False)
+class WriteConflictError(DataError):
+    """Others keep changing what an update was worked out on."""
+
+    code: ClassVar[str] = "WRITE_CONFLICT"
+    status: ClassVar[int] = 409
+    retry: ClassVar[bool] = True
+    attempts: int
+
+    def _say(self) -> str:
+        return f"the graphs changed during each of {self.attempts} attempts; try again"
+
+
+@dataclass(eq=False)
 class RevisionRequiredError(DataError):
     """A change needs the revision that the caller saw."""
 

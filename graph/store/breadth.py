@@ -23,6 +23,9 @@ _WITH_TRIPLES: Final = frozenset({"group", "template", "properties"})
 # Their patterns are planned apart from those around them.
 _APART: Final = frozenset({"MINUS", "EXISTS"})
 
+# What is written, not asked: its triples cost the planner nothing.
+_BEFORE_TEMPLATE: Final = frozenset({"CONSTRUCT", "DATA", "DELETE", "INSERT"})
+
 # Where in a triple the next term stands.
 _SUBJECT, _VERB, _OBJECT, _END = range(4)
 _ENDING: Final = frozenset({".", ";", ",", "}", "]"})
@@ -114,7 +117,7 @@ class Breadth:
 
     def _take_word(self, top: _Bracket | None, word: str) -> None:
         self._awaits_values = word == "VALUES"
-        if top is None or top.kind != "group":
+        if top is None or top.kind not in ("group", "template"):
             return
         top.state = _SUBJECT
         top.is_select = top.is_select or word == "SELECT"
@@ -151,7 +154,9 @@ class Breadth:
             self._awaits_values = False
             return "values"
         if top is None:
-            return "template" if self._word_before() == "CONSTRUCT" else "group"
+            return "template" if self._word_before() in _BEFORE_TEMPLATE else "group"
+        if top.kind == "template":
+            return "template"  # GRAPH in an update
         # Inside a triple the engine, which needs no space between words, could read SERVICE.
         is_inside = top.kind == "group" and top.state in (_VERB, _OBJECT)
         if is_inside and self._follows_term() and self._word_before_that() != "GRAPH":
@@ -180,7 +185,9 @@ class Breadth:
         if not self.brackets:
             return
         around = self.brackets[-1]
-        if top.kind == "group" and around.kind == "group":
+        if top.kind == around.kind == "template":
+            around.state = _SUBJECT
+        elif top.kind == "group" and around.kind == "group":
             around.state = _SUBJECT
             if top.before == "UNION":
                 around.is_chain = True

@@ -18,10 +18,14 @@ _CHECKPOINT: Final = re.compile(r"[0-9]+-([0-9]{1,9})")
 
 
 class Checkpoint(NamedTuple):
-    """A read-only copy of the store by hard links, for workers."""
+    """A read-only copy of the store by hard links, for workers.
+
+    `is_stamped` tells whether it holds its revision itself, which workers then check.
+    """
 
     path: Path
     revision: int
+    is_stamped: bool = True
 
 
 class StoreDirectory:

@@ -19,7 +19,13 @@ from graph.errors import RhizomeError, StoreCorruptError, StoreUnavailableError
 from graph.store.directory import Checkpoint
 from graph.store.mending import CheckpointSource, Mender, is_sign_of_damage
 from graph.store.outcome import explain_opening
-from graph.store.process import START_S, AsyncWorker, WorkerDiedError, start_message
+from graph.store.process import (
+    START_S,
+    AsyncWorker,
+    WorkerDiedError,
+    open_message,
+    start_message,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -212,7 +218,7 @@ class Fleet:
     async def _start_worker(self, checkpoint: Checkpoint) -> AsyncWorker:
         worker = await AsyncWorker.connect()
         try:
-            message = start_message(self._memory_mb, checkpoint.path)
+            message = start_message(self._memory_mb, checkpoint)
             answer, _ = await worker.ask(message, START_S)
             if "error" in answer:
                 raise explain_opening(answer)
@@ -231,7 +237,7 @@ class Fleet:
             return True
         self._opening.append(checkpoint.path)
         try:
-            answer, _ = await worker.ask({"do": "open", "path": str(checkpoint.path)}, START_S)
+            answer, _ = await worker.ask(open_message(checkpoint), START_S)
             if "error" in answer:
                 raise explain_opening(answer)
         except (WorkerDiedError, RhizomeError) as error:

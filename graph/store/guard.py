@@ -43,12 +43,13 @@ _FUNCTIONS: Final = _read_words(
     "STRAFTER STRBEFORE STRDT STRENDS STRLANG STRLANGDIR STRLEN STRSTARTS STRUUID SUBJECT SUBSTR "
     "SUM TIMEZONE TRIPLE TZ UCASE URI UUID YEAR"
 )
-_WORDS: Final = _FORMS | _PROLOGUE | _CLAUSES | _FUNCTIONS
-# What gives the engine work, wherever it stands.
-_OPERATOR_WORDS: Final = frozenset(
+#: Words of queries; a name that is none of them is refused before the engine sees it.
+WORDS: Final = _FORMS | _PROLOGUE | _CLAUSES | _FUNCTIONS
+#: What gives the engine work, wherever it stands.
+OPERATOR_WORDS: Final = frozenset(
     {"BIND", "EXISTS", "FILTER", "GRAPH", "IN", "MINUS", "NOT", "OPTIONAL", "UNION", "VALUES"}
 )
-_OPERATOR_SIGNS: Final = frozenset(
+OPERATOR_SIGNS: Final = frozenset(
     {"!", "!=", "&&", "*", "+", "-", "/", "<", "<=", "=", ">", ">=", "?", "^", "|", "||"}
 )
 _FORMS_SAID: Final = "SELECT, ASK, CONSTRUCT or DESCRIBE"
@@ -70,6 +71,25 @@ class Checked:
     from_named_graphs: tuple[str, ...]
 
 
+def list_limits(text: str, settings: Settings) -> tuple[tuple[str, int], ...]:
+    """Return the limits of a SPARQL text by name, if it is not too long.
+
+    Raises
+    ------
+    PayloadTooLargeError
+        It is too long: `sparql_body_bytes`.
+    """
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > settings.sparql_body_bytes:
+        raise PayloadTooLargeError("sparql_body_bytes", settings.sparql_body_bytes, size)
+    return (
+        ("sparql_nesting", settings.sparql_nesting),
+        ("sparql_patterns", settings.sparql_patterns),
+        ("sparql_operators", settings.sparql_operators),
+        ("sparql_values", settings.sparql_values),
+    )
+
+
 def check_query(text: str, settings: Settings) -> Checked:
     """Return what a query text is, if it may be tried.
 
@@ -85,16 +105,7 @@ def check_query(text: str, settings: Settings) -> Checked:
 
     Cost: about 4 microseconds a token; the last 256 texts are remembered.
     """
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > settings.sparql_body_bytes:
-        raise PayloadTooLargeError("sparql_body_bytes", settings.sparql_body_bytes, size)
-    limits = (
-        ("sparql_nesting", settings.sparql_nesting),
-        ("sparql_patterns", settings.sparql_patterns),
-        ("sparql_operators", settings.sparql_operators),
-        ("sparql_values", settings.sparql_values),
-    )
-    return _check(text, limits)
+    return _check(text, list_limits(text, settings))
 
 
 @lru_cache(maxsize=256)
@@ -155,11 +166,11 @@ class _Guard:
         """Check one token after the form; `is_outside` when it stands in no bracket."""
         word = token.text.upper()
         if token.kind == "word":
-            if word not in _WORDS:
+            if word not in WORDS:
                 self._refuse_word(token)
-            if word in _OPERATOR_WORDS:
+            if word in OPERATOR_WORDS:
                 self._count_operator(token)
-        elif token.kind == "sign" and token.text in _OPERATOR_SIGNS:
+        elif token.kind == "sign" and token.text in OPERATOR_SIGNS:
             self._count_operator(token)
         elif token.kind == "name":
             self._check_prefix(token)
@@ -197,7 +208,9 @@ class _Guard:
         elif word == "LOAD":
             detail = "LOAD is refused: nothing is fetched from elsewhere"
         elif word in _UPDATES:
-            detail = f"{word} belongs to updates; here are queries only: {_FORMS_SAID}"
+            detail = (
+                f"{word} belongs to updates, sent by POST as `update`; a query is {_FORMS_SAID}"
+            )
         elif self.form is None:
             detail = _BEGINNING
         else:

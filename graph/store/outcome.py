@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from graph.errors import (
     ForbiddenError,
+    NotAcceptableError,
+    NotFoundError,
     ParseError,
     PayloadTooLargeError,
     QueryMemoryError,
@@ -23,11 +25,13 @@ from graph.errors import (
     StoreCorruptError,
     StoreError,
     StoreUnavailableError,
+    UnknownTermError,
 )
 from graph.settings import Settings
 from graph.store.process import TooMuchSentError, WorkerDiedError
 from graph.store.query import ANSWER_BYTES
 from graph.store.tokens import LANGUAGE
+from graph.store.updates import refused_load
 
 _logger = logging.getLogger(__name__)
 
@@ -37,6 +41,8 @@ MERGED_STATEMENTS: Final = 200_000
 _PLACE: Final = re.compile(r"error at (\d+):(\d+): expected (?:one of )?", re.ASCII)
 # Among what the engine expected stand its sentences: some words with spaces between them.
 _SENTENCE: Final = re.compile(r"[A-Z][a-zA-Z]*(?: [a-zA-Z]+){2,}")
+_NO_GRAPH: Final = re.compile(r"The graph <([^>]*)> does not exist")
+_NO_FUNCTION: Final = re.compile(r"The custom function <([^>]*)> is not supported")
 _EXCERPT: Final = 60
 _ENDED_BY_FAULT: Final = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
@@ -70,7 +76,15 @@ def explain_query_refusal(answer: dict[str, Any], text: str, memory_mb: int) -> 
         case "statements":
             return QueryTooLargeError("statements of FROM graphs", MERGED_STATEMENTS)
         case "evaluation":
-            return QuerySyntaxError(LANGUAGE, detail[:300])
+            return _explain_evaluation(detail)
+        case "changes":
+            return QueryTooLargeError("sparql_changes", int(answer.get("most", 0)))
+        case "absent":
+            return NotFoundError(text[:200] or "the default graph")
+        case "unwritable":
+            return NotAcceptableError(f"this format ({detail[:200]})", ("text/turtle",))
+        case "engine" if refused_load(detail):
+            return ForbiddenError("to LOAD: nothing is fetched from elsewhere")
         case "engine" if "Permission denied" in detail:
             return ForbiddenError("to reach the network from a query")
     return explain_opening(answer)
@@ -109,6 +123,17 @@ def explain_parse_refusal(
         case "syntax" | "evaluation":
             return ParseError(source, format, _shorten(str(answer["detail"])), line, column)
     return StoreUnavailableError(f"the file cannot be read now: {answer['detail']}")
+
+
+def _explain_evaluation(detail: str) -> RhizomeError:
+    """Return what is wrong with a text that is well formed and cannot be evaluated."""
+    graph = _NO_GRAPH.search(detail)
+    if graph is not None:
+        return NotFoundError(graph[1][:200])
+    function = _NO_FUNCTION.search(detail)
+    if function is not None:
+        return UnknownTermError("function", function[1][:200], ())
+    return QuerySyntaxError(LANGUAGE, detail[:300])
 
 
 def _answer_too_large() -> QueryTooLargeError:

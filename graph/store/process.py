@@ -22,6 +22,7 @@ import pyoxigraph
 
 from graph.errors import StoreUnavailableError
 from graph.store import frames
+from graph.store.directory import Checkpoint
 from graph.store.query import ANSWER_BYTES
 
 Message = dict[str, Any]
@@ -263,6 +264,15 @@ class AsyncWorker:
             pieces.append(body)
 
 
-def start_message(memory_mb: int, path: Path | None) -> Message:
+def start_message(memory_mb: int, checkpoint: Checkpoint | Path | None) -> Message:
     """Return the first message to a worker: what it may use, and the checkpoint to serve."""
-    return {"do": "start", "memory_mb": memory_mb, "path": None if path is None else str(path)}
+    message = {"path": None} if checkpoint is None else open_message(checkpoint)
+    return {**message, "do": "start", "memory_mb": memory_mb}
+
+
+def open_message(checkpoint: Checkpoint | Path) -> Message:
+    """Return the message that lets a worker serve another checkpoint."""
+    if isinstance(checkpoint, Path):
+        return {"do": "open", "path": str(checkpoint)}
+    message: Message = {"do": "open", "path": str(checkpoint.path)}
+    return message if checkpoint.is_stamped else {**message, "revision": checkpoint.revision}

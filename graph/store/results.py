@@ -1,6 +1,6 @@
 """Results of queries as bytes: JSON, XML, CSV and TSV tables, Turtle and N-Triples graphs.
 
-Floor 1. It runs in the workers and imports the engine and the standard library alone. The
+Floor 1. It runs in the workers; of ours it imports its neighbour alone. The
 engine's own writers know no limit of rows; these do, and say when they cut (decision 0013).
 """
 
@@ -13,6 +13,8 @@ from json.encoder import encode_basestring as quote
 from typing import Final
 
 import pyoxigraph as ox
+
+from graph.store.graph_formats import write_json_ld, write_rdf_xml
 
 #: In the head of JSON and XML results that were cut; SPARQL's own place for further information.
 TRUNCATED_LINK: Final = "https://w3id.org/rhizome/sparql#truncated"
@@ -28,7 +30,6 @@ _BOOLEANS: Final = {
     "csv": ox.QueryResultsFormat.CSV,
     "tsv": ox.QueryResultsFormat.TSV,
 }
-_GRAPHS: Final = {"turtle": ox.RdfFormat.TURTLE, "nt": ox.RdfFormat.N_TRIPLES}
 # XML 1.0 has no way to write these; every other control character is written by reference.
 _NOT_XML: Final = [*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF]
 _XML_ESCAPES: Final = {
@@ -138,16 +139,18 @@ def write_graph(
     ----------
     triples : iterable of Triple
     format : str
-        `turtle` or `nt`.
+        `turtle`, `nt`, `rdfxml` or `jsonld`.
     rows_max, bytes_max : int
         Where to cut.
     prefixes : Mapping[str, str]
-        Namespace by prefix, for Turtle; those that no triple needs are left out.
+        Namespace by prefix, for all but N-Triples; those that no triple needs are left out.
 
     Raises
     ------
     AnswerTooLargeError
-        The first triple alone is larger.
+        The first triple alone is larger, or RDF/XML and JSON-LD are for all their tags.
+    UnwritableError
+        RDF/XML or JSON-LD cannot say it.
     """
     distinct: dict[ox.Triple, None] = {}
     is_truncated, size = False, 0
@@ -164,20 +167,32 @@ def write_graph(
         distinct[triple] = None
     if is_truncated and not distinct:
         raise AnswerTooLargeError
-    if format == "nt":
-        written = ox.serialize(list(distinct), format=_GRAPHS[format])
-    else:
-        by_subject: dict[Term, list[ox.Triple]] = {}
-        for triple in distinct:
-            by_subject.setdefault(triple.subject, []).append(triple)
-        grouped = [triple for group in by_subject.values() for triple in group]
-        used = _used_prefixes(distinct, prefixes)
-        written = ox.serialize(grouped, format=_GRAPHS[format], prefixes=used)
-    assert written is not None
-    if len(written) > bytes_max:  # by its prefixes; N-Triples are Turtle, too
-        written = ox.serialize(list(distinct), format=_GRAPHS["nt"])
-        assert written is not None
+    written = _write_triples(list(distinct), format, prefixes)
+    if len(written) > bytes_max:  # by its prefixes or tags
+        if format != "turtle":
+            raise AnswerTooLargeError
+        written = _write_triples(list(distinct), "nt", prefixes)  # which are Turtle, too
     return Body([written], len(distinct), is_truncated)
+
+
+def _write_triples(triples: list[ox.Triple], format: str, prefixes: Mapping[str, str]) -> bytes:
+    """Return all the triples in a format, those of a subject together but in N-Triples."""
+    if format == "nt":
+        written = ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES)
+        assert written is not None
+        return written
+    by_subject: dict[Term, list[ox.Triple]] = {}
+    for triple in triples:
+        by_subject.setdefault(triple.subject, []).append(triple)
+    grouped = [triple for group in by_subject.values() for triple in group]
+    used = _used_prefixes(triples, prefixes)
+    if format == "jsonld":
+        return write_json_ld(grouped, used)
+    if format == "rdfxml":
+        return write_rdf_xml(grouped, used)
+    written = ox.serialize(grouped, format=ox.RdfFormat.TURTLE, prefixes=used)
+    assert written is not None
+    return written
 
 
 def _measure(terms: Iterable[Term | None]) -> int:

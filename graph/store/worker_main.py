@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 import pyoxigraph as ox
 
 from graph.store import frames, nesting, results, sandbox
+from graph.store.graph_formats import UnwritableError
 
 Message = dict[str, Any]
 
@@ -63,6 +64,8 @@ class Worker:
                 answer = refusal.message
             except results.AnswerTooLargeError:
                 answer = {"error": "answer", "detail": ""}
+            except UnwritableError as error:
+                answer = {"error": "unwritable", "detail": str(error)}
             except SyntaxError as error:
                 answer = {"error": "syntax", "detail": error.msg}
                 answer |= {"line": error.lineno, "column": error.offset}
@@ -96,6 +99,10 @@ class Worker:
         sandbox.lift_memory_cap()
         self.store = None
         self.store = ox.Store.read_only(message["path"])
+        if "revision" in message:  # no copy of the dataset's store: it has no stamp
+            sandbox.cap_memory(self.memory_mb)
+            self.base_mb = sandbox.resident_mb()
+            return {"revision": message["revision"]}
         names = (graph.value for graph in self.store.named_graphs())
         stamps = [name for name in names if name.startswith(_STAMP_PREFIX)]
         revision = stamps[0][len(_STAMP_PREFIX) :].partition("/")[0] if len(stamps) == 1 else ""
@@ -111,7 +118,7 @@ class Worker:
         sandbox.set_alarm(message["seconds"])
         text = data.decode()
         store, dataset = _choose_dataset(self.store, message)
-        answer = store.query(text, **dataset)
+        answer = store.query(text, base_iri=message.get("base"), **dataset)
         rows_max, bytes_max = message["rows_max"], message["bytes_max"]
         format = message["format"]
         if isinstance(answer, ox.QueryBoolean):
@@ -120,8 +127,78 @@ class Worker:
             body = results.write_table(answer, format, rows_max, bytes_max)
         else:
             body = results.write_graph(answer, format, rows_max, bytes_max, message["prefixes"])
+        del answer, store
+        return self._answer(body)
+
+    def graph(self, message: Message, data: bytes) -> Message:
+        """Answer a whole graph; its IRI is the data, none that of the default graph."""
+        from graph.store import worker_graphs
+
+        assert self.store is not None
+        sandbox.set_alarm(message["seconds"])
+        try:
+            return self._answer(worker_graphs.read_graph(self.store, message, data.decode()))
+        except worker_graphs.AbsentError:
+            raise RefusedError("absent") from None
+
+    def update(self, message: Message, data: bytes) -> Message:
+        """Run an update, whose text is the data, on a copy that only this process has open."""
+        from graph.store import worker_graphs
+
+        store, origin = self._open_copy(message)
+        worker_graphs.update(store, data.decode(), message.get("base"))
+        if origin is None:
+            return {}
+        graphs = None
+        if message["graphs"] is not None:
+            pairs = (({"prologue": prologue}, terms) for prologue, terms in message["graphs"])
+            graphs = [graph.value for each, terms in pairs for graph in _resolve(each, terms)]
+        return self._send_changes(worker_graphs.find_difference(origin, store, graphs), message)
+
+    def data(self, message: Message, data: bytes) -> Message:
+        """Say what INSERT DATA and DELETE DATA, whose text is the data, add and remove."""
+        from graph.store import worker_graphs
+
+        sandbox.set_alarm(message["seconds"])
+        return self._send_changes(
+            worker_graphs.read_data(data.decode(), message["pieces"]), message
+        )
+
+    def _send_changes(self, changes: Iterable[tuple[bool, ox.Quad]], message: Message) -> Message:
+        """Send quads as lines, each after a sign for added or removed, and their number."""
+        count, lines = 0, []
+        for is_added, quad in changes:
+            count += 1
+            if count > message["statements_max"]:
+                raise RefusedError("changes", most=message["statements_max"])
+            lines.append(("+" if is_added else "-") + "\t" + _write_line(quad))
+            if len(lines) == _LINES:
+                self._send_lines(lines)
+        self._send_lines(lines)
+        return {"quads": count}
+
+    def put(self, message: Message, data: bytes) -> Message:
+        """Put RDF texts, which are the data, into a graph of a copy."""
+        from graph.store import worker_graphs
+
+        store, _ = self._open_copy(message)
+        return worker_graphs.put_graph(store, message, data, _FORMATS)
+
+    def _open_copy(self, message: Message) -> tuple[ox.Store, ox.Store | None]:
+        """Open the copy of a store for writing, and what it was copied from, where that is asked.
+
+        The cap on memory is set anew afterwards: under it the engine could not start its threads.
+        """
+        sandbox.lift_memory_cap()
+        store = ox.Store(message["path"])
+        origin = ox.Store.read_only(message["origin"]) if "origin" in message else None
+        sandbox.cap_memory(self.memory_mb)
+        sandbox.set_alarm(message["seconds"])
+        return store, origin
+
+    def _answer(self, body: results.Body) -> Message:
         self.outgoing = list(frames.pack_data(b"".join(body.pieces)))
-        del answer, store, body.pieces[:]
+        del body.pieces[:]
         # Memory that the engine does not give back is given back by ending.
         grown_mb = sandbox.resident_mb() - self.base_mb
         return {
@@ -140,7 +217,7 @@ class Worker:
             raise RefusedError(kind, fault.detail or "", line=fault.line, column=fault.column)
         count = 0
         lines: list[str] = []
-        for line in _write_lines(data, format, message["base"]):
+        for line in _write_lines(data, format, message.get("base")):
             lines.append(line)
             if len(lines) == _LINES:
                 count += self._send_lines(lines)
@@ -182,6 +259,10 @@ _OPERATIONS: Final = {
     "start": Worker.start,
     "open": Worker.open,
     "query": Worker.query,
+    "graph": Worker.graph,
+    "update": Worker.update,
+    "data": Worker.data,
+    "put": Worker.put,
     "parse": Worker.parse,
     "scan": Worker.scan,
 }
@@ -190,14 +271,18 @@ _OPERATIONS: Final = {
 def _write_lines(data: bytes, format: str, base: str | None) -> Iterator[str]:
     quads = ox.parse(data, format=_FORMATS[format], base_iri=base, lenient=format == "jsonld")
     for quad in quads if format != "jsonld" else _check_terms(quads):
-        subject, predicate, value, graph = quad
-        if isinstance(value, ox.Triple):
-            raise RefusedError("syntax", "triple terms (RDF 1.2) are not read")
-        if isinstance(value, ox.Literal) and value.direction is not None:
-            raise RefusedError("syntax", "base directions (RDF 1.2) are not read")
-        named = "" if graph == _DEFAULT_GRAPH else str(graph)
-        # The engine escapes tabs and line ends inside literals.
-        yield f"{subject}\t{predicate}\t{value}\t{named}\n"
+        yield _write_line(quad)
+
+
+def _write_line(quad: ox.Quad) -> str:
+    """Return a quad as four terms, tabs between them; the engine escapes those in literals."""
+    subject, predicate, value, graph = quad
+    if isinstance(value, ox.Triple):
+        raise RefusedError("syntax", "triple terms (RDF 1.2) are not read")
+    if isinstance(value, ox.Literal) and value.direction is not None:
+        raise RefusedError("syntax", "base directions (RDF 1.2) are not read")
+    named = "" if graph == _DEFAULT_GRAPH else str(graph)
+    return f"{subject}\t{predicate}\t{value}\t{named}\n"
 
 
 def _check_terms(quads: Iterable[ox.Quad]) -> Iterator[ox.Quad]:
@@ -256,8 +341,8 @@ def _choose_dataset(store: ox.Store, message: Message) -> tuple[ox.Store, Messag
     if not default and not named:
         if len(message["from"]) < 2:
             return store, {}
-        default = _resolve(message["prologue"], message["from"])
-        named = _resolve(message["prologue"], message["from_named"])
+        default = _resolve(message, message["from"])
+        named = _resolve(message, message["from_named"])
     if len(default) < 2:
         return store, {"default_graph": default, "named_graphs": named}
     merged = ox.Store()
@@ -278,12 +363,12 @@ def _choose_dataset(store: ox.Store, message: Message) -> tuple[ox.Store, Messag
     return merged, {"default_graph": _DEFAULT_GRAPH, "named_graphs": named}
 
 
-def _resolve(prologue: str, terms: list[str]) -> list[ox.NamedNode]:
+def _resolve(message: Message, terms: list[str]) -> list[ox.NamedNode]:
     """Return the graphs that FROM names: Turtle resolves prefixes and bases just as SPARQL."""
     if not terms:
         return []
-    text = f"{prologue}\n<urn:x-from> <urn:x-from> {', '.join(terms)} ."
-    quads = ox.parse(text, format=ox.RdfFormat.TURTLE)
+    text = f"{message['prologue']}\n<urn:x-from> <urn:x-from> {', '.join(terms)} ."
+    quads = ox.parse(text, format=ox.RdfFormat.TURTLE, base_iri=message.get("base"))
     graphs = dict.fromkeys(quad.object for quad in quads)
     return [graph for graph in graphs if isinstance(graph, ox.NamedNode)]
 

@@ -138,7 +138,8 @@ class QueryPool:
         async with self._turn(lane), self._worker() as worker:
             started = time.perf_counter()
             message = {
-                "do": "query",
+                "do": "graph" if query.is_graph else "query",
+                "base": query.base,
                 "seconds": seconds,
                 "format": query.format,
                 "rows_max": query.rows_max,
@@ -266,7 +267,7 @@ def parse_rdf(
                         raise explain_parse_refusal(piece, source, format, settings)
                     return
                 whole, newline, rest = (rest + piece).rpartition(b"\n")
-                yield from map(_read_line, (whole + newline).decode().split("\n")[:-1])
+                yield from map(read_line, (whole + newline).decode().split("\n")[:-1])
     except WorkerDiedError as died:
         raise explain_parse_death(died, source, settings) from died
 
@@ -294,6 +295,7 @@ def scan_checkpoint(path: Path, *, is_deep: bool = False) -> tuple[str, ...]:
         raise StoreUnavailableError("the scan of the SPARQL store did not end") from died
 
 
-def _read_line(line: str) -> Quad:
+def read_line(line: str) -> Quad:
+    """Return the quad of a worker's line: four terms, tabs between them."""
     subject, predicate, value, graph = line.split("\t")
     return subject, predicate, canonical_text(value), graph

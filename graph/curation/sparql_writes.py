@@ -1,0 +1,302 @@
+"""SPARQL Update and graphs of the Graph Store Protocol, written through the gate.
+
+Floor 2. What a text does is found out by a worker on a copy; what came of it is a change of quads
+like any other, which the gate validates and records. It counts only if the graphs that it writes
+are still those of the copy; else it is worked out again. Nothing here knows of HTTP.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from graph.access import Scope, Viewer
+from graph.curation.editing import RANK
+from graph.curation.formats import FORMATS, Upload, read_rdf
+from graph.curation.gate import Gate, Receipt
+from graph.curation.mutations import require_scope
+from graph.curation.owners import Owners
+from graph.errors import (
+    BadValueError,
+    ForbiddenError,
+    NotFoundError,
+    ParseError,
+    StoreUnavailableError,
+    WriteConflictError,
+)
+from graph.store.commit import Change
+from graph.store.copies import CopyWriter, copy_store
+from graph.store.query import RdfText
+from graph.store.snapshot import Snapshot
+from graph.store.updates import CheckedUpdate, check_update
+from graph.store.workers import read_line
+from graph.store.writes import Update, Written
+from graph.terms import Quad
+
+#: Activities of the commits that are written here.
+UPDATE: Final = "sparql update"
+GRAPH_STORE: Final = "graph store"
+#: Folder of the copies, within that of the store.
+FOLDER: Final = "updates"
+#: How often an update is worked out anew when the graphs changed meanwhile.
+_RETRIES: Final = 3
+_FORMATS: Final = {known.key: known for known in FORMATS}
+
+
+class _StaleError(Exception):
+    """The graphs changed since the copy was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What an update does: quads in order, and the revision of the copy, None if it read none."""
+
+    added: tuple[Quad, ...]
+    removed: tuple[Quad, ...]
+    revision: int | None
+
+    @property
+    def graphs(self) -> set[str]:
+        """IRIs of the graphs that change."""
+        return {quad[3][1:-1] for quad in (*self.added, *self.removed)}
+
+
+class SparqlWrites:
+    """Takes updates and graphs for one gate. Methods may be called from any thread."""
+
+    def __init__(self, gate: Gate, owners: Owners) -> None:
+        self._gate = gate
+        self._owners = owners
+        self._dataset = gate.dataset
+        self._settings = gate.settings
+        self._folder = gate.settings.store / FOLDER
+        self._turn = threading.Lock()
+        self._writer = CopyWriter(gate.settings, stands_by=False)
+
+    def admit(self, viewer: Viewer) -> None:
+        """Check that a viewer's token has the scope.
+
+        Raises
+        ------
+        UnauthenticatedError, ForbiddenError
+            There is none, or it has not.
+        """
+        require_scope(viewer, Scope.WRITE)
+
+    def update(self, update: Update, viewer: Viewer) -> Written:
+        """Run an update as one commit, or refuse it whole.
+
+        Raises
+        ------
+        UnauthenticatedError, ForbiddenError
+            The viewer may not write, or not into one of the graphs.
+        BadValueError
+            It names no graph, and the token no source.
+        QuerySyntaxError, QueryTooLargeError, QueryTimeoutError, QueryMemoryError
+            It is none, may not be tried, or fails.
+        ShapeViolationError, ProvenanceMissingError
+            The gate does not take what comes of it.
+        WriteConflictError
+            Others changed the same graphs during every attempt.
+        """
+        self.admit(viewer)
+        source = _source_of(viewer)
+        checked = check_update(
+            update.text, self._settings, update.using, update.using_named, source
+        )
+        if checked.is_sweeping:
+            raise ForbiddenError("to clear graphs that are not named: name each by GRAPH")
+        if checked.writes_default and source is None:
+            raise BadValueError("update", "no graph", _NAME_A_SOURCE)
+        for _ in range(_RETRIES + 1):
+            effect = self._work_out(checked, update.base, viewer)
+            try:
+                return Written(self._record(effect, viewer, UPDATE, source).revision)
+            except _StaleError:
+                continue
+        raise WriteConflictError(_RETRIES + 1)
+
+    def put(
+        self,
+        graph: str | None,
+        texts: Sequence[RdfText],
+        base: str | None,
+        viewer: Viewer,
+        *,
+        is_replaced: bool,
+    ) -> Written:
+        """Put RDF into a source's graph as one commit; None stands for the token's source.
+
+        Raises
+        ------
+        UnauthenticatedError, ForbiddenError, BadValueError
+            As for an update.
+        ParseError, PayloadTooLargeError
+            It cannot be read.
+        ShapeViolationError, ProvenanceMissingError
+            The gate does not take it.
+        """
+        self.admit(viewer)
+        source = _require_source(graph, viewer)
+        uploads = [Upload("the body", _FORMATS[text.format], text.data) for text in texts]
+        parsed = (_one_graph(read_rdf(each, self._settings, base), each) for each in uploads)
+        added = tuple(self._gate.read(parsed, source))
+        effect = _Effect(added, (), None)
+        return self._replace(source, effect, viewer, is_replaced=is_replaced)
+
+    def drop(self, graph: str | None, viewer: Viewer) -> Written:
+        """Take away what a source states, as one commit.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such graph.
+        UnauthenticatedError, ForbiddenError, BadValueError, ShapeViolationError
+            As for an update.
+        """
+        self.admit(viewer)
+        source = _require_source(graph, viewer)
+        if not self._dataset.snapshot.graph_count(f"<{source}>"):
+            raise NotFoundError(source)
+        return self._replace(source, _Effect((), (), None), viewer, is_replaced=True)
+
+    def close(self) -> None:
+        """End the worker, and delete the copies."""
+        self._writer.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    # --- what an update does ------------------------------------------------------------------
+
+    def _work_out(self, checked: CheckedUpdate, base: str | None, viewer: Viewer) -> _Effect:
+        deadline_s = viewer.query_deadline_s
+        message: dict[str, Any] = {"base": base, "statements_max": self._settings.sparql_changes}
+        if not self._turn.acquire(timeout=self._settings.sparql_queue_s):
+            raise StoreUnavailableError("another update is being worked out; try again")
+        try:
+            if checked.is_data:
+                message |= {"do": "data", "pieces": checked.pieces}
+                _, lines = self._writer.run(message, checked.text.encode(), deadline_s)
+                return self._read_effect(lines, None)
+            origin, copy, revision = self._copy()
+            message |= {"do": "update", "path": str(copy), "origin": str(origin)}
+            message["graphs"] = checked.graphs
+            _, lines = self._writer.run(message, checked.text.encode(), deadline_s)
+            return self._read_effect(lines, revision)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._turn.release()
+
+    def _copy(self) -> tuple[Path, Path, int]:
+        """Return two copies of the newest checkpoint, one of them to be changed, and its revision.
+
+        Both, since the checkpoint itself is deleted when readers have moved on.
+        """
+        wanted = self._dataset.snapshot.revision
+        if not self._dataset.wait_for_store(wanted, self._settings.revision_wait_s):
+            raise StoreUnavailableError("the SPARQL store is behind; try again")
+        shutil.rmtree(self._folder, ignore_errors=True)
+        checkpoint = self._dataset.checkpoint
+        assert checkpoint is not None
+        origin, copy = self._folder / "origin", self._folder / "copy"
+        copy_store(checkpoint.path, origin)
+        copy_store(origin, copy)
+        return origin, copy, checkpoint.revision
+
+    def _read_effect(self, lines: bytes, revision: int | None) -> _Effect:
+        """Return the effect that a worker's lines tell, normalised; what comes later wins."""
+        state: dict[Quad, bool] = {}
+        signed = (line.partition("\t") for line in lines.decode().split("\n")[:-1])
+        for sign, run in groupby(signed, key=lambda parts: parts[0]):
+            quads = self._gate.read([[read_line(text) for _, _, text in run]])
+            state.update(dict.fromkeys(quads, sign == "+"))
+        added, removed = (tuple(q for q, kept in state.items() if kept is k) for k in (True, False))
+        return _Effect(added, removed, revision)
+
+    # --- the commit ---------------------------------------------------------------------------
+
+    def _replace(
+        self, source: str, effect: _Effect, viewer: Viewer, *, is_replaced: bool
+    ) -> Written:
+        existed = self._dataset.snapshot.graph_count(f"<{source}>") > 0
+        receipt = self._record(
+            effect, viewer, GRAPH_STORE, source, graph=source, is_emptied=is_replaced
+        )
+        return Written(receipt.revision, existed)
+
+    def _record(
+        self,
+        effect: _Effect,
+        viewer: Viewer,
+        activity: str,
+        source: str | None,
+        *,
+        graph: str | None = None,
+        is_emptied: bool = False,
+    ) -> Receipt:
+        """Record an effect; `graph` was named, and nothing else of it stays if `is_emptied`."""
+        graphs = effect.graphs | ({graph} if graph else set())
+
+        def decide(snapshot: Snapshot) -> tuple[Iterable[Quad], Iterable[Quad]]:
+            self._owners.require_valid(viewer)
+            _refuse_ranks(effect)
+            for each in sorted(graphs):
+                self._owners.require_own(each, viewer, snapshot)
+            if effect.revision is not None and self._is_stale(effect.revision, graphs, snapshot):
+                raise _StaleError
+            removed = set(effect.removed)
+            if is_emptied:
+                removed |= set(snapshot.quads(f"<{graph}>")) - set(effect.added)
+            for each in graphs:
+                self._owners.begin(each, viewer)
+            return effect.added, removed
+
+        message = f"{activity}: {len(graphs)} graphs"
+        change = Change((), (), viewer.name, activity, message, source)
+        try:
+            return self._gate.settle(change, decide)
+        finally:
+            for each in graphs:
+                self._owners.settle(each)
+
+    def _is_stale(self, revision: int, graphs: set[str], snapshot: Snapshot) -> bool:
+        """Tell whether one of the graphs changed since a revision."""
+        log = self._dataset.log
+        if snapshot.revision == revision:
+            return False
+        if log.revision != snapshot.revision:
+            return True  # a commit is under way: the careful answer
+        return any(graphs.intersection(header.graphs) for header in log.headers(revision))
+
+
+_NAME_A_SOURCE: Final = "GRAPH and the IRI of a source: the token names no single one of its own"
+
+
+def _source_of(viewer: Viewer) -> str | None:
+    """Return the source that a token writes where no graph is named: the one that it names."""
+    return next(iter(viewer.sources)) if len(viewer.sources) == 1 else None
+
+
+def _require_source(graph: str | None, viewer: Viewer) -> str:
+    source = _source_of(viewer) if graph is None else graph
+    if source is None:
+        raise BadValueError("graph", "default", _NAME_A_SOURCE)
+    return source
+
+
+def _refuse_ranks(effect: _Effect) -> None:
+    """Refuse to set the rank of a source: curators alone do (DESIGN 4a, rule 2)."""
+    if any(quad[1] == f"<{RANK}>" for quad in (*effect.added, *effect.removed)):
+        raise ForbiddenError("to set the rank of a source")
+
+
+def _one_graph(quads: Iterable[Quad], upload: Upload) -> Iterable[Quad]:
+    for quad in quads:
+        if quad[3]:
+            detail = "one graph is written: the text holds named graphs of its own"
+            raise ParseError(upload.name, upload.format.label, detail, None, None)
+        yield quad

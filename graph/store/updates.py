@@ -1,0 +1,368 @@
+"""The guard before updates: which operations a text holds, what they write, what is refused.
+
+Floor 1. Like the guard of queries it reads tokens, not grammar. What the protocol says beside the
+text (graphs to read, the source to write into) becomes part of the text here, since the engine
+takes it in no other way. Nothing is evaluated, and nothing is ever fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from graph.errors import BadValueError, QueryTooLargeError
+from graph.settings import Settings
+from graph.store.breadth import Breadth
+from graph.store.guard import OPERATOR_SIGNS, OPERATOR_WORDS, WORDS, list_limits
+from graph.store.prefixes import declare_prefix
+from graph.store.tokens import Token, locate, read_token, syntax_error
+
+#: What LOAD is given instead of an address: nothing can be fetched from it, on any system.
+NOWHERE: Final = "<about:invalid>"
+
+_MANAGEMENT: Final = frozenset({"LOAD", "CLEAR", "DROP", "CREATE", "COPY", "MOVE", "ADD"})
+_BEGINNINGS: Final = _MANAGEMENT | {"INSERT", "DELETE", "WITH"}
+_OWN_WORDS: Final = _BEGINNINGS | {"ALL", "DATA", "DEFAULT", "INTO", "SILENT", "TO", "USING"}
+_PROLOGUE: Final = frozenset({"BASE", "PREFIX", "VERSION"})
+_TEMPLATES: Final = frozenset({"INSERT", "DELETE", "DATA"})
+_SAID: Final = "INSERT, DELETE, WITH, LOAD, CLEAR, DROP, CREATE, COPY, MOVE or ADD"
+_GRAPH_TERMS: Final = frozenset({"iri", "name", "variable"})
+
+Edit = tuple[int, int, str]
+
+
+@dataclass(slots=True)
+class Operation:
+    """One operation of an update.
+
+    `words` are those outside brackets, in order and in capitals; `prologue` is what was declared
+    before it. `graphs` are the terms of graphs that it writes, as the text has them, `is_open`
+    tells that a variable names one; `loose` are the places where it writes the default graph,
+    `defaults` those of the word DEFAULT. `where` is the place of WHERE, `block` that of the last
+    outermost braces.
+    """
+
+    start: int
+    prologue: str
+    words: list[str] = field(default_factory=list)
+    graphs: list[str] = field(default_factory=list)
+    is_open: bool = False
+    loose: list[tuple[int, int]] = field(default_factory=list)
+    defaults: list[tuple[int, int]] = field(default_factory=list)
+    where: int | None = None
+    block: tuple[int, int] | None = None
+    end: int = 0
+
+    @property
+    def is_data(self) -> bool:
+        """Whether it states quads and asks nothing."""
+        return self.words[1:2] == ["DATA"]
+
+    @property
+    def is_delete_where(self) -> bool:
+        """Whether it is the short form, whose pattern is its template."""
+        return self.words == ["DELETE", "WHERE"]
+
+    @property
+    def has_dataset(self) -> bool:
+        """Whether its text says which graphs are read or written: WITH or USING."""
+        return "WITH" in self.words or "USING" in self.words
+
+    @property
+    def writes_default(self) -> bool:
+        """Whether it writes the default graph, or reads it by the word DEFAULT."""
+        return bool(self.defaults) or (bool(self.loose) and "WITH" not in self.words)
+
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether it clears graphs that it does not name."""
+        return self.words[0] in ("CLEAR", "DROP") and bool({"ALL", "NAMED"} & set(self.words))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedUpdate:
+    """An update that may be tried: its text as the engine is to get it, and its operations.
+
+    `pieces` are its operations on data, each as the INSERT DATA that it would be, and whether it
+    is one; `graphs` are the terms of the graphs that may be written, by the prologue that they
+    stand under, None where a variable names one.
+    """
+
+    text: str
+    operations: tuple[Operation, ...]
+    pieces: tuple[tuple[str, bool], ...]
+    graphs: tuple[tuple[str, tuple[str, ...]], ...] | None
+
+    @property
+    def is_data(self) -> bool:
+        """Whether it consists of INSERT DATA and DELETE DATA alone."""
+        return all(operation.is_data for operation in self.operations)
+
+    @property
+    def writes_default(self) -> bool:
+        """Whether it writes the default graph."""
+        return any(each.writes_default for each in self.operations)
+
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether it clears graphs that it does not name."""
+        return any(each.is_sweeping for each in self.operations)
+
+
+def check_update(
+    text: str,
+    settings: Settings,
+    using: Sequence[str] = (),
+    using_named: Sequence[str] = (),
+    source: str | None = None,
+) -> CheckedUpdate:
+    """Return what an update text is, if it may be tried.
+
+    Parameters
+    ----------
+    text : str
+    settings : Settings
+        How long, deep and broad it may be.
+    using, using_named : sequences of IRIs
+        `using-graph-uri` and `using-named-graph-uri` of the protocol.
+    source : IRI, optional
+        Graph that is written where the text names none; None leaves the default graph.
+
+    Raises
+    ------
+    QuerySyntaxError
+        It is no update, not closed, uses SERVICE, or a word or prefix that nobody knows.
+    BadValueError
+        The protocol and the text both say which graphs are read.
+    QueryTooLargeError, PayloadTooLargeError
+        It is too deep, too broad or too long.
+    """
+    reader = _Reader(text, dict(list_limits(text, settings)))
+    operations = tuple(reader.read())
+    edits = reader.edits
+    if using or using_named:
+        clauses = [f"USING <{iri}> " for iri in using]
+        clauses += [f"USING NAMED <{iri}> " for iri in using_named]
+        edits += _add_using(text, operations, "".join(clauses))
+    if source is not None:
+        edits += _add_source(text, operations, source)
+    pieces = tuple(
+        (f"{each.prologue} INSERT DATA {_apply(text, edits, *each.block)}", "INSERT" in each.words)
+        for each in operations
+        if each.is_data and each.block is not None
+    )
+    return CheckedUpdate(_apply(text, edits), operations, pieces, _list_graphs(operations, source))
+
+
+def _add_using(text: str, operations: Sequence[Operation], clauses: str) -> list[Edit]:
+    edits: list[Edit] = []
+    for operation in operations:
+        if operation.has_dataset:
+            place = locate(text, operation.start)
+            expected = "left out, since the update has WITH or USING (line {}, column {})"
+            raise BadValueError("using-graph-uri", "given", expected.format(*place))
+        if operation.where is None:
+            continue
+        before = clauses
+        if operation.is_delete_where and operation.block is not None:
+            start, end = operation.block
+            before = f"{text[start:end]} {clauses}"
+        edits.append((operation.where, operation.where, before))
+    return edits
+
+
+def _add_source(text: str, operations: Sequence[Operation], source: str) -> list[Edit]:
+    edits: list[Edit] = []
+    for operation in operations:
+        if "WITH" not in operation.words:
+            for start, end in operation.loose:
+                edits.append((start, end, f"GRAPH <{source}> {{ {text[start:end]} }}"))
+        edits += [(start, end, f"GRAPH <{source}>") for start, end in operation.defaults]
+    return edits
+
+
+def _list_graphs(
+    operations: Sequence[Operation], source: str | None
+) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
+    if any(operation.is_open for operation in operations):
+        return None
+    named = [(each.prologue, tuple(each.graphs)) for each in operations if each.graphs]
+    if source is not None:
+        named.append(("", (f"<{source}>",)))
+    return tuple(named)
+
+
+def _apply(text: str, edits: list[Edit], start: int = 0, end: int | None = None) -> str:
+    """Return the text between two places with the edits that fall there."""
+    end = len(text) if end is None else end
+    pieces: list[str] = []
+    place = start
+    for first, last, replacement in sorted(edits):
+        if start <= first and last <= end:
+            pieces += (text[place:first], replacement)
+            place = last
+    return "".join((*pieces, text[place:end]))
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One pass over the tokens of an update."""
+
+    text: str
+    limits: Mapping[str, int]
+    edits: list[Edit] = field(default_factory=list)
+    _prefixes: set[str] = field(default_factory=set)
+    _operations: list[Operation] = field(default_factory=list)
+    _current: Operation | None = None
+    _prologue: str = ""
+    _prologue_start: int = 0
+    _operators: int = 0
+    _before: Token | None = None
+    # Of the block at hand: whether it is a template, and where in it the pass stands.
+    _is_template: bool = False
+    _in_graph: bool = False
+    _after_graph: bool = False
+    _loose: tuple[int, int] | None = None
+    _block_start: int = 0
+
+    def read(self) -> list[Operation]:
+        """Read the whole text."""
+        breadth = Breadth(self.text, self.limits)
+        place = 0
+        while True:
+            token = read_token(self.text, place, is_after_operand=breadth.is_after_operand)
+            if token is None:
+                break
+            place = token.end
+            depth = len(breadth.brackets)
+            if self._current is None:
+                self._read_prologue(token)
+            else:
+                self._check(token)
+                if depth == 0:
+                    self._read_outside(token, self._current)
+                else:
+                    self._read_inside(token, self._current, depth)
+            if self._current is not None:
+                self._current.end = token.end
+                breadth.take(token)
+            self._before = token
+        breadth.end()
+        self._end_operation()
+        return self._operations
+
+    # --- outside brackets -------------------------------------------------------------------
+
+    def _read_prologue(self, token: Token) -> None:
+        word = token.text.upper()
+        before = "" if self._before is None else self._before.text.upper()
+        if token.kind == "name" and before == "PREFIX":
+            self._prefixes.add(token.text.partition(":")[0])
+        elif token.kind == "word" and word in _BEGINNINGS:
+            self._prologue += self.text[self._prologue_start : token.start] + "\n"
+            self._current = Operation(token.start, self._prologue, [word])
+        elif token.kind not in ("iri", "string") and word not in _PROLOGUE:
+            raise syntax_error(f"an update begins with {_SAID}", self.text, token.start)
+
+    def _read_outside(self, token: Token, operation: Operation) -> None:
+        word = token.text.upper()
+        before = "" if self._before is None else self._before.text.upper()
+        if token.text == ";":
+            self._end_operation()
+            self._prologue_start = token.end
+        elif token.kind == "word":
+            operation.words.append(word)
+            if word == "WHERE":
+                operation.where = token.start
+            elif word == "DEFAULT":
+                operation.defaults.append((token.start, token.end))
+        elif token.text == "{":
+            is_short = operation.is_delete_where
+            self._is_template = before in _TEMPLATES or is_short
+            self._in_graph = self._after_graph = False
+            self._loose, self._block_start = None, token.start
+        elif token.kind in ("iri", "name"):
+            if operation.words[0] == "LOAD" and "INTO" not in operation.words:
+                self.edits.append((token.start, token.end, NOWHERE))
+            elif "USING" not in operation.words:
+                operation.graphs.append(token.text)
+
+    def _end_operation(self) -> None:
+        operation, self._current = self._current, None
+        if operation is not None:
+            self._operations.append(operation)
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def _read_inside(self, token: Token, operation: Operation, depth: int) -> None:
+        is_last = depth == 1 and token.text == "}"
+        if self._is_template:
+            if depth == 1 and (is_last or (token.kind == "word" and token.text.upper() == "GRAPH")):
+                self._end_loose(operation)
+                self._in_graph, self._after_graph = not is_last, False
+            elif self._in_graph:
+                self._read_graph(token, operation, depth)
+            elif not (self._after_graph and token.text == "."):
+                start = token.start if self._loose is None else self._loose[0]
+                self._loose = start, token.end
+            else:
+                self._after_graph = False
+        if is_last:
+            operation.block = self._block_start, token.end
+            self._is_template = False
+
+    def _read_graph(self, token: Token, operation: Operation, depth: int) -> None:
+        if depth == 1 and token.kind in _GRAPH_TERMS:
+            if token.kind == "variable":
+                operation.is_open = True
+            else:
+                operation.graphs.append(token.text)
+        elif depth == 2 and token.text == "}":
+            self._in_graph, self._after_graph = False, True
+
+    def _end_loose(self, operation: Operation) -> None:
+        if self._loose is not None:
+            operation.loose.append(self._loose)
+            self._loose = None
+
+    # --- what may stand there ---------------------------------------------------------------
+
+    def _check(self, token: Token) -> None:
+        word = token.text.upper()
+        if token.kind == "word":
+            if word not in WORDS and word not in _OWN_WORDS:
+                self._refuse_word(token)
+            if word in OPERATOR_WORDS:
+                self._count_operator(token)
+        elif token.kind == "sign" and token.text in OPERATOR_SIGNS:
+            self._count_operator(token)
+        elif token.kind == "name":
+            self._check_prefix(token)
+
+    def _check_prefix(self, token: Token) -> None:
+        prefix = token.text.partition(":")[0]
+        if prefix not in self._prefixes:
+            line = declare_prefix(prefix)
+            hint = "" if line is None else f"; begin with {line}"
+            detail = f"the prefix `{prefix}:` is not declared{hint}"
+            raise syntax_error(detail, self.text, token.start)
+
+    def _refuse_word(self, token: Token) -> None:
+        detail = f"unknown word `{token.text[:40]}`"
+        if "SERVICE" in token.text.upper():
+            detail = "SERVICE is refused: an update reaches no other server"
+        raise syntax_error(detail, self.text, token.start)
+
+    def _count_operator(self, token: Token) -> None:
+        self._operators += 1
+        allowed = self.limits["sparql_operators"]
+        if self._operators > allowed:
+            line, column = locate(self.text, token.start)
+            place = f"line {line}, column {column}"
+            raise QueryTooLargeError("sparql_operators", allowed, place=place)
+
+
+def refused_load(detail: str) -> bool:
+    """Tell whether the engine's words say that LOAD had nowhere to load from."""
+    return NOWHERE[1:-1] in detail

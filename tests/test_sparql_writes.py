@@ -1,0 +1,322 @@
+"""SPARQL Update and the Graph Store Protocol on the dataset: commits through the gate."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from graph.terms import ENTITY, RZ, SKOS
+from tests.seeded import serve
+from tests.test_sparql import COUNT, FORM, PIC, UPDATE, assert_problem, count, get
+
+MINE, OTHER = f"{ENTITY}source/mine", f"{ENTITY}source/other"
+ORG = f"{ENTITY}organisation/tulip-union"
+PREFIXES = (
+    f"PREFIX rz: <{RZ}> PREFIX id: <{ENTITY}> PREFIX dct: <http://purl.org/dc/terms/> "
+    "PREFIX skos: <http://www.w3.org/2004/02/skos/core#> "
+    "PREFIX xsd: <http://www.w3.org/2001/XMLSchema#> "
+)
+
+
+def describe(source: str = MINE) -> str:
+    """Statements that make a graph a source."""
+    return f'<{source}> a rz:Source ; dct:title "Mine" ; rz:sourceKind "user" . '
+
+
+def organisation(name: str = "Tulip Union", iri: str = ORG) -> str:
+    """Statements of an organisation."""
+    return f'<{iri}> a rz:Organisation ; skos:prefLabel "{name}"@en . '
+
+
+BEGIN = f"{PREFIXES} INSERT DATA {{ GRAPH <{MINE}> {{ {describe()} {organisation()} }} }}"
+
+
+class Writer:
+    """SPARQL with a token."""
+
+    def __init__(self, http: TestClient, name: str, *sources: str, scope: str = "write") -> None:
+        tokens = http.app.state.service.tokens  # type: ignore[attr-defined]
+        text, self.token = tokens.create((scope,), name=name, sources=sources)
+        self.headers = {"Authorization": f"Bearer {text}"}
+        self.http = http
+
+    def update(self, text: str, **parameters: Any) -> Any:
+        headers = {**self.headers, "Content-Type": UPDATE}
+        return self.http.post("/sparql", content=text, headers=headers, params=parameters)
+
+    def send(
+        self, method: str, graph: str | None, body: str = "", kind: str = "text/turtle"
+    ) -> Any:
+        parameters = {"default": ""} if graph is None else {"graph": graph}
+        headers = {**self.headers, "Content-Type": kind}
+        return self.http.request(
+            method, "/graphs", params=parameters, content=body, headers=headers
+        )
+
+    def ask(self, pattern: str, revision: str) -> bool:
+        """Whether a pattern holds at a revision."""
+        headers = {"Rhizome-Min-Revision": revision}
+        answer = get(self.http, f"{PREFIXES} ASK {{ {pattern} }}", headers=headers)
+        assert answer.status_code == 200, answer.text
+        return bool(answer.json()["boolean"])
+
+
+@pytest.fixture
+def http(seeded_store: Path, tmp_path: Path) -> Iterator[TestClient]:
+    folder = tmp_path / "store"
+    shutil.copytree(seeded_store, folder)
+    with serve(folder) as client:
+        yield client
+
+
+def done(response: Any, status: int = 204) -> str:
+    """The revision that a write answered."""
+    assert response.status_code == status, response.text
+    return str(response.headers["rhizome-revision"])
+
+
+def log_of(http: TestClient) -> Any:
+    return http.app.state.service.dataset.log  # type: ignore[attr-defined]
+
+
+def test_updates_are_commits_that_the_gate_has_seen(http: TestClient) -> None:
+    writer = Writer(http, "me")
+    revision = done(writer.update(BEGIN))
+    assert revision == "2"
+    name = f"GRAPH <{MINE}> {{ <{ORG}> skos:prefLabel 'Tulip Union'@en }}"
+    assert writer.ask(name, revision)
+    header = next(log_of(http).headers(1))
+    assert (header.agent, header.activity) == ("me", "sparql update")
+    assert header.graphs == (MINE,)
+    # The form of the protocol, and an update that asks before it writes.
+    rename = f"""{PREFIXES} WITH <{MINE}> DELETE {{ ?o skos:prefLabel ?old }}
+        INSERT {{ ?o skos:prefLabel ?new }}
+        WHERE {{ ?o a rz:Organisation ; skos:prefLabel ?old
+                 BIND(STRLANG(UCASE(STR(?old)), "en") AS ?new) }}"""
+    answer = http.post("/sparql", data={"update": rename}, headers=writer.headers)
+    revision = done(answer)
+    assert writer.ask(f"<{ORG}> skos:prefLabel 'TULIP UNION'@en", revision)
+    assert not writer.ask(f"<{ORG}> skos:prefLabel 'Tulip Union'@en", revision)
+    # What the sources of others say was read, and not written.
+    copied = f"""{PREFIXES} INSERT {{ GRAPH <{MINE}> {{ <{ORG}> skos:altLabel ?name }} }}
+        WHERE {{ <{PIC}> skos:prefLabel ?name FILTER(LANG(?name) = "en") }}"""
+    assert writer.ask(f"<{ORG}> skos:altLabel 'Plant InterCluster'@en", done(writer.update(copied)))
+
+
+def test_an_update_that_changes_nothing_makes_no_commit(http: TestClient) -> None:
+    writer = Writer(http, "me")
+    first = done(writer.update(BEGIN))
+    assert done(writer.update(BEGIN)) == first
+    assert done(writer.update(f"DELETE WHERE {{ GRAPH <{MINE}> {{ <x:y> ?p ?o }} }}")) == first
+    assert done(writer.update("")) == first
+
+
+def test_without_a_graph_the_source_of_the_token_is_written(http: TestClient) -> None:
+    bare = f"{PREFIXES} INSERT DATA {{ {describe()} {organisation()} }}"
+    assert_problem(Writer(http, "none").update(bare), 400, "BAD_VALUE")
+    writer = Writer(http, "me", MINE)
+    revision = done(writer.update(bare))
+    assert writer.ask(f"GRAPH <{MINE}> {{ <{ORG}> a rz:Organisation }}", revision)
+    gone = done(writer.update(f"{PREFIXES} DELETE WHERE {{ <{ORG}> ?p ?o }}"))
+    assert not writer.ask(f"<{ORG}> ?p ?o", gone)
+    # DELETE of what other sources say takes nothing from them.
+    before = count(get(http, COUNT, headers={"Rhizome-Min-Revision": gone}))
+    same = done(writer.update(f"{PREFIXES} DELETE WHERE {{ <{PIC}> ?p ?o }}"))
+    assert same == gone
+    assert count(get(http, COUNT)) == before
+
+
+def test_operations_on_data_count_in_their_order(http: TestClient) -> None:
+    writer = Writer(http, "me")
+    label = f'GRAPH <{MINE}> {{ <{ORG}> skos:altLabel "TU"@en }}'
+    both = f"{BEGIN} ; INSERT DATA {{ {label} }} ; DELETE DATA {{ {label} }}"
+    assert not writer.ask(label, done(writer.update(both)))
+    both = f"{PREFIXES} DELETE DATA {{ {label} }} ; INSERT DATA {{ {label} }}"
+    assert writer.ask(label, done(writer.update(both)))
+
+
+def test_what_the_gate_refuses_leaves_nothing_behind(http: TestClient) -> None:
+    writer = Writer(http, "me")
+    before = done(writer.update(BEGIN))
+    for text, status, code in (
+        # No source describes the graph; a broken shape; a seed; a reserved graph; a rank.
+        (f"INSERT DATA {{ GRAPH <{OTHER}> {{ {organisation()} }} }}", 422, "PROVENANCE_MISSING"),
+        (f"INSERT DATA {{ GRAPH <{MINE}> {{ <{ORG}> a rz:Nonsense }} }}", 422, "SHAPE_VIOLATION"),
+        (f"DELETE WHERE {{ GRAPH ?g {{ <{PIC}> ?p ?o }} }}", 422, "SHAPE_VIOLATION"),
+        (
+            "INSERT DATA { GRAPH <https://w3id.org/rhizome/ontology> { rz:x a rz:y } }",
+            422,
+            "SHAPE_VIOLATION",
+        ),
+        (f"INSERT DATA {{ GRAPH <{MINE}> {{ <{MINE}> rz:sourceRank 9 }} }}", 403, "FORBIDDEN"),
+        (f"DELETE WHERE {{ GRAPH <{MINE}> {{ <{MINE}> ?p ?o }} }}", 422, "PROVENANCE_MISSING"),
+    ):
+        assert_problem(writer.update(f"{PREFIXES} {text}"), status, code)
+    assert http.get("/version").json()["revision"] == int(before)
+    assert not (http.app.state.service.settings.store / "updates").exists()  # type: ignore[attr-defined]
+
+
+def test_only_those_may_write_who_may(http: TestClient) -> None:
+    done(Writer(http, "me").update(BEGIN))
+    change = f'{PREFIXES} INSERT DATA {{ GRAPH <{MINE}> {{ <{ORG}> skos:altLabel "x"@en }} }}'
+    anonymous = http.post("/sparql", content=change, headers={"Content-Type": UPDATE})
+    assert_problem(anonymous, 401, "UNAUTHENTICATED")
+    assert_problem(Writer(http, "reader", scope="changes").update(change), 403, "FORBIDDEN")
+    assert_problem(Writer(http, "another").update(change), 403, "FORBIDDEN")
+    asking = f"WITH <{MINE}> DELETE {{ ?s ?p ?o }} WHERE {{ ?s ?p ?o }}"
+    assert_problem(Writer(http, "another").update(asking), 403, "FORBIDDEN")
+    for method in ("PUT", "POST", "DELETE"):
+        assert_problem(
+            http.request(method, "/graphs", params={"graph": MINE}), 401, "UNAUTHENTICATED"
+        )
+        assert_problem(Writer(http, "another").send(method, MINE), 403, "FORBIDDEN")
+    done(Writer(http, "helper", MINE).update(change))
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "code"),
+    [
+        ("INSERT DATA {", 400, "QUERY_SYNTAX"),
+        ("INSERT DATA { GRAPH <x:g> { ?s <x:p> 1 } }", 400, "QUERY_SYNTAX"),
+        ("DELETE DATA { GRAPH <x:g> { _:b <x:p> 1 } }", 400, "QUERY_SYNTAX"),
+        ("INSERT DATA { GRAPH <relative> { <x:s> <x:p> 1 } }", 400, "QUERY_SYNTAX"),
+        ("SELECT * { ?s ?p ?o }", 400, "QUERY_SYNTAX"),
+        (
+            "INSERT { GRAPH <x:g> { ?s ?p ?o } } WHERE { SERVICE <x:s> { ?s ?p ?o } }",
+            400,
+            "QUERY_SYNTAX",
+        ),
+        ("INSERT { GRAPH <x:g> { ?s ?p ?o } } WHERE { " + "{" * 70, 400, "QUERY_LIMIT"),
+        ("CLEAR ALL", 403, "FORBIDDEN"),
+        ("DROP NAMED", 403, "FORBIDDEN"),
+        ("LOAD <http://127.0.0.1:9/> INTO GRAPH <x:g>", 403, "FORBIDDEN"),
+        ("CLEAR GRAPH <x:absent>", 404, "NOT_FOUND"),
+        (f"CLEAR GRAPH <{PIC}>", 404, "NOT_FOUND"),
+        ("INSERT DATA { GRAPH <x:g> { <x:s> <x:p> 1 } } #" + "x" * 65_536, 413, "PAYLOAD_LIMIT"),
+    ],
+)
+def test_bad_updates_are_refused(client: TestClient, text: str, status: int, code: str) -> None:
+    name = "bad"  # tokens of one name act as one agent
+    assert_problem(Writer(client, name).update(text), status, code)
+
+
+def test_the_protocol_names_graphs_that_are_read(http: TestClient) -> None:
+    writer = Writer(http, "me")
+    done(writer.update(BEGIN))
+    text = f"""{PREFIXES} INSERT {{ GRAPH <{MINE}> {{ <{ORG}> skos:altLabel ?name }} }}
+        WHERE {{ ?o a rz:Organisation ; skos:prefLabel ?name }}"""
+    revision = done(writer.update(text, **{"using-graph-uri": MINE}))
+    assert writer.ask(f"<{ORG}> skos:altLabel 'Tulip Union'@en", revision)
+    assert len(http.app.state.service.dataset.snapshot.quads_of(f"<{ORG}>")) == 3  # type: ignore[attr-defined]
+    both = f"WITH <{MINE}> DELETE {{ ?s ?p ?o }} WHERE {{ ?s ?p ?o }}"
+    assert_problem(writer.update(both, **{"using-graph-uri": MINE}), 400, "BAD_VALUE")
+    assert_problem(writer.update(text, **{"using-graph-uri": "mine"}), 400, "BAD_VALUE")
+    assert_problem(writer.update(text, **{"default-graph-uri": MINE}), 400, "BAD_VALUE")
+
+
+def test_blank_nodes_of_an_update_get_names(http: TestClient) -> None:
+    writer = Writer(http, "me")
+    text = BEGIN.replace(f"<{ORG}> a", "_:o a")
+    revision = done(writer.update(text))
+    asked = f"GRAPH <{MINE}> {{ ?o a rz:Organisation FILTER(isIRI(?o)) }}"
+    assert writer.ask(asked, revision)
+    assert done(writer.update(text)) == revision
+
+
+def test_an_update_is_worked_out_anew_when_its_graphs_change(http: TestClient) -> None:
+    service = http.app.state.service  # type: ignore[attr-defined]
+    writer, writes = Writer(http, "me"), service.writes
+    done(writer.update(BEGIN))
+    run, times = writes._writer.run, []
+
+    def slow(*arguments: Any) -> Any:
+        answer = run(*arguments)
+        times.append(1)
+        if len(times) <= limit:  # another writes meanwhile
+            label = f'"{len(times)}"@en'
+            quad = (f"<{ORG}>", f"<{SKOS}altLabel>", label, f"<{MINE}>")
+            service.gate.submit([quad], agent="me", activity="load", message="meanwhile")
+        return answer
+
+    writes._writer.run = slow
+    text = f"""{PREFIXES} WITH <{MINE}> INSERT {{ <{ORG}> skos:altLabel ?name }}
+        WHERE {{ <{ORG}> skos:prefLabel ?name }}"""
+    limit = 1
+    revision = done(writer.update(text))
+    assert (revision, len(times)) == ("4", 2)
+    assert writer.ask(f"<{ORG}> skos:altLabel 'Tulip Union'@en , '1'@en", revision)
+    limit = 99
+    text = text.replace("INSERT", "DELETE")
+    assert_problem(writer.update(text), 409, "WRITE_CONFLICT")
+
+
+def test_graphs_are_put_posted_read_and_dropped(http: TestClient) -> None:
+    writer = Writer(http, "me")
+    head = PREFIXES.replace("PREFIX", "\nPREFIX")
+    first = done(writer.send("PUT", MINE, f"{head} {describe()} {organisation()}"), 201)
+    assert writer.ask(f"GRAPH <{MINE}> {{ <{ORG}> a rz:Organisation }}", first)
+    other = f"{ENTITY}organisation/rose-union"
+    more = done(writer.send("POST", MINE, f"{head} {organisation('Rose', other)}"))
+    headers = {"Rhizome-Min-Revision": more, "Accept": "text/turtle"}
+    answer = http.get("/graphs/source/mine", headers=headers)
+    assert answer.status_code == 200
+    assert "Rose" in answer.text
+    assert "Tulip Union" in answer.text
+    replaced = done(writer.send("PUT", MINE, f"{head} {describe()} {organisation('Rose', other)}"))
+    assert not writer.ask(f"<{ORG}> ?p ?o", replaced)
+    gone = done(writer.send("DELETE", MINE))
+    assert not writer.ask(f"GRAPH <{MINE}> {{ ?s ?p ?o }}", gone)
+    assert_problem(http.get("/graphs/source/mine"), 404, "NOT_FOUND")
+    assert_problem(writer.send("DELETE", MINE), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/graphs", 400, "BAD_VALUE"),
+        ("POST", "/graphs", 401, "UNAUTHENTICATED"),
+        ("GET", "/graphs?graph=relative", 400, "BAD_VALUE"),
+        ("GET", "/graphs?graph=", 400, "BAD_VALUE"),
+        ("GET", "/graphs?graph=x:y&default", 400, "BAD_VALUE"),
+        ("GET", "/graphs?graph=x:y&x=y", 400, "BAD_VALUE"),
+        ("GET", "/graphs/source/pic?default", 400, "BAD_VALUE"),
+        ("GET", "/graphs?graph=x:absent", 404, "NOT_FOUND"),
+        ("GET", "/graphs/source/%20", 400, "BAD_VALUE"),
+        ("PATCH", "/graphs?default", 405, "METHOD_NOT_ALLOWED"),
+        ("DELETE", "/graphs?default", 401, "UNAUTHENTICATED"),
+    ],
+)
+def test_bad_requests_of_graphs_are_refused(
+    client: TestClient, method: str, path: str, status: int, code: str
+) -> None:
+    assert_problem(
+        client.request(method, path, headers={"Content-Type": "text/turtle"}), status, code
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "code"),
+    [
+        ("<x:s> <x:p>", "text/turtle", 422, "DATA_SYNTAX"),
+        ("<s> <x:p> 1 .", "text/turtle; charset=latin-1", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("x", "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("<x:g> { <x:s> <x:p> 1 }", "application/trig", 422, "DATA_SYNTAX"),
+        ("[" * 2_000, "text/turtle", 413, "PAYLOAD_LIMIT"),
+        ("", "multipart/form-data; boundary=x", 400, "BAD_VALUE"),
+    ],
+)
+def test_bad_bodies_of_graphs_are_refused(
+    client: TestClient, body: str, kind: str, status: int, code: str
+) -> None:
+    assert_problem(Writer(client, "bad").send("PUT", MINE, body, kind), status, code)
+
+
+def test_the_form_of_the_update_and_the_query_exclude_each_other(client: TestClient) -> None:
+    both = "query=ASK%20%7B%7D&update=CLEAR%20ALL"
+    answer = client.post("/sparql", content=both, headers={"Content-Type": FORM})
+    assert_problem(answer, 400, "BAD_VALUE")

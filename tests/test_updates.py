@@ -1,0 +1,140 @@
+"""The guard of updates: what it reads of a text, and what it writes into one."""
+
+from __future__ import annotations
+
+import pytest
+
+from graph.errors import BadValueError, QuerySyntaxError, RhizomeError
+from graph.settings import Settings
+from graph.store.updates import CheckedUpdate, check_update
+
+SETTINGS = Settings()
+S = "https://e/source"
+
+
+def check(text: str, source: str | None = S) -> CheckedUpdate:
+    return check_update(text, SETTINGS, source=source)
+
+
+def squeeze(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("INSERT DATA { <a> <b> 1 }", f"INSERT DATA {{ GRAPH <{S}> {{ <a> <b> 1 }} }}"),
+        (
+            "DELETE DATA { <a> <b> 1 GRAPH <g> { <c> <d> 2 } . <e> <f> [ <h> 3 ] }",
+            f"DELETE DATA {{ GRAPH <{S}> {{ <a> <b> 1 }} GRAPH <g> {{ <c> <d> 2 }} . "
+            f"GRAPH <{S}> {{ <e> <f> [ <h> 3 ] }} }}",
+        ),
+        (
+            "DELETE { ?s ?p 1 } INSERT { ?s ?p 2 } WHERE { ?s ?p ?o }",
+            f"DELETE {{ GRAPH <{S}> {{ ?s ?p 1 }} }} INSERT {{ GRAPH <{S}> {{ ?s ?p 2 }} }} "
+            "WHERE { ?s ?p ?o }",
+        ),
+        ("DELETE WHERE { ?s ?p '}' }", f"DELETE WHERE {{ GRAPH <{S}> {{ ?s ?p '}}' }} }}"),
+        (
+            "WITH <g> DELETE { ?s ?p 1 } WHERE { ?s ?p ?o }",
+            "WITH <g> DELETE { ?s ?p 1 } WHERE { ?s ?p ?o }",
+        ),
+        ("CLEAR DEFAULT", f"CLEAR GRAPH <{S}>"),
+        (
+            "ADD DEFAULT TO <g> ; MOVE <g> TO DEFAULT",
+            f"ADD GRAPH <{S}> TO <g> ; MOVE <g> TO GRAPH <{S}>",
+        ),
+        ("INSERT DATA { } # <a> {", "INSERT DATA { } # <a> {"),
+        ("LOAD SILENT <http://e/> INTO GRAPH <g>", "LOAD SILENT <about:invalid> INTO GRAPH <g>"),
+    ],
+)
+def test_what_names_no_graph_goes_to_the_source(text: str, written: str) -> None:
+    checked = check(text)
+    assert squeeze(checked.text) == written
+    assert squeeze(check(checked.text).text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "writes"),
+    [
+        ("INSERT DATA { <a> <b> 1 }", True),
+        ("INSERT DATA { GRAPH <g> { <a> <b> 1 } }", False),
+        ("WITH <g> INSERT { ?s ?p 1 } WHERE { ?s ?p ?o }", False),
+        ("CLEAR DEFAULT", True),
+        ("COPY <a> TO <b>", False),
+    ],
+)
+def test_writing_the_default_graph_is_noticed(text: str, writes: bool) -> None:
+    assert check(text, None).writes_default is writes
+
+
+def test_graphs_that_are_written_are_listed_with_their_prologue() -> None:
+    text = """PREFIX e: <x:> WITH e:w DELETE { GRAPH <g> { ?s ?p ?o } } USING <u>
+        WHERE { GRAPH <r> { ?s ?p ?o } } ; CLEAR GRAPH <c>"""
+    graphs = check(text, None).graphs
+    assert graphs is not None
+    assert [(squeeze(prologue), terms) for prologue, terms in graphs] == [
+        ("PREFIX e: <x:>", ("e:w", "<g>")),
+        ("PREFIX e: <x:>", ("<c>",)),
+    ]
+    assert check("INSERT { GRAPH ?g { ?s ?p 1 } } WHERE { ?s ?p ?g }").graphs is None
+
+
+def test_the_protocols_graphs_become_using() -> None:
+    text = "DELETE WHERE { ?s ?p 1 } ; INSERT { ?s ?p 2 } WHERE { ?s ?p 1 } ; CLEAR <g>"
+    checked = check_update(text, SETTINGS, ["x:g"], ["x:h"])
+    using = "USING <x:g> USING NAMED <x:h>"
+    assert squeeze(checked.text) == (
+        f"DELETE {{ ?s ?p 1 }} {using} WHERE {{ ?s ?p 1 }} ; "
+        f"INSERT {{ ?s ?p 2 }} {using} WHERE {{ ?s ?p 1 }} ; CLEAR <g>"
+    )
+    for text in (
+        "WITH <g> DELETE { ?s ?p 1 } WHERE { ?s ?p 1 }",
+        "DELETE { ?s ?p 1 } USING <g> WHERE { ?s ?p 1 }",
+    ):
+        with pytest.raises(BadValueError):
+            check_update(text, SETTINGS, ["x:g"])
+
+
+def test_operations_on_data_are_told_one_by_one() -> None:
+    checked = check(
+        "PREFIX e: <x:> INSERT DATA { e:a e:b 1 } ; DELETE DATA { GRAPH e:g { e:a e:b 1 } }"
+    )
+    assert checked.is_data
+    assert [(squeeze(text), is_added) for text, is_added in checked.pieces] == [
+        (f"PREFIX e: <x:> INSERT DATA {{ GRAPH <{S}> {{ e:a e:b 1 }} }}", True),
+        ("PREFIX e: <x:> INSERT DATA { GRAPH e:g { e:a e:b 1 } }", False),
+    ]
+    assert not check("CLEAR GRAPH <g>").is_data
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("SELECT * { ?s ?p ?o }", "an update begins with"),
+        ("<a> <b> <c>", None),
+        ("INSERT DATA { <a> <b> 'c }", "not closed"),
+        ("INSERT DATA { <a> <b> 1", "not closed"),
+        ("INSERT DATA { e:a <b> 1 }", "prefix `e:`"),
+        ("INSERT { ?s ?p 1 } WHERE { SERVICE <x:s> { ?s ?p ?o } }", "SERVICE is refused"),
+        ("INSERT { ?s ?p 1 } WHERE { ?s ?p ?o } NONSENSE", "unknown word"),
+        ("CLEAR GRAPH <g> }", "closes nothing"),
+        ("INSERT { ?s ?p 1 } WHERE { " + "{ " * 65, "sparql_nesting"),
+        ("INSERT { ?s ?p 1 } WHERE { " + "?s ?p ?o . " * 41 + "}", "sparql_patterns"),
+        ("INSERT { ?s ?p 1 } WHERE { FILTER(" + "1+" * 501 + "1) }", "sparql_operators"),
+    ],
+)
+def test_what_may_not_be_tried_is_refused(text: str, said: str | None) -> None:
+    if said is None:
+        check(text)  # the engine says what is wrong
+        return
+    with pytest.raises(RhizomeError, match=said):
+        check(text)
+
+
+def test_many_triples_are_data_and_no_pattern() -> None:
+    triples = "<a> <b> 1 . " * 1_000
+    assert check(f"INSERT DATA {{ {triples} GRAPH <g> {{ {triples} }} }}").is_data
+    assert check("").operations == ()
+    with pytest.raises(QuerySyntaxError):
+        check(f"INSERT DATA {{ {triples} <a> }}")

@@ -1,0 +1,181 @@
+"""The SPARQL 1.1 Graph Store HTTP Protocol: a graph is read, replaced, added to or taken away.
+
+Floor 5. A graph is named by `?graph=IRI` or `?default`, or by the path below `/graphs/`. Who may
+write, and what, is said where writing is done.
+"""
+
+from __future__ import annotations
+
+import secrets
+from email.parser import BytesParser
+from email.policy import HTTP
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from graph.access import anonymous
+from graph.curation.formats import FORMATS, Format, format_of_media_type
+from graph.errors import (
+    BadValueError,
+    PayloadTooLargeError,
+    QueryTooLargeError,
+    UnsupportedMediaTypeError,
+)
+from graph.store.prefixes import PREFIXES
+from graph.store.query import ANSWER_BYTES, Query, RdfText
+from graph.store.writes import Written
+from graph.terms import is_iri
+from web.access import PRIVATE, VIEWER, viewer_of
+from web.frame import MIN_REVISION, REVISION, read_revision
+from web.limits import GRAPHS_PATH
+from web.negotiation import choose_media_type
+from web.sparql import GRAPHS, media_types
+
+if TYPE_CHECKING:
+    from web.service import Sparql
+
+_MULTIPART: Final = "multipart/form-data"
+_PARTS_MAX: Final = 100
+_ALL: Final = 2**31
+
+
+def routes() -> list[Route]:
+    """Return the routes of this module."""
+    reading, writing = ["GET", "HEAD"], ["PUT", "POST", "DELETE"]
+    return [
+        Route(path, endpoint, methods=methods)
+        for path in (GRAPHS_PATH, f"{GRAPHS_PATH}/{{name:path}}")
+        for endpoint, methods in ((read_graph, reading), (write_graph, writing))
+    ]
+
+
+async def read_graph(request: Request) -> Response:
+    """One graph, whole, as Turtle, N-Triples, RDF/XML or JSON-LD (Graph Store Protocol)."""
+    service: Sparql = request.app.state.service
+    graph = _require_name(request)
+    media_type = choose_media_type(request.headers.get("accept"), media_types(GRAPHS))
+    format = next(name for name, types in GRAPHS.items() if media_type in types)
+    viewer = viewer_of(request.scope, anonymous(service.settings))
+    query = Query(
+        text=graph or "",
+        format=format,
+        deadline_s=viewer.query_deadline_s,
+        rows_max=_ALL,
+        prefixes=PREFIXES,
+        is_graph=True,
+    )
+    seen = read_revision(request.headers.get(MIN_REVISION, "0"))
+    async with service.limiter.query(request) as use:
+        answer = await service.pool.query(query, max(seen, service.sparql_revision))
+        use.seconds = answer.seconds
+    if answer.is_truncated:
+        place = f"the graph; {service.larger_graphs}"
+        raise PayloadTooLargeError("bytes of an answer", ANSWER_BYTES, place=place)
+    headers = {
+        "Vary": "Accept",
+        "Cache-Control": PRIVATE if VIEWER in request.scope else "no-cache",
+        REVISION: str(answer.revision),
+    }
+    return Response(answer.body, headers=headers, media_type=media_type)
+
+
+async def write_graph(request: Request) -> Response:
+    """Replace a graph (PUT), add to it (POST) or take it away (DELETE), as one change."""
+    service: Sparql = request.app.state.service
+    viewer = viewer_of(request.scope, anonymous(service.settings))
+    service.writes.admit(viewer)
+    name, is_new = _read_name(request), False
+    if name is None and request.method == "POST" and service.base_of(request) is not None:
+        address = service.address_of(request)
+        name, is_new = f"{address}/{secrets.token_urlsafe(12)}", True
+    graph = _require_name(request) if name is None else name or None
+    writes = service.writes
+    if request.method == "DELETE":
+        work = partial(writes.drop, graph, viewer)
+    else:
+        texts = _read_texts(request, await request.body())
+        is_replaced = request.method == "PUT"
+        base = graph or service.base_of(request)
+        work = partial(writes.put, graph, texts, base, viewer, is_replaced=is_replaced)
+    async with service.limiter.query(request):
+        written: Written = await anyio.to_thread.run_sync(work)
+    headers = {REVISION: str(written.revision), "Cache-Control": "no-store"}
+    if is_new and graph is not None:
+        headers["Location"] = graph
+    return Response(status_code=204 if written.existed else 201, headers=headers)
+
+
+def _require_name(request: Request) -> str | None:
+    """Return the IRI of the graph that is asked, None for the default graph."""
+    name = _read_name(request)
+    if name is None:
+        raise BadValueError("graph", "", "`?default`, `?graph=` and an IRI, or a path below it")
+    return name or None
+
+
+def _read_name(request: Request) -> str | None:
+    """Return the IRI of a graph, the empty text for the default graph, None where none is named.
+
+    Raises
+    ------
+    BadValueError
+        It is named twice, or by what is no absolute IRI.
+    """
+    service: Sparql = request.app.state.service
+    asked = request.query_params.multi_items()
+    names = [value for key, value in asked if key == "graph"]
+    defaults = [value for key, value in asked if key == "default"]
+    unknown = [key for key, _ in asked if key not in ("graph", "default")]
+    if unknown:
+        raise BadValueError("query parameter", unknown[0][:40], "`graph` or `default`")
+    path = request.path_params.get("name")
+    if len(names) + len(defaults) + (path is not None) > 1:
+        raise BadValueError("graph", "two", "one graph, by `graph`, by `default` or by the path")
+    if defaults:
+        return ""
+    if path is not None:
+        names = [service.graph_at(request, path)]
+    if names and not is_iri(names[0]):
+        raise BadValueError("graph", names[0][:200], "an absolute IRI")
+    return names[0] if names else None
+
+
+def _read_texts(request: Request, body: bytes) -> list[RdfText]:
+    """Return the RDF of a body: one text, or the parts of a form with files.
+
+    Raises
+    ------
+    UnsupportedMediaTypeError
+        It is no RDF, or packed.
+    """
+    packed = request.headers.get("content-encoding", "identity")
+    if packed.lower() != "identity":
+        raise UnsupportedMediaTypeError(f"Content-Encoding: {packed[:80]}", ("identity",))
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != _MULTIPART:
+        return [_read_text(content_type, body)]
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1")
+    parts = BytesParser(policy=HTTP).parsebytes(head + body)
+    texts = []
+    for count, part in enumerate(parts.iter_parts()):
+        if count == _PARTS_MAX:
+            raise QueryTooLargeError("parts of a form", _PARTS_MAX)
+        content = part.get_payload(decode=True)
+        texts.append(_read_text(part.get("content-type", ""), content or b""))  # type: ignore[arg-type]
+    if not texts:
+        raise BadValueError("body", "", "a form with at least one part")
+    return texts
+
+
+def _read_text(content_type: str, data: bytes) -> RdfText:
+    format: Format = format_of_media_type(content_type[:200])
+    parameters = content_type.lower().replace(" ", "").replace('"', "").split(";")[1:]
+    charset = next((p[8:] for p in parameters if p.startswith("charset=")), "utf-8")
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        accepted = tuple(known.media_type for known in FORMATS)
+        raise UnsupportedMediaTypeError(content_type[:200], accepted)
+    return RdfText(format.key, data)

@@ -1,0 +1,72 @@
+"""What the SPARQL service says of itself: SPARQL 1.1 Service Description, with our limits.
+
+Floor 5. It is a query that asks no data, so that it is answered in every format that queries are.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from graph.settings import Settings
+from graph.terms import RDFS, write_iri, write_literal
+
+_SD: Final = "http://www.w3.org/ns/sparql-service-description#"
+_FORMATS: Final = "http://www.w3.org/ns/formats/"
+#: What has no term in a vocabulary of others.
+LIMITS: Final = "https://w3id.org/rhizome/sparql#"
+_RESULTS: Final = (
+    "SPARQL_Results_JSON",
+    "SPARQL_Results_XML",
+    "SPARQL_Results_CSV",
+    "SPARQL_Results_TSV",
+    "Turtle",
+    "N-Triples",
+    "RDF_XML",
+    "JSON-LD",
+)
+_INPUTS: Final = ("Turtle", "N-Triples", "RDF_XML", "JSON-LD")
+_COMMENT: Final = (
+    "The default graph holds the merged triples of all sources, each source is a named graph. "
+    "Updates need a token and pass the gate."
+)
+#: Limits that are told, by the name of their setting.
+_TOLD: Final = {
+    "sparql_deadline_s": "deadlineSeconds",
+    "sparql_memory_mb": "memoryMegabytes",
+    "sparql_rows": "rows",
+    "sparql_body_bytes": "bodyBytes",
+    "sparql_nesting": "nesting",
+    "sparql_patterns": "patternsOfAGroup",
+    "sparql_operators": "operators",
+    "sparql_values": "values",
+}
+
+
+def describe_service(address: str, settings: Settings, *, is_plain: bool) -> str:
+    """Return the query whose answer describes the service at an address (URL).
+
+    `is_plain` tells whether a bare dataset is behind it, with blank nodes and a default graph of
+    its own, else the dataset, whose default graph merges all sources.
+    """
+    about = [
+        "a sd:Service",
+        f"sd:endpoint {write_iri(address)}",
+        "sd:supportedLanguage sd:SPARQL11Query , sd:SPARQL11Update",
+        f"sd:resultFormat {_list(_RESULTS)}",
+        f"sd:inputFormat {_list(_INPUTS)}",
+        "sd:defaultEntailmentRegime <http://www.w3.org/ns/entailment/Simple>",
+        "sd:defaultDataset _:dataset",
+    ]
+    if not is_plain:
+        about.append("rdfs:comment " + write_literal(_COMMENT, language="en"))
+    for setting, name in _TOLD.items():
+        about.append(f"limit:{name} {getattr(settings, setting)}")
+    triples = f"_:service {' ; '.join(about)} . _:dataset a sd:Dataset ; "
+    triples += "sd:defaultGraph _:graph . _:graph a sd:Graph ."
+    prefixes = {"sd": _SD, "formats": _FORMATS, "limit": LIMITS, "rdfs": RDFS}
+    prologue = " ".join(f"PREFIX {name}: <{iri}>" for name, iri in prefixes.items())
+    return f"{prologue} CONSTRUCT {{ {triples} }} WHERE {{}}"
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return " , ".join(f"formats:{name}" for name in names)
