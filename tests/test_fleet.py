@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from graph.errors import (
-    QuerySyntaxError,
+    RequestError,
     StoreCorruptError,
     StoreFullError,
     StoreUnavailableError,
@@ -190,7 +190,7 @@ def test_damage_met_by_a_query_is_confirmed_and_mended(larger: Source) -> None:
 def test_no_query_can_make_the_store_be_built_anew(source: Source, text: str) -> None:
     async def test(pool: QueryPool) -> None:
         for _ in range(3):
-            assert isinstance(await refused(pool, ask(text)), QuerySyntaxError)
+            assert isinstance(await refused(pool, ask(text)), RequestError)
         assert not pool._fleet._mender.is_busy
         assert source.doubts == 0
         assert number(await pool.query(ask())) == 30
