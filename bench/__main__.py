@@ -19,11 +19,13 @@ from typing import Final
 from bench.blocks import Overlap
 from bench.calibration import table_calibration
 from bench.commits import table_commits
+from bench.generated import table_generated
 from bench.generator import Shape
 from bench.growth import table_growth
+from bench.lists import table_lists, table_waiting
 from bench.loading import table_loading
 from bench.peer_data import write_peer_data
-from bench.reads import compare_reads
+from bench.reads import compare_reads, read_identifiers
 from bench.search import table_search
 from bench.starts import table_memory, table_starts
 from bench.stores import ROOT, copy_store, describe, prepare_store
@@ -51,6 +53,7 @@ class Size:
     report: tuple[str, ...]
     sparql: tuple[str, ...]
     labels: int
+    drawn: int
 
 
 SIZES: Final = {
@@ -68,6 +71,7 @@ SIZES: Final = {
         report=("1000",),
         sparql=("100000",),
         labels=10_000,
+        drawn=300,
     ),
     "full": Size(
         reads=400_000,
@@ -83,6 +87,7 @@ SIZES: Final = {
         report=("1000", "10000", "100000"),
         sparql=("100000", "1000000"),
         labels=100_000,
+        drawn=2_000,
     ),
 }
 
@@ -116,6 +121,19 @@ class Bench:
             shape, store = self.store(size.reads, overlap)
             yield from compare_reads(shape, store, self.passing, size.seconds, size.rounds)
 
+    def generated(self) -> Iterator[Table]:
+        """Yield what drawn operations cost."""
+        shape, store = self.store(self.size.reads)
+        copy = copy_store(store, self.passing)
+        yield table_generated(copy, self.model, self.size.drawn, describe(shape))
+
+    def lists(self) -> Iterator[Table]:
+        """Yield lists over HTTP, and who waits while a dear one is made."""
+        shape, store = self.store(self.size.reads)
+        _, organisations = read_identifiers(shape)
+        for make in (table_lists, table_waiting):
+            yield make(store, self.passing, organisations[0], self.size.seconds, describe(shape))
+
     def memory(self) -> Iterator[Table]:
         """Yield what the API process keeps resident."""
         stores = {triples: self.store(triples) for triples in self.size.memory}
@@ -145,6 +163,8 @@ class Bench:
 SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Table]]]] = {
     "calibration": Bench.calibration,
     "reads": Bench.reads,
+    "generated": Bench.generated,
+    "lists": Bench.lists,
     "memory": Bench.memory,
     "commits": Bench.commits,
     "starts": Bench.starts,

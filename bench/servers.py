@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -38,14 +38,15 @@ class Server:
         command: Sequence[str],
         ready: str | None = None,
         on_started: Callable[[Server], None] | None = None,
+        environment: Mapping[str, str] = FREE,
     ) -> None:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("RHIZOME_")}
+        others = {k: v for k, v in os.environ.items() if not k.startswith("RHIZOME_")}
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         began = time.perf_counter()
         self.popen = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env=environment | FREE,
+            env={**others, **environment},
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
@@ -136,14 +137,23 @@ class Server:
 
 
 def serve_store(
-    store: Path, *, seeds: bool = False, on_started: Callable[[Server], None] | None = None
+    store: Path,
+    *,
+    seeds: bool = False,
+    on_started: Callable[[Server], None] | None = None,
+    keeps: bool = False,
 ) -> Server:
-    """Return this service on a store, ready; `on_started` is called with the young process."""
+    """Return this service on a store, ready; `on_started` is called with the young process.
+
+    One that `keeps` answers does so within the default bound.
+    """
+    environment = {n: v for n, v in FREE.items() if not (keeps and n.endswith("CACHE_MB"))}
     options = [] if seeds else ["--no-seeds"]
     return Server(
         ["server.py", "serve", "--port", "0", "--store", str(store), *options],
         ready="/ready",
         on_started=on_started,
+        environment=environment,
     )
 
 
