@@ -7,6 +7,7 @@ nothing of an answer is kept between the two.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -38,6 +39,9 @@ def table_generated(store: Path, model: Model, count: int, title: str) -> Table:
     try:
         snapshot = dataset.snapshot
         snapshot.search.build(snapshot)
+        gc.collect()
+        gc.freeze()  # as the service does when it has started
+        gc.set_threshold(100_000, 50, 100)
         new, known, refused = _measure(snapshot, model, count)
     finally:
         dataset.close()

@@ -10,25 +10,33 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any, Final, TypeVar
+
+import numpy as np
 
 from graph.errors import BadValueError, CursorError
 from graph.model import Field, FieldKind
+from graph.store.columns import OneColumn
 from graph.store.snapshot import Snapshot
 from graph.store.term_table import NIL
 from graph.terms import XSD
+from schema import vectors
 from schema.aggregates import SUMS, Measures, extreme_key
 from schema.collation import LENGTH, collation_key
 from schema.cursors import Cursor
 from schema.languages import LanguageOrder
 from schema.operators import value_key
 from schema.values import One, Values, is_text
+from schema.vectors import Batch, Dates, Numbers, Places, read_best, read_one
 
 #: From a node's number (or those of a list) to what its cursor holds: text, a number, or None.
 Read = Callable[[Any], str | int | None]
 
 T = TypeVar("T")
 
+#: Rank of what is unknown.
+_LAST: Final = 1 << 62
 _PARTS: Final = {"earliest": 1, "latest": 2}
 #: A sum or mean as a cursor holds it. Exponents are not read: "1e9999999" has ten million digits.
 _TOTAL: Final = re.compile(r"-?[0-9]{1,1000}(/[0-9]{1,1000})?")
@@ -36,13 +44,17 @@ _TOTAL: Final = re.compile(r"-?[0-9]{1,1000}(/[0-9]{1,1000})?")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of an order: what a node has, how that is compared, and the direction."""
+    """One key of an order: what a node has, how that is compared, and the direction.
+
+    `numbers` reads the same of many nodes: the numbers of their values, NIL where unknown.
+    """
 
     read: Read
     compare: Callable[[Any], Any]
     descending: bool
     nulls_first: bool
     kind: type = str
+    numbers: Callable[[Batch], Numbers] | None = None
 
     def place(self, one: Any, other: Any) -> int:
         """Return -1, 0 or 1: whether a value stands before, with or after another."""
@@ -63,6 +75,17 @@ class Key:
         unknown = [pair for pair in pairs if pair[0] is None]
         ordered = [pair for _, pair in known]
         return unknown + ordered if self.nulls_first else ordered + unknown
+
+    def ranks(self, values: Sequence[Any]) -> Places:
+        """Return the rank of each value among them, smaller first; equals have the same."""
+        keys: list[Any] = [None if value is None else self.compare(value) for value in values]
+        known = sorted((at for at, key in enumerate(keys) if key is not None), key=keys.__getitem__)
+        ranks = np.full(len(keys), -_LAST if self.nulls_first else _LAST)
+        rank, before = 0, None
+        for at in known:
+            rank += keys[at] != before
+            ranks[at], before = -rank if self.descending else rank, keys[at]
+        return ranks
 
     def is_value(self, value: Any) -> bool:
         """Tell whether a cursor's value can be one of this key."""
@@ -88,11 +111,25 @@ class Ordering:
 
     def sort(self, values: Sequence[int]) -> list[int]:
         """Return nodes, given in the order of their identifiers, in this order."""
+        if len(values) >= vectors.LEAST:
+            batch = Batch(values)
+            ranks = [self._ranks(key, batch) for key in reversed(self.keys)]
+            ordered: list[int] = batch.nodes[np.lexsort(ranks)].tolist()
+            return ordered
         found = list(values)
         for key in reversed(self.keys):  # each sort keeps the order of what it finds equal
             read = key.read
             found = [number for _, number in key.sorted([(read(n), n) for n in found])]
         return found
+
+    def _ranks(self, key: Key, batch: Batch) -> Places:
+        """Return the ranks of nodes by one key; each distinct value is compared once."""
+        if key.numbers is None:
+            return key.ranks([key.read(number) for number in batch.nodes.tolist()])
+        distinct, places = np.unique(key.numbers(batch), return_inverse=True)
+        text = self.snapshot.terms.text
+        values = [None if value == NIL else text(value)[:LENGTH] for value in distinct.tolist()]
+        return key.ranks(values)[places]
 
     def keys_of(self, number: int) -> list[Any]:
         """Return what a cursor holds of a node."""
@@ -168,13 +205,23 @@ class Orders:
             return self._of_list(field, below, place)
         if field.kind is FieldKind.ENTITY:
             assert field.target is not None
-            return self._linked(self.values.one(field), self._key(field.target, below, place))
+            return self._linked(field, self._key(field.target, below, place))
         if field.kind is FieldKind.DATE:
             return self._of_date(field, below, place)
         if is_text(field):
-            best = self.values.best(field, self.languages)
-            return _directed(self._cut(best), collation_key, below)
-        return _directed(self._cut(self.values.one(field)), field_key(field), below)
+            column = self.values.column(field.path)
+            best = _directed(
+                self._cut(self.values.best(field, self.languages)), collation_key, below
+            )
+            return replace(best, numbers=partial(read_best, self.values, column, self.languages))
+        key = _directed(self._cut(self.values.one(field)), field_key(field), below)
+        return replace(key, numbers=self._numbers(field))
+
+    def _numbers(self, field: Field) -> Callable[[Batch], Numbers] | None:
+        column = self.values.column(field.path, inverse=field.inverse)
+        if not isinstance(column, OneColumn):
+            return None
+        return lambda batch: read_one(column, batch)[0]
 
     def _of_list(self, field: Field, asked: Mapping[str, Any], place: str) -> Key:
         find = self.values.many(field)
@@ -208,14 +255,28 @@ class Orders:
             found = find(number)
             return None if found is None or found[at] == NIL else text(found[at])
 
-        return _directed(read, value_key(f"{XSD}date"), below)
+        key, dates = _directed(read, value_key(f"{XSD}date"), below), Dates(self.values, field)
+        if not dates.are_single:
+            return key
+        return replace(key, numbers=lambda batch: dates.read(batch)[at])
 
-    def _linked(self, one: One, key: Key) -> Key:
+    def _linked(self, field: Field, key: Key) -> Key:
+        one, ties, below = self.values.one(field), self._numbers(field), key.numbers
+
         def read(number: int) -> str | int | None:
             value = one(number)
             return None if value == NIL else key.read(value)
 
-        return Key(read, key.compare, key.descending, key.nulls_first, key.kind)
+        def numbers(batch: Batch) -> Numbers:
+            assert ties is not None
+            assert below is not None
+            values, places = np.unique(ties(batch), return_inverse=True)
+            found = below(Batch(values))
+            found[values == NIL] = NIL
+            return found[places]
+
+        is_read = ties is not None and below is not None
+        return replace(key, read=read, numbers=numbers if is_read else None)
 
     def _cut(self, one: One) -> Read:
         """Return how the text of a value is read, as much of it as an order looks at."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from graph.model import Field
 from graph.store.columns import Column, OneColumn
 from graph.store.term_table import MASK, NIL, SHIFT
+from schema.languages import LanguageOrder
 from schema.values import Values
 
 Numbers = npt.NDArray[np.uint32]
@@ -86,6 +87,19 @@ def read_distinct(column: Column, batch: Batch) -> tuple[Places, Numbers]:
     return (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(
         np.uint32
     )
+
+
+def read_best(values: Values, column: Column, order: LanguageOrder, batch: Batch) -> Numbers:
+    """Return the text of each node in the best language; of one language, the best source's."""
+    places, numbers, graphs = read_many(column, batch)
+    known = dict.fromkeys(values.languages)
+    rank = {tag: at for at, tag in enumerate(sorted(known, key=order.__getitem__))}
+    languages = np.array([rank[tag] for tag in values.languages], np.int64)
+    sources = np.asarray(values.ranks, np.int64)
+    chosen = np.lexsort((sources[graphs], languages[numbers >> SHIFT], places))[::-1]
+    found = np.zeros(len(batch), np.uint32)
+    found[places[chosen]] = numbers[chosen]  # of several for one place the last is kept, the best
+    return found
 
 
 def _read_pages(column: Any, batch: Batch) -> Iterator[tuple[Places, Numbers, Numbers]]:
