@@ -39,11 +39,14 @@ def table_generated(store: Path, model: Model, count: int, title: str) -> Table:
     try:
         snapshot = dataset.snapshot
         snapshot.search.build(snapshot)
+        threshold = gc.get_threshold()
         gc.collect()
         gc.freeze()  # as the service does when it has started
         gc.set_threshold(100_000, 50, 100)
         new, known, refused = _measure(snapshot, model, count)
+        gc.set_threshold(*threshold)
     finally:
+        gc.unfreeze()
         dataset.close()
     rows = [_row("plan known", known), _row("document new", new)]
     heads = ("operation", "answered", "% under 20 ms", "p50 ms", "p95 ms", "p99 ms", "most ms")

@@ -7,24 +7,17 @@ and drops nothing that may be wrong: a condition that is refused is refused afte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from operator import is_
-from typing import Any, Final
+from typing import Final
 
-from graph.model import Field, FieldKind, Model
+from graph.model import FieldKind
+from schema.levels import Fields, Level, LevelRule, are_same, join, join_all, without
 from schema.operators import listed
 from schema.plan import Value, Variable
-
-#: The conditions of one level, by name; values may be variables.
-Level = dict[str, Value]
-Fields = Mapping[str, Field]
-LevelRule = Callable[[Fields, Level], Level]
 
 #: What holds always, and what holds never.
 _ALWAYS: Final[Level] = {}
 _NEVER: Final[Level] = {"or": ()}
 _EQUAL: Final = ("eq", "in")
-_QUANTIFIERS: Final = ("some", "every", "none")
 #: Conditions on how many there are that say as much as a quantifier.
 _COUNTS: Final = {
     ("gt", 0): "some",
@@ -36,58 +29,12 @@ _COUNTS: Final = {
 }
 
 
-def apply_to_levels(
-    rule: LevelRule, model: Model, class_iri: str, where: Value, *, linked: bool = False
-) -> Value:
-    """Return conditions with a rule applied to every level, the innermost first.
-
-    Where nothing changes, what was given comes back. `linked` tells that the conditions are on
-    the one node of a field, which may be unknown: there no rule may change whether they admit it.
-    """
-    if not isinstance(where, dict):
-        return where
-    level, is_changed = {}, False
-    for name, below in where.items():
-        level[name] = _apply_below(rule, model, class_iri, name, below, linked)
-        is_changed = is_changed or level[name] is not below
-    before = level if is_changed else where
-    found = rule(model.fields[class_iri], before)
-    return before if linked and not _admit_alike(found, before) else found
-
-
-def _apply_below(
-    rule: LevelRule, model: Model, class_iri: str, name: str, below: Value, linked: bool
-) -> Value:
-    if name in ("and", "or"):
-        if isinstance(below, Variable) or below is None:
-            return below
-        parts = listed(below)
-        found = tuple(apply_to_levels(rule, model, class_iri, p, linked=linked) for p in parts)
-        return below if _are_same(parts, found) else found
-    if name == "not":
-        return apply_to_levels(rule, model, class_iri, below)
-    field = model.fields[class_iri].get(name)
-    if field is None or field.kind is not FieldKind.ENTITY or field.target is None:
-        return below
-    if not field.many:
-        return apply_to_levels(rule, model, field.target, below, linked=True)
-    if not isinstance(below, dict):
-        return below
-    found_below = {
-        key: apply_to_levels(rule, model, field.target, value)
-        if key in (*_QUANTIFIERS, "where")
-        else value
-        for key, value in below.items()
-    }
-    return below if _are_same(below.values(), found_below.values()) else found_below
-
-
 def remove_double_negation(fields: Fields, level: Level) -> Level:
     """`not: {not: A}` is A."""
     inner = level.get("not")
     if not (isinstance(inner, dict) and inner.keys() == {"not"} and isinstance(inner["not"], dict)):
         return level
-    return _join(_without(level, "not"), inner["not"])
+    return join(without(level, "not"), inner["not"])
 
 
 def push_negation_down(fields: Fields, level: Level) -> Level:
@@ -99,12 +46,12 @@ def push_negation_down(fields: Fields, level: Level) -> Level:
     if name in ("and", "or") and _are_levels(below):
         other = "or" if name == "and" else "and"
         parts = tuple(push_negation_down(fields, {"not": part}) for part in listed(below))
-        return _join(_without(level, "not"), {other: parts})
+        return join(without(level, "not"), {other: parts})
     if name in fields and fields[name].listed and isinstance(below, dict) and len(below) == 1:
         ((quantifier, test),) = below.items()
         turned = {"some": "none", "none": "some"}.get(quantifier)
         if turned is not None and isinstance(test, dict):
-            return _join(_without(level, "not"), {name: {turned: test}})
+            return join(without(level, "not"), {name: {turned: test}})
     return level
 
 
@@ -117,7 +64,7 @@ def flatten(fields: Fields, level: Level) -> Level:
         if name == "or":
             found = _flatten_or(level, listed(parts))
         else:
-            found = _join_all(_without(level, name), listed(parts))
+            found = join_all(without(level, name), listed(parts))
             if found.get(name) == parts and len(found) == len(level):
                 continue
         if found is not level:
@@ -137,10 +84,8 @@ def fold_constants(fields: Fields, level: Level) -> Level:
     if found.get("and") == ():
         del found["and"]
     if _constant(found.get("not")) == _ALWAYS and "or" not in found:
-        found = {**_NEVER, **_without(found, "not")}
-    return (
-        level if len(found) == len(level) and _are_same(found.values(), level.values()) else found
-    )
+        found = {**_NEVER, **without(found, "not")}
+    return level if len(found) == len(level) and are_same(found.values(), level.values()) else found
 
 
 def count_as_quantifier(fields: Fields, level: Level) -> Level:
@@ -155,7 +100,7 @@ def count_as_quantifier(fields: Fields, level: Level) -> Level:
         ((operator, bound),) = count.items()
         quantifier = _COUNTS.get((operator, bound)) if type(bound) is int else None
         if quantifier is not None and quantifier not in below:
-            found = {**found, name: {**_without(below, "count"), quantifier: {}}}
+            found = {**found, name: {**without(below, "count"), quantifier: {}}}
     return found
 
 
@@ -171,7 +116,7 @@ def merge_alternatives(fields: Fields, level: Level) -> Level:
         return level
     merged = tuple(_merged(fields, found) for found in grouped.values())
     if len(merged) == 1:
-        return _join(_without(level, "or"), merged[0])
+        return join(without(level, "or"), merged[0])
     return {**level, "or": merged}
 
 
@@ -191,7 +136,7 @@ def cheap_conditions_first(fields: Fields, level: Level) -> Level:
     """What is dear to look at, such as texts and lists, is looked at last."""
     found = {name: _cheap_parts(fields, name, below) for name, below in level.items()}
     ordered = dict(sorted(found.items(), key=lambda item: _cost(fields, *item)))
-    is_same = list(ordered) == list(level) and _are_same(ordered.values(), level.values())
+    is_same = list(ordered) == list(level) and are_same(ordered.values(), level.values())
     return level if is_same else ordered
 
 
@@ -211,34 +156,14 @@ LEVEL_RULES: Final[tuple[LevelRule, ...]] = (
 # --- parts of the rules -------------------------------------------------------------------------
 
 
-def _join(level: Level, more: Level) -> Level:
-    """Return the level with further conditions, those of the same name in an `and`."""
-    return _join_all(level, (more,))
-
-
-def _join_all(level: Level, more: Iterable[Value]) -> Level:
-    found, rest = _without(level, "and"), list[Value]()
-    for part in (level, *more):
-        if not isinstance(part, dict):
-            rest.append(part)
-            continue
-        inner = part.get("and", ())
-        rest += listed(inner) if isinstance(inner, tuple | dict) else ({"and": inner},)
-        others = _without(part, "and") if part is not level else {}
-        if taken := {name: below for name, below in others.items() if name in found}:
-            rest.append(taken)
-        found |= {name: below for name, below in others.items() if name not in found}
-    return {**found, "and": tuple(rest)} if rest else found
-
-
 def _flatten_or(level: Level, parts: tuple[Value, ...]) -> Level:
     opened: list[Value] = []
     for part in parts:
         is_or = isinstance(part, dict) and part.keys() == {"or"} and _are_levels(part["or"])
         opened += listed(part["or"]) if is_or else (part,)
     if len(opened) == 1 and isinstance(opened[0], dict):
-        return _join(_without(level, "or"), opened[0])
-    return level if _are_same(opened, parts) else {**level, "or": tuple(opened)}
+        return join(without(level, "or"), opened[0])
+    return level if are_same(opened, parts) else {**level, "or": tuple(opened)}
 
 
 def _is_always(name: str, below: Value) -> bool:
@@ -293,7 +218,7 @@ def _cheap_parts(fields: Fields, name: str, below: Value) -> Value:
     if name not in ("and", "or") or not isinstance(below, tuple):
         return below
     ordered = tuple(sorted(below, key=lambda part: _level_cost(fields, part)))
-    return below if _are_same(ordered, below) else ordered
+    return below if are_same(ordered, below) else ordered
 
 
 def _cost(fields: Fields, name: str, below: Value) -> float:
@@ -338,37 +263,5 @@ def has_variables(value: Value) -> bool:
     return isinstance(value, Variable)
 
 
-def _admit_alike(some: Value, others: Value) -> bool:
-    """Tell whether two conditions on the one node of a field surely agree on an unknown one."""
-    return len({_admits(level, guess) for level in (some, others) for guess in (True, False)}) == 1
-
-
-def _admits(where: Value, guess: bool) -> bool:
-    """Tell whether conditions admit an unknown node if all variables did, or none."""
-    if isinstance(where, Variable):
-        return guess
-    if not where or not isinstance(where, dict):
-        return False
-
-    def admits(name: str, below: Any) -> bool:
-        if isinstance(below, Variable):
-            return guess and name in ("isNull", "and", "or")
-        if name == "isNull":
-            return below is True
-        if name == "and":
-            return all(_admits(part, guess) for part in listed(below))
-        return name == "or" and any(_admits(part, guess) for part in listed(below))
-
-    return all(admits(name, below) for name, below in where.items())
-
-
 def _are_levels(below: Value) -> bool:
     return isinstance(below, tuple | dict) and all(isinstance(p, dict) for p in listed(below))
-
-
-def _are_same(some: Collection[Any], others: Collection[Any]) -> bool:
-    return len(some) == len(others) and all(map(is_, some, others))
-
-
-def _without(level: Level, name: str) -> Level:
-    return {key: below for key, below in level.items() if key != name}

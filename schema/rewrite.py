@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from graph.model import FieldKind, Model
-from schema.conditions import LEVEL_RULES, LevelRule, apply_to_levels
+from schema.conditions import LEVEL_RULES
+from schema.levels import LevelRule, apply_to_levels
 from schema.operators import listed
 from schema.plan import Connection, Plan, Step, Value, Variable
 from schema.sharing import share_pages, share_selections

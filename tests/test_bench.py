@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import loading, peer_oxigraph, peer_rdflib, search
+from bench import generated, lists, loading, peer_oxigraph, peer_rdflib, search
 from bench.blocks import Overlap
 from bench.commits import beginning, entity
 from bench.generator import Shape
@@ -29,7 +29,7 @@ from bench.peer_data import write_peer_data
 from bench.reads import read_identifiers, write_bodies
 from bench.search_engines import ENGINES
 from bench.servers import Server, serve_peer
-from bench.stores import fill, prepare_store
+from bench.stores import copy_store, fill, prepare_store
 from bench.tables import Table, judge, percentile
 from graph.access import anonymous
 from graph.curation.gate import Gate
@@ -107,6 +107,23 @@ def test_peers_answer_as_we_do(peer: ModuleType, shape: Shape, data: Path, ours:
         assert ask_peer(peer, PEER_POINT, {"id": iri}) == ours(POINT, {"id": iri})
     nobody = {"id": "https://w3id.org/rhizome/id/organisation/nobody"}
     assert ask_peer(peer, PEER_POINT, nobody) == ours(POINT, nobody) == {"organisation": None}
+
+
+@pytest.mark.parametrize(
+    "query", [lists.FILTERED, lists.NESTED, lists.AGGREGATE, lists.SEARCH, lists.DEAREST]
+)
+def test_lists_that_are_measured_are_answered(query: str, ours: Ask) -> None:
+    country = "http://publications.europa.eu/resource/authority/country/FRA"
+    given = {"text": "pl", "country": country}
+    assert ours(query, {name: value for name, value in given.items() if f"${name}:" in query})
+
+
+def test_drawn_operations_are_counted(store: Path, model: Model, tmp_path: Path) -> None:
+    table = generated.table_generated(copy_store(store, tmp_path), model, 20, "small")
+    (known, new), notes = table.rows, table.notes
+    assert known[1] == new[1]
+    assert int(known[1]) > 5
+    assert "Refused of 20 drawn" in notes[0]
 
 
 def test_contested_values_are_settled_for_the_peers(data: Path) -> None:
