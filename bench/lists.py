@@ -73,9 +73,10 @@ _HOLD_MS: Final = 20.0
 def table_lists(store: Path, folder: Path, organisation: str, seconds: float, title: str) -> Table:
     """Return the table of all operations, kept answers and the static route among them."""
     bodies = _write_bodies(folder, organisation)
+    copy = copy_store(store, folder)
     with ExitStack() as stack:
         ours = stack.enter_context(serve_store(store))
-        keeping = stack.enter_context(serve_store(copy_store(store, folder), keeps=True))
+        keeping = stack.enter_context(serve_store(copy, keeps=True))
         for server in (ours, keeping):
             server.settle()
         (folder / "kept.json").write_bytes(ours.ask("/graphql", bodies["kept"].read_bytes()))
