@@ -21,12 +21,13 @@ from bench.stores import ROOT
 _ADDRESS: Final = re.compile(r"http://[0-9.]+:(\d+)")
 _START_S: Final = 300.0
 _REST_S: Final = 2.0
-#: Rates off, and answers are not kept; every other limit stays at its default.
+#: Rates off, more connections, and answers are not kept; other limits stay at their defaults.
 FREE: Final = {
     "RHIZOME_RATE_API": "0",
     "RHIZOME_RATE_PAGES": "0",
     "RHIZOME_RATE_QUERY_S": "0",
     "RHIZOME_GRAPHQL_CACHE_MB": "0",
+    "RHIZOME_CONNECTIONS_PER_ADDRESS": "128",
 }
 
 

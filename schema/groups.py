@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any, Final
+
+import numpy as np
 
 from graph.errors import BadValueError
 from graph.model import Field, FieldKind
 from graph.store.term_table import NIL
+from schema import vectors
 from schema.aggregates import Summaries
 from schema.collation import LENGTH, collation_key
 from schema.filters import Filters
@@ -22,6 +26,7 @@ from schema.operators import listed
 from schema.ordering import Key, Orders, field_key, only
 from schema.quantifiers import ListTest
 from schema.values import is_text
+from schema.vectors import Batch, Numbers, read_best, read_labels, read_many
 
 #: What a group shares by one key: a value, and the node that it is, or NIL.
 Shared = tuple[str | None, int]
@@ -35,12 +40,20 @@ _UNKNOWN: Final[Shared] = (None, NIL)
 _UNITS: Final = {"DAY": 10, "MONTH": 7, "YEAR": 4, "DECADE": 3}
 
 
+def _nothing(batch: Batch) -> None:
+    """Prepare nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class By:
-    """One key of groups: what a node has of it, and how values are put in order."""
+    """One key of groups: what a node has of it, and how values are put in order.
+
+    `prepare` is told of many nodes before each of them is read.
+    """
 
     read: Callable[[int], Sequence[Shared]]
     compare: Callable[[str], Any]
+    prepare: Callable[[Batch], None] = _nothing
 
     def place(self, shared: Shared) -> tuple[bool, Any]:
         """Return the place of a value among others, the unknown last."""
@@ -92,6 +105,10 @@ class Groups:
         self, numbers: Sequence[int], keys: Sequence[By]
     ) -> dict[tuple[Shared, ...], list[int]]:
         charge = self.filters.charge
+        if len(numbers) >= vectors.LEAST:
+            batch = Batch(numbers)
+            for key in keys:
+                key.prepare(batch)
         if len(keys) == 1:
             read, alone = keys[0].read, dict[Shared, list[int]]()
             for number in numbers:
@@ -131,21 +148,25 @@ class Groups:
             text = self.values.snapshot.terms.text
             return By(lambda number: [(text(number), number)], str)
         if name == "label":
-            return By(self._value(self.values.best_label(self.orders.languages)), _text_key)
+            languages = self.orders.languages
+            labels = partial(read_labels, self.values, languages)
+            return self._value(self.values.best_label(languages), _text_key, labels)
         field = self.values.model.fields[class_iri][name]
         if field.kind is FieldKind.ENTITY:
             return self._of_nodes(field, below, f"{place}.{name}")
         if below in _UNITS:
             return By(self._days(field, below), str)
         if is_text(field):
-            return By(self._value(self.values.best(field, self.orders.languages)), _text_key)
+            languages, column = self.orders.languages, self.values.column(field.path)
+            texts = partial(read_best, self.values, column, languages)
+            return self._value(self.values.best(field, languages), _text_key, texts)
         return self._of_values(field)
 
     def _of_values(self, field: Field) -> By:
         if field.many:
             read = self._values(self.values.many(field))
         else:
-            read = self._value(self.values.one(field))
+            read = self._value(self.values.one(field), str).read
         if field.kind is FieldKind.TEXT:
             return By(read, _text_key)
         if field.kind is not FieldKind.ENUM:
@@ -169,7 +190,7 @@ class Groups:
                 value = one(number)
                 return (_UNKNOWN,) if value == NIL else below_read(value)
 
-            return By(read_one, inner.compare)
+            return By(read_one, inner.compare, partial(self._prepare, field, inner))
         many, charge = self.values.many(field), self.filters.charge
 
         def read(number: int) -> Sequence[Shared]:
@@ -181,20 +202,37 @@ class Groups:
                 return below_read(values[0])
             return tuple(dict.fromkeys(each for value in values for each in below_read(value)))
 
-        return By(read, inner.compare)
+        return By(read, inner.compare, partial(self._prepare, field, inner))
 
-    def _value(self, find: Callable[[int], int]) -> Callable[[int], Sequence[Shared]]:
+    def _prepare(self, field: Field, inner: By, batch: Batch) -> None:
+        """Prepare the key of the nodes that others are tied to."""
+        column = self.values.column(field.path, inverse=field.inverse)
+        inner.prepare(Batch(np.unique(read_many(column, batch)[1])))
+
+    def _value(
+        self,
+        find: Callable[[int], int],
+        compare: Callable[[str], Any],
+        find_all: Callable[[Batch], Numbers] | None = None,
+    ) -> By:
         text = self.values.snapshot.terms.text
         known: dict[int, Sequence[Shared]] = {NIL: (_UNKNOWN,)}
+        prepared: dict[int, int] = {}
+
+        def prepare(batch: Batch) -> None:
+            if find_all is not None:
+                prepared.update(zip(batch.nodes.tolist(), find_all(batch).tolist(), strict=True))
 
         def read(number: int) -> Sequence[Shared]:
-            value = find(number)
+            value = prepared.get(number)
+            if value is None:
+                value = find(number)
             found = known.get(value)
             if found is None:
                 found = known[value] = ((text(value)[:LENGTH], NIL),)
             return found
 
-        return read
+        return By(read, compare, prepare)
 
     def _values(self, find: Callable[[int], Sequence[int]]) -> Callable[[int], Sequence[Shared]]:
         text = self.values.snapshot.terms.text

@@ -28,7 +28,7 @@ from schema.cursors import Cursor
 from schema.languages import LanguageOrder
 from schema.operators import value_key
 from schema.values import One, Values, is_text
-from schema.vectors import Batch, Dates, Numbers, Places, read_best, read_one
+from schema.vectors import Batch, Dates, Numbers, Places, read_best, read_labels, read_one
 
 #: From a node's number (or those of a list) to what its cursor holds: text, a number, or None.
 Read = Callable[[Any], str | int | None]
@@ -197,9 +197,10 @@ class Orders:
         if name == "id":
             return _directed(self.values.snapshot.terms.text, str, below)
         if name == "label":
-            return _directed(
+            label = _directed(
                 self._cut(self.values.best_label(self.languages)), collation_key, below
             )
+            return replace(label, numbers=partial(read_labels, self.values, self.languages))
         field = self.values.model.fields[class_iri][name]
         if field.listed:
             return self._of_list(field, below, place)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from graph.model import Field
 from graph.store.columns import Column, OneColumn
+from graph.store.snapshot import TYPE
 from graph.store.term_table import MASK, NIL, SHIFT
 from schema.languages import LanguageOrder
 from schema.values import Values
@@ -100,6 +101,26 @@ def read_best(values: Values, column: Column, order: LanguageOrder, batch: Batch
     found = np.zeros(len(batch), np.uint32)
     found[places[chosen]] = numbers[chosen]  # of several for one place the last is kept, the best
     return found
+
+
+def read_labels(values: Values, order: LanguageOrder, batch: Batch) -> Numbers:
+    """Return the name for people of each node, of whatever class it is."""
+    snapshot = values.snapshot
+    ranked = sorted(snapshot.class_numbers.items(), key=lambda item: item[1])
+    ranks = {number: at for at, (number, _) in enumerate(ranked)}
+    places, types, _ = read_many(values.column(TYPE), batch)
+    best = np.full(len(batch), len(ranked), np.int64)
+    distinct, at = np.unique(types, return_inverse=True)
+    found = np.array([ranks.get(each, len(ranked)) for each in distinct.tolist()], np.int64)
+    np.minimum.at(best, places, found[at] if len(found) else found)
+    labels = np.zeros(len(batch), np.uint32)
+    for rank in np.unique(best[best < len(ranked)]).tolist():
+        path = values.model.label_paths.get(ranked[rank][1][1])
+        if path is not None:
+            named = np.flatnonzero(best == rank)
+            column = values.column(path)
+            labels[named] = read_best(values, column, order, Batch(batch.nodes[named]))
+    return labels
 
 
 def _read_pages(column: Any, batch: Batch) -> Iterator[tuple[Places, Numbers, Numbers]]:

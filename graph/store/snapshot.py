@@ -204,7 +204,7 @@ class Snapshot:
         if page is None:
             return None
         slot = number & MASK
-        known = self._class_numbers
+        known = self.class_numbers
         best: tuple[int, str] | None = None
         for value in page.values[page.offsets[slot] : page.offsets[slot + 1]]:
             found = known.get(value)
@@ -235,7 +235,7 @@ class Snapshot:
         return column
 
     @cached_property
-    def _class_numbers(self) -> Mapping[int, tuple[int, str]]:
+    def class_numbers(self) -> Mapping[int, tuple[int, str]]:
         """Rank and IRI of the model's classes, by the number of the class's term."""
         found = {self.terms.find(f"<{iri}>"): (rank, iri) for iri, rank in self.model.order.items()}
         return {number: rank for number, rank in found.items() if number is not None}
