@@ -331,16 +331,10 @@ class Masks:
 
     def _repeated(self, places: Places, values: Numbers) -> Places:
         """Return the places that have several texts in one language."""
-        keys = places * len(self._language_numbers) + self._language_numbers[values >> SHIFT]
+        tags, of_page = self.values.snapshot.page_languages
+        keys = places * len(tags) + of_page[values >> SHIFT]
         distinct, counts = np.unique(keys, return_counts=True)
-        return np.unique(distinct[counts > 1] // len(self._language_numbers))
-
-    @cached_property
-    def _language_numbers(self) -> Places:
-        """A number of the language of each page of terms."""
-        known: dict[str, int] = {}
-        numbers = [known.setdefault(tag, len(known)) for tag in self.values.languages]
-        return np.array(numbers, np.int64)
+        return np.unique(distinct[counts > 1] // len(tags))
 
     def _ranges(self, ranges: Any) -> Callable[[Numbers], Mask] | None:
         keep = self.filters.in_languages(_single, ranges)

@@ -93,11 +93,11 @@ def read_distinct(column: Column, batch: Batch) -> tuple[Places, Numbers]:
 def read_best(values: Values, column: Column, order: LanguageOrder, batch: Batch) -> Numbers:
     """Return the text of each node in the best language; of one language, the best source's."""
     places, numbers, graphs = read_many(column, batch)
-    known = dict.fromkeys(values.languages)
-    rank = {tag: at for at, tag in enumerate(sorted(known, key=order.__getitem__))}
-    languages = np.array([rank[tag] for tag in values.languages], np.int64)
-    sources = np.asarray(values.ranks, np.int64)
-    chosen = np.lexsort((sources[graphs], languages[numbers >> SHIFT], places))[::-1]
+    tags, of_page = values.snapshot.page_languages
+    rank = {tag: at for at, tag in enumerate(sorted(tags, key=order.__getitem__))}
+    languages = np.array([rank[tag] for tag in tags], np.int64)[of_page[numbers >> SHIFT]]
+    sources = values.snapshot.source_ranks[graphs]
+    chosen = np.lexsort((sources, languages, places))[::-1]
     found = np.zeros(len(batch), np.uint32)
     found[places[chosen]] = numbers[chosen]  # of several for one place the last is kept, the best
     return found
@@ -189,8 +189,11 @@ class Dates:
         return parts
 
     def _contested(self, batch: Batch) -> Places:
+        return np.flatnonzero(np.isin(batch.nodes, self._odd))
+
+    @cached_property
+    def _odd(self) -> Numbers:
+        """The nodes about which sources differ."""
         held = [column.contested for column in self.columns if isinstance(column, OneColumn)]
         odd = {number for contested in held for number in contested}
-        if not odd:
-            return np.zeros(0, np.int64)
-        return np.flatnonzero(np.isin(batch.nodes, np.fromiter(odd, np.uint32, len(odd))))
+        return np.fromiter(odd, np.uint32, len(odd))

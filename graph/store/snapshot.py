@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from graph.model import ONTOLOGY_GRAPH, Model
 from graph.store.columns import EMPTY, Column, ManyColumn, OneColumn
 from graph.store.search import SearchIndex
@@ -239,6 +242,18 @@ class Snapshot:
         """Rank and IRI of the model's classes, by the number of the class's term."""
         found = {self.terms.find(f"<{iri}>"): (rank, iri) for iri, rank in self.model.order.items()}
         return {number: rank for number, rank in found.items() if number is not None}
+
+    @cached_property
+    def page_languages(self) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+        """The languages of texts ("" of other terms), and the place of that of each page."""
+        known: dict[str, int] = {}
+        places = [known.setdefault(tag, len(known)) for tag in self.terms.languages]
+        return tuple(known), np.array(places, np.int64)
+
+    @cached_property
+    def source_ranks(self) -> npt.NDArray[np.int64]:
+        """The place of each graph in the order by which sources answer, by its number."""
+        return np.array(self.graphs_table.ranks, np.int64)
 
     def fanout(self, predicate: str, *, inverse: bool) -> int:
         """Return a bound of the number of values that one node has in a column."""
