@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from graph.errors import BadValueError
 from graph.model import Model
 from graph.terms import is_iri, write_iri, write_literal
 from schema.cursors import read_cursor
@@ -65,6 +66,8 @@ def write_queries(
             queries |= writer.root(step)
         except Unsayable as reason:
             writer.missing[f"{step.key}: {reason}"] = None
+        except BadValueError as error:  # such as half a character, which no text of RDF holds
+            writer.missing[f"{step.key}: {error.message}"] = None
         missing |= writer.missing
     return queries, list(missing)
 

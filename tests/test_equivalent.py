@@ -325,3 +325,12 @@ def test_texts_of_a_request_cannot_leave_their_places(small: World) -> None:
     document = """query($t: String!, $l: [String!]) {
         clusters(where: {acronym: {eq: $t}}) { nodes { name(lang: $l) } } }"""
     assert compare(small, document, t=evil, l=["en", evil[:30]]) == 1
+
+
+def test_what_is_no_text_is_told(small: World) -> None:
+    document = "query($l: [String!]) { clusters { nodes { name(lang: $l) } } }"
+    answer, _ = small.ask(document, l=["\ud800"])
+    assert answer.data is not None
+    told = answer.body()["extensions"]["explain"]
+    assert told["sparql"] == {}
+    assert told["sparqlLeavesOut"][0].startswith("clusters: ")
