@@ -25,6 +25,7 @@ from schema.naming import enum_value_name
 from schema.operators import listed
 from schema.ordering import Key, Orders, field_key, only
 from schema.quantifiers import ListTest
+from schema.turns import sorted_in_turns
 from schema.values import is_text
 from schema.vectors import Batch, Numbers, read_best, read_labels, read_many
 
@@ -134,7 +135,9 @@ class Groups:
     ) -> list[Group]:
         found = [(key, nodes) for key, nodes in groups.items() if test is None or test(nodes)]
         self.filters.charge(_PLACE * len(keys) * len(found))
-        found.sort(key=lambda group: [k.place(s) for k, s in zip(keys, group[0], strict=True)])
+        found = sorted_in_turns(
+            found, lambda group: [k.place(s) for k, s in zip(keys, group[0], strict=True)]
+        )
         for measure in reversed(measures):
             pairs = [(measure.read(nodes), (key, nodes)) for key, nodes in found]
             found = [group for _, group in measure.sorted(pairs)]

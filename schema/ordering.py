@@ -27,6 +27,7 @@ from schema.collation import LENGTH, collation_key
 from schema.cursors import Cursor
 from schema.languages import LanguageOrder
 from schema.operators import value_key
+from schema.turns import sorted_in_turns
 from schema.values import One, Values, is_text
 from schema.vectors import Batch, Dates, Numbers, Places, read_best, read_labels, read_one
 
@@ -70,16 +71,17 @@ class Key:
     def sorted(self, pairs: Sequence[tuple[Any, T]]) -> list[tuple[Any, T]]:
         """Return pairs of a value and what has it in order; equals keep theirs."""
         compare = self.compare
-        known = [(compare(pair[0]), pair) for pair in pairs if pair[0] is not None]
-        known.sort(key=_first, reverse=self.descending)
+        known = (pair for pair in pairs if pair[0] is not None)
+        ordered = sorted_in_turns(known, lambda pair: compare(pair[0]), reverse=self.descending)
         unknown = [pair for pair in pairs if pair[0] is None]
-        ordered = [pair for _, pair in known]
         return unknown + ordered if self.nulls_first else ordered + unknown
 
     def ranks(self, values: Sequence[Any]) -> Places:
         """Return the rank of each value among them, smaller first; equals have the same."""
         keys: list[Any] = [None if value is None else self.compare(value) for value in values]
-        known = sorted((at for at, key in enumerate(keys) if key is not None), key=keys.__getitem__)
+        known = sorted_in_turns(
+            (at for at, key in enumerate(keys) if key is not None), keys.__getitem__
+        )
         ranks = np.full(len(keys), -_LAST if self.nulls_first else _LAST)
         rank, before = 0, None
         for at in known:
@@ -166,10 +168,6 @@ class Ordering:
                 return place
         identifier = self.snapshot.terms.order(number)
         return (identifier > cursor.identifier) - (identifier < cursor.identifier)
-
-
-def _first(pair: tuple[Any, Any]) -> Any:
-    return pair[0]
 
 
 class Orders:
