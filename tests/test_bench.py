@@ -75,6 +75,7 @@ def data(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ours(store: Path, model: Model) -> Iterator[Ask]:
     settings = replace(Settings(), store=store)
     dataset = Dataset.open(settings, model, with_store=False)
+    dataset.snapshot.search.build(dataset.snapshot)
     engine = Engine(model, build_schema(model), settings)
 
     def ask(query: str, variables: dict[str, str]) -> Any:
