@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from starlette.testclient import TestClient
 
 from bench.generator import Shape, generate
+from graph.curation.normalise import normalise
 from graph.model import Model
+from graph.settings import Settings
 from graph.shapes import load_model
 from graph.terms import Quad
 from schema.types import load_schema
@@ -39,12 +41,12 @@ def schema(model: Model) -> GraphQLSchema:
 
 @pytest.fixture(scope="module")
 def seeds(model: Model, schema: GraphQLSchema) -> World:
-    quads: list[Quad] = [
+    read: list[Quad] = [
         (str(q.subject), str(q.predicate), str(q.object), str(q.graph_name))
         for path in sorted(SEEDS.glob("*.trig"))
         for q in pyoxigraph.parse(path=path, format=pyoxigraph.RdfFormat.TRIG)
     ]
-    return World(model, schema, quads)
+    return World(model, schema, list(normalise(read, Settings()).quads))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -130,7 +132,7 @@ def test_the_client_that_is_made_is_typed(reader: Reader) -> None:
     """Strictly, so that a field that is none is found before the tool runs."""
     (reader.folder / "mypy.ini").write_text(MYPY, encoding="utf-8")
     files = sorted(path.name for path in reader.folder.glob("*.py"))
-    assert {"read.py", "write.py"} <= set(files)
+    assert {"read.py", "write.py", "follow.py"} <= set(files)
     for name in files:
         assert "no issues found" in reader.run(f"venv/bin/python -m mypy {name}")
     text = (reader.folder / "read.py").read_text(encoding="utf-8")
@@ -161,3 +163,22 @@ def test_it_writes_and_is_told_what_is_wrong(reader: Reader) -> None:
     assert rows[3][1:] == ["Pôle Essai"]
     assert rows[4][1:] == ["BAD_CURSOR"]
     assert rows[5][1:] in (["UNAUTHENTICATED"], ["401"])
+
+
+def test_it_follows_what_changes(reader: Reader, server: Running) -> None:
+    """It waits until something is written, then is told of it, and of nothing before."""
+    (command,) = commands("6")
+    known = json.loads(server.get("/version").body)["revision"]
+    with ThreadPoolExecutor() as pool:
+        follower = pool.submit(reader.run, command.replace("follow.py 1 1", f"follow.py {known} 1"))
+        time.sleep(2)
+        assert not follower.done()
+        written = reader.folder / "again.py"
+        text = (reader.folder / "write.py").read_text(encoding="utf-8")
+        text = text.replace("Pôle Essai", "Pôle Suite").replace("pole-essai-1", "pole-suite-1")
+        written.write_text(text, encoding="utf-8")
+        told = reader.run(f"venv/bin/python {written.name}")
+        written.unlink()
+        (row,) = [line.split("\t") for line in follower.result(timeout=60).splitlines()]
+    assert row[:2] == [str(known + 1), "STATED"]
+    assert row[2] in told
