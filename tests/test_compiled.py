@@ -21,6 +21,7 @@ from graph.model import Model
 from graph.settings import Settings
 from graph.shapes import load_model
 from graph.terms import Quad
+from schema import vectors
 from schema.types import load_schema
 from tests.documents import Documents
 from tests.generated import Tally, World, seed_of, strategy
@@ -65,7 +66,10 @@ def test_compiled_equals_naive_on_documents_drawn_from_the_model(
     wanted: int,
     nightly: bool,
     tally: Tally,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if part % 2:  # conditions over arrays, which only long lists are worth
+        monkeypatch.setattr(vectors, "LEAST", 0)
     world: World = request.getfixturevalue(name)
     seed = random.randrange(2**32) if nightly else seed_of(name, part)
     documents = Documents(schema, seed, world.identifiers, world.texts)
