@@ -69,6 +69,8 @@ lock: venv ## pin anew what pyproject.toml asks for; UPGRADE=1 takes the newest 
 	.venv/lock/bin/uv $(compile) --output-file requirements.lock pyproject.toml >/dev/null
 	.venv/lock/bin/uv $(compile) --output-file requirements-dev.lock --group dev \
 	    --constraint requirements.lock pyproject.toml >/dev/null
+	.venv/lock/bin/uv $(compile) --output-file tests/clients/python/requirements.lock \
+	    tests/clients/python/requirements.in >/dev/null
 	rm -r .venv/lock
 
 wheels: venv ## show that the locks install on x86-64 and aarch64, with this Python (needs the network)

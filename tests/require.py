@@ -7,6 +7,7 @@ an absent `../shared` (it is no part of the repository): those are counted and p
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -44,6 +45,15 @@ def _lack_of_npm() -> str | None:
     return None if shutil.which("npm") else "npm is not installed"
 
 
+def _lack_of_curl() -> str | None:
+    return None if shutil.which("curl") else "curl is not installed"
+
+
+def _lack_of_venv() -> str | None:
+    found = importlib.util.find_spec("ensurepip")
+    return None if found else "Python's venv module is not installed"
+
+
 def _lack_of_shared() -> str | None:
     return None if SHARED.is_dir() else SHARED_ABSENT
 
@@ -65,6 +75,8 @@ LACKS: dict[str, Callable[[], str | None]] = {
     "shared": _lack_of_shared,
     "node": _lack_of_node,
     "npm": _lack_of_npm,
+    "curl": _lack_of_curl,
+    "venv": _lack_of_venv,
     "chromium": _lack_of_chromium,
     "oxigraph": _lack_of_oxigraph,
     "seccomp": _lack_of_seccomp,

@@ -16,6 +16,7 @@ from tests.require import ROOT
 
 RUNTIME = ROOT / "requirements.lock"
 DEV = ROOT / "requirements-dev.lock"
+CLIENTS = ROOT / "tests" / "clients" / "python" / "requirements.lock"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def read_pins(path: Path) -> list[Pin]:
     return pins
 
 
-@pytest.mark.parametrize("path", [RUNTIME, DEV], ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", [RUNTIME, DEV, CLIENTS], ids=["runtime", "dev", "clients"])
 def test_each_entry_is_pinned_and_hashed_and_names_no_host(path: Path) -> None:
     pins = read_pins(path)
     assert len(pins) > 20
