@@ -15,6 +15,7 @@ from graph.model import Field, FieldKind, Model
 from graph.store.columns import EMPTY, Column
 from graph.store.difference import Difference, Direction
 from graph.store.snapshot import TYPE
+from graph.store.term_table import NIL
 from schema.candidates import entries
 from schema.notice_types import NoticeKind
 from schema.operators import listed
@@ -24,6 +25,8 @@ from schema.values import Values
 
 #: The field that names the classes of an entity.
 TYPES: Final = "types"
+#: How a field answers that is not known.
+_NOTHING: Final = (NIL, None, frozenset())
 #: Makes what can be compared of how one field answers.
 Answering = Callable[[int], Hashable]
 
@@ -136,7 +139,11 @@ class Comparison:
         if was and is_:
             return self._differing(number)
         sight = self.after if is_ else self.before
-        known = [f.name for f in self._fields_of(number) if sight.answers.of(f)(number)]
+        known = [
+            field.name
+            for field in self._fields_of(number)
+            if sight.answers.of(field)(number) not in _NOTHING
+        ]
         return tuple(sorted([*known, TYPES]))
 
     def _differing(self, number: int) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from schema.execute import refuse
 from web.access import PRIVATE, REFUSED, VIEWER, viewer_of
 from web.asking import Answered, Answering, Asking, address_key
 from web.graphql_request import Headers, header
-from web.streams import CHECK_S, ENDED, Stream, ended
+from web.streams import CHECK_S, ENDED, Stream, cancel, ended
 
 EVENT_STREAM: Final = "text/event-stream"
 _LAST: Final = b"last-event-id"
@@ -89,9 +89,7 @@ class _Events:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel(tasks)
         for task in done:
             task.result()
         await self._put(b"", more=False)

@@ -32,7 +32,7 @@ from web.frame import Origins
 from web.graphql_request import Headers
 from web.limits import Rate, find_address, rate_key
 from web.problems import PROBLEM_JSON, describe_error, encode_problem, problem_headers
-from web.streams import CHECK_S, ENDED, Stream, ended
+from web.streams import CHECK_S, ENDED, Stream, cancel, ended
 
 if TYPE_CHECKING:
     from web.service import Service
@@ -143,10 +143,7 @@ class _Connection:
         try:
             return await self.end
         finally:
-            tasks = [*own, *self.operations.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel([*own, *self.operations.values()])
 
     def _finish(self, closing: Closing | None) -> None:
         if not self.end.done():
