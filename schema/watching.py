@@ -26,7 +26,7 @@ from schema.values import Values
 #: The field that names the classes of an entity.
 TYPES: Final = "types"
 #: How a field answers that is not known.
-_NOTHING: Final = (NIL, None, frozenset())
+_NOTHING: Final[tuple[Hashable, ...]] = (NIL, None, frozenset())
 #: Makes what can be compared of how one field answers.
 Answering = Callable[[int], Hashable]
 
