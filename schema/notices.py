@@ -19,7 +19,7 @@ from schema.bind import Bindings, bind
 from schema.execute import Engine
 from schema.faults import error_entry
 from schema.generate import Executable
-from schema.run import Run
+from schema.run import Run, Tables
 from schema.watching import Comparison, Met, Watch
 
 #: The type of what is told of a commit.
@@ -215,7 +215,7 @@ class _Writer:
         mine = self.subscription.run_on(run.snapshot)
         mine.counter, mine.errors = run.counter, run.errors
         bind(reader.bindings, mine, self.subscription.variables)
-        root = reader.executable(mine)
+        root = reader.executable(Tables(run.snapshot))(mine)
 
         def read(iri: str) -> Any:
             mine.bound[reader.slot] = iri

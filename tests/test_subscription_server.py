@@ -233,7 +233,8 @@ def test_connections_that_end_are_counted_out(served: Served) -> None:
 
 def test_an_open_socket_outlives_the_deadline_of_a_head(seeded_store: Path, tmp_path: Path) -> None:
     short = {"RHIZOME_HEADER_DEADLINE_S": "0.3", "RHIZOME_SUBSCRIPTION_ALIVE_S": "60"}
-    served = Served(*copy(seeded_store, tmp_path), **short)
+    store, text, token = copy(seeded_store, tmp_path)
+    served = Served(store, text, token, **short)
     try:
         with served.socket() as opened:
             time.sleep(1)

@@ -499,5 +499,5 @@ def test_the_end_of_the_service_is_told(store: Path) -> None:
         socket.subscribe("s", "subscription { changed { id } }")
         socket.settle()
         streams = http.app.state.service.streams  # type: ignore[attr-defined]
-        http.portal.call(streams.close)  # type: ignore[union-attr,call-arg]
+        http.portal.call(streams.close)  # type: ignore[union-attr]
         assert socket.closed() == (1012, "Service restart")
