@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -38,6 +38,7 @@ class Server:
         command: Sequence[str],
         ready: str | None = None,
         on_started: Callable[[Server], None] | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RHIZOME_")}
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
@@ -45,7 +46,7 @@ class Server:
         self.popen = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env=environment | FREE,
+            env=environment | FREE | dict(settings or {}),
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
@@ -136,7 +137,11 @@ class Server:
 
 
 def serve_store(
-    store: Path, *, seeds: bool = False, on_started: Callable[[Server], None] | None = None
+    store: Path,
+    *,
+    seeds: bool = False,
+    on_started: Callable[[Server], None] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Server:
     """Return this service on a store, ready; `on_started` is called with the young process."""
     options = [] if seeds else ["--no-seeds"]
@@ -144,6 +149,7 @@ def serve_store(
         ["server.py", "serve", "--port", "0", "--store", str(store), *options],
         ready="/ready",
         on_started=on_started,
+        settings=settings,
     )
 
 

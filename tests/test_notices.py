@@ -24,6 +24,7 @@ from schema.subscribing import Subscriber
 from schema.types import load_schema
 from tests.asking import A, B, data, organisation, small_dataset
 from tests.mutating import viewer as token_viewer
+from tests.require import ROOT
 from tests.samples import model
 from tests.snapshots import commit_of, random_history
 
@@ -342,6 +343,13 @@ def test_many_ids_and_conditions_are_over_a_limit() -> None:
 def test_queries_and_mutations_are_no_subscriptions() -> None:
     request = Request("{ revision }")
     assert subscriber().prepare(request, Story().before, anonymous(Settings())) is None
+
+
+def test_the_example_of_the_page_can_be_asked() -> None:
+    page = (ROOT / "docs" / "subscriptions.md").read_text(encoding="utf-8")
+    query = page.partition("```graphql\n")[2].partition("```")[0]
+    story = Story()
+    assert prepare(query, story.before).watch.where is not None
 
 
 # --- against the naive comparison -------------------------------------------------------------

@@ -386,6 +386,16 @@ def test_after_revocation_nothing_is_told(store: Path, monkeypatch: pytest.Monke
             assert code == 4403
 
 
+def test_a_revoked_token_asks_nothing_more(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.websocket.CHECK_S", 60)
+    with serve(store, seeds=False, rate_token_api=0) as http:
+        client = Client(http, "brief", "changes")
+        with begun(http, client.text) as socket:
+            http.app.state.service.tokens.revoke(client.token.id)  # type: ignore[attr-defined]
+            socket.subscribe("q", "{ changes(since: 0) { nodes { message } } }")
+            assert socket.closed()[0] == 4403
+
+
 def test_expiry_ends_it(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(store, seeds=False, rate_token_api=0) as http:
         client = Client(http, "expiring", "changes")

@@ -110,6 +110,8 @@ class Versions:
         GoneError
             It lies too far back.
         """
+        while self.newest.snapshot.revision < revision:  # it is on its way here
+            await self.changed()
         for version in self._kept:
             if version.snapshot.revision == revision:
                 return version.snapshot

@@ -276,6 +276,8 @@ class _Connection:
                 self.idle_since = time.monotonic()
 
     async def _answer(self, number: str, payload: dict[str, Any]) -> None:
+        if not self._is_valid():
+            raise UnauthenticatedError(ENDED)
         self.service.limiter.take_for(self.asking.caller)
         allowed = self.settings.subscriptions_per_connection
         if len(self.operations) > allowed:
