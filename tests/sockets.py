@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient, WebSocketTestSession
 
+from tests.writing import Client, name
+
 PROTOCOL = "graphql-transport-ws"
+UPDATE = (
+    "mutation ($source: SourceChoice!, $id: ID!, $input: ClusterInput!) "
+    "{ updateCluster(source: $source, id: $id, input: $input) { accepted revision } }"
+)
 
 
 class Socket:
@@ -72,3 +81,24 @@ def begun(http: TestClient, token: str | None = None) -> Iterator[Socket]:
         payload = {} if token is None else {"Authorization": f"Bearer {token}"}
         socket.begin(**payload)
         yield socket
+
+
+def update(client: Client, id: str, **values: Any) -> int:
+    given = {"source": client.source, "id": id, "input": values}
+    done = client.ask(UPDATE, **given)["updateCluster"]
+    assert done["accepted"]
+    found: int = done["revision"]
+    return found
+
+
+@pytest.fixture
+def store(seeded_store: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "store"
+    shutil.copytree(seeded_store, folder)
+    return folder
+
+
+@pytest.fixture
+def made(client: Client) -> str:
+    found: str = client.create(name(f"Of {client.token.name}"))["id"]
+    return found
