@@ -95,9 +95,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
             }
         },
     )
-    return Parts(
-        dataset, gate, pool, engine, writer, writes, subscriber, tokens, closing.close
-    )
+    return Parts(dataset, gate, pool, engine, writer, writes, subscriber, tokens, closing.close)
 
 
 def _index_texts(dataset: Dataset) -> None:
