@@ -220,6 +220,10 @@ class Service:
         self.streams.open(parts.dataset, parts.tokens, loop)
         parts.dataset.on_commit(lambda *_: self._tell())
 
+    def end_streams(self) -> None:
+        """Let all subscriptions end: the server stops."""
+        self.streams.close()
+
     def close(self) -> Parts | None:
         """Let endpoints answer 503 again, and return the parts, which are to be closed."""
         self.streams.close()

@@ -113,8 +113,16 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def make_server(app: Starlette, settings: Settings, on_listening: Callable[[], None]) -> Server:
-    """Return the server of an application, under the limits of the settings."""
+def make_server(
+    app: Starlette,
+    settings: Settings,
+    on_listening: Callable[[], None],
+    on_stopping: Callable[[], None],
+) -> Server:
+    """Return the server of an application, under the limits of the settings.
+
+    `on_stopping` ends what would go on by itself, before open requests get their time.
+    """
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -132,4 +140,4 @@ def make_server(app: Starlette, settings: Settings, on_listening: Callable[[], N
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, math.ceil(settings.stop_s)),
     )
-    return Server(config, on_listening, app.state.service.streams.close)
+    return Server(config, on_listening, on_stopping)
