@@ -386,6 +386,7 @@ def _run_server(app: Starlette, service: Service | PlainService, listener: socke
         app,
         service.settings,
         on_listening=lambda: print(f"Rhizome listens on {address} (Ctrl+C stops)", flush=True),
+        on_stopping=service.end_streams,
     )
     service.on_failure = server.stop
     server.run([listener])

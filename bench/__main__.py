@@ -52,6 +52,7 @@ class Size:
     growth: tuple[int, ...]
     report: tuple[str, ...]
     sparql: tuple[str, ...]
+    subscriptions: tuple[str, ...]
     labels: int
     drawn: int
 
@@ -70,6 +71,7 @@ SIZES: Final = {
         growth=(10_000, 100_000),
         report=("1000",),
         sparql=("100000",),
+        subscriptions=("100000",),
         labels=10_000,
         drawn=300,
     ),
@@ -86,6 +88,7 @@ SIZES: Final = {
         growth=(10_000, 100_000, 1_000_000),
         report=("1000", "10000", "100000"),
         sparql=("100000", "1000000"),
+        subscriptions=("400000",),
         labels=100_000,
         drawn=2_000,
     ),
@@ -172,7 +175,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Table]]]] = {
     "search": Bench.search,
 }
 #: Benches that print by themselves.
-PRINTED: Final = ("sparql", "report")
+PRINTED: Final = ("sparql", "subscriptions", "report")
 
 
 def main() -> None:

@@ -40,6 +40,7 @@ class Server:
         ready: str | None = None,
         on_started: Callable[[Server], None] | None = None,
         environment: Mapping[str, str] = FREE,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         others = {k: v for k, v in os.environ.items() if not k.startswith("RHIZOME_")}
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
@@ -47,7 +48,7 @@ class Server:
         self.popen = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env={**others, **environment},
+            env={**others, **environment, **(settings or {})},
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
@@ -143,6 +144,7 @@ def serve_store(
     seeds: bool = False,
     on_started: Callable[[Server], None] | None = None,
     keeps: bool = False,
+    settings: Mapping[str, str] | None = None,
 ) -> Server:
     """Return this service on a store, ready; `on_started` is called with the young process.
 
@@ -155,6 +157,7 @@ def serve_store(
         ready="/ready",
         on_started=on_started,
         environment=environment,
+        settings=settings,
     )
 
 

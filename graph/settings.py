@@ -101,6 +101,36 @@ class Settings:
     page_size: int = _setting(50, "items", "page size when none is asked")
     page_size_max: int = _setting(500, "items", "largest page size")
 
+    subscriptions: int = _setting(5_000, "subscriptions", "subscriptions that run at once, in all")
+    subscriptions_per_connection: int = _setting(50, "subscriptions", "the same on one connection")
+    subscription_connections: int = _setting(
+        256, "connections", "connections for subscriptions, in all"
+    )
+    subscription_connections_per_address: int = _setting(
+        16, "connections", "connections for subscriptions of an address"
+    )
+    subscription_message_bytes: int = _setting(64 * 1024, "bytes", "largest message over WebSocket")
+    subscription_messages: int = _setting(
+        240, "messages a minute", "messages of one WebSocket; more close it; 0: no limit"
+    )
+    subscription_init_s: float = _setting(10.0, "seconds", "time to begin with connection_init")
+    subscription_idle_s: float = _setting(
+        300.0, "seconds", "how long a WebSocket without subscription is kept"
+    )
+    subscription_alive_s: float = _setting(
+        20.0, "seconds", "signs of life between messages; a WebSocket that gives none is closed"
+    )
+    subscription_backlog: int = _setting(
+        16, "revisions", "told one by one to who is slow; beyond, they are told as one"
+    )
+    subscription_resume: int = _setting(10_000, "revisions", "how far back sinceRevision may lie")
+    subscription_resume_statements: int = _setting(
+        50_000, "statements", "statements that may have changed since sinceRevision"
+    )
+    subscription_cache_mb: int = _setting(
+        16, "MB", "notices kept for others who ask the same; 0: none"
+    )
+
     search_letters: int = _setting(200, "characters", "longest text to search for")
     search_words: int = _setting(16, "words", "distinct words to search for")
     search_choices: int = _setting(50, "items", "classes or languages that one search names")
@@ -125,6 +155,7 @@ class Settings:
     number_digits: int = _setting(64, "characters", "longest number")
     revision_wait_s: float = _setting(2.0, "seconds", "wait for Rhizome-Min-Revision")
     checkpoint_s: float = _setting(0.03, "seconds", "commits gathered into one checkpoint")
+    stalled_s: float = _setting(60.0, "seconds", "how long a client may take nothing of an answer")
     stop_s: float = _setting(10.0, "seconds", "time for open requests at SIGTERM")
 
     @classmethod

@@ -24,6 +24,7 @@ from schema.api_types import (
 )
 from schema.mutation_types import input_name, mutation_names
 from schema.naming import is_interface, object_types
+from schema.notice_types import subscription_name, watched_classes
 
 #: Examples that are of no root field of their own, by heading.
 TOPICS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -76,6 +77,9 @@ def _class(
     yield "## Ask"
     for name in (shape.field_name, shape.plural):
         yield from _root_field(schema.query_type, name, shown)
+    if shape in watched_classes(model):
+        yield "## Watch"
+        yield from _root_field(schema.subscription_type, subscription_name(shape), shown)
     names = [name for name, (_, of) in mutation_names(model).items() if of.iri == shape.iri]
     if names:
         yield "## Write"
@@ -148,7 +152,7 @@ def _example(shown: Shown) -> Iterator[str]:
 def _index(model: Model, schema: GraphQLSchema, shown: _Examples, head: str) -> Iterator[str]:
     yield head.replace("\n", f"\n\n{NOTE}\n", 1).strip()
     assert schema.query_type is not None
-    owned = _root_fields_of_classes(model)
+    owned, mutations = _root_fields_of_classes(model), mutation_names(model)
     for title, root in (
         ("Query", schema.query_type),
         ("Mutation", schema.mutation_type),
@@ -171,7 +175,7 @@ def _index(model: Model, schema: GraphQLSchema, shown: _Examples, head: str) -> 
                 ", ".join(
                     f"`{name}`"
                     for name, of in owned.items()
-                    if of == shape.name and name not in (shape.field_name, shape.plural)
+                    if of == shape.name and name in mutations
                 ),
                 shape.comments["en"],
             )
@@ -195,4 +199,4 @@ def _root_fields_of_classes(model: Model) -> dict[str, str]:
     found = {name: of.name for name, (_, of) in mutation_names(model).items()}
     for shape in model.classes.values():
         found |= {shape.field_name: shape.name, shape.plural: shape.name}
-    return found
+    return found | {subscription_name(shape): shape.name for shape in watched_classes(model)}

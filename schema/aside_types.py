@@ -31,8 +31,12 @@ def make_asides(maker: Maker) -> dict[str, Any]:
             "depth": "int",
             "pageSize": "int",
             "writes": "int",
+            "subscriptions": "int",
+            "subscriptionConnections": "int",
         },
-        "What one request, and what all of a minute, may cost; times in seconds, 0 is no limit.",
+        "What one request, and what all of a minute, may cost; times in seconds, 0 is no limit. "
+        "`subscriptions` is how many run on one connection, `subscriptionConnections` how many "
+        "connections of an address may have some.",
     )
     maker.make(
         "Viewer",

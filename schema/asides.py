@@ -74,7 +74,7 @@ class Asides:
             expected = f"a number from 0 to {self.settings.page_size_max}"
             raise BadValueError("first", str(size), expected)
         start = since if after is None else max(since, _read_cursor(after))
-        classes = [self._class(name) for name in types or ()]
+        classes = [find_class(self.model, name) for name in types or ()]
         if self.log is None:
             items: tuple[Change, ...] = ()
             last, has_more = start, False
@@ -101,12 +101,20 @@ class Asides:
         }
         return {"edges": edges, "nodes": nodes, "pageInfo": page_info}
 
-    def _class(self, name: str) -> str:
-        shape = self.model.by_name.get(name)
-        if shape is None:
-            near = difflib.get_close_matches(name[:80], self.model.by_name, n=3)
-            raise UnknownTermError("class", name[:80], tuple(near))
-        return shape.iri
+
+def find_class(model: Model, name: str) -> str:
+    """Return the IRI of a class by its name.
+
+    Raises
+    ------
+    UnknownTermError
+        There is none; with names that are near.
+    """
+    shape = model.by_name.get(name)
+    if shape is None:
+        near = difflib.get_close_matches(name[:80], model.by_name, n=3)
+        raise UnknownTermError("class", name[:80], tuple(near))
+    return shape.iri
 
 
 def describe_viewer(viewer: Viewer, settings: Settings) -> Mapping[str, Any]:
@@ -121,6 +129,8 @@ def describe_viewer(viewer: Viewer, settings: Settings) -> Mapping[str, Any]:
         "depth": settings.graphql_depth,
         "pageSize": settings.page_size_max,
         "writes": settings.graphql_writes,
+        "subscriptions": settings.subscriptions_per_connection,
+        "subscriptionConnections": settings.subscription_connections_per_address,
     }
     return {
         "name": viewer.name,

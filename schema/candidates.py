@@ -81,7 +81,7 @@ class Candidates:
         column = back.get(field.path, EMPTY)
         if sum(map(column.count, values)) > self.most:
             return None
-        found = {subject for value in values for subject in _entries(column, value)}
+        found = {subject for value in values for subject in entries(column, value)}
         self.charge(len(found))
         return found
 
@@ -107,7 +107,8 @@ class Candidates:
         return min(known, key=len) if known else None
 
 
-def _entries(column: Column, number: int) -> Iterable[int]:
+def entries(column: Column, number: int) -> Iterable[int]:
+    """Return the values of a node in any column, forward or inverse."""
     if isinstance(column, OneColumn):
         return (value for value, _ in column.pairs(number))
     return column.values(number)

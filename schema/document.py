@@ -98,9 +98,9 @@ def is_query(operation: OperationDefinitionNode) -> bool:
     return operation.operation is OperationType.QUERY
 
 
-def is_mutation(operation: OperationDefinitionNode) -> bool:
-    """Tell whether the operation writes."""
-    return operation.operation is OperationType.MUTATION
+def is_subscription(operation: OperationDefinitionNode) -> bool:
+    """Tell whether the operation asks to be told of changes."""
+    return operation.operation is OperationType.SUBSCRIPTION
 
 
 class _Measure:

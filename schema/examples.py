@@ -14,6 +14,7 @@ from graph.curation.editing import EVIDENCE, SOURCE, writable_fields
 from graph.model import ClassShape, Field, FieldKind, Model
 from graph.terms import ENTITY
 from schema.naming import enum_value_name, public_fields, scalar_of
+from schema.notice_types import ANY, subscription_name, watched_classes
 
 #: Gives the identifier of a node of a class, in a concept scheme if one is named; None without one.
 Known = Callable[[str, str | None], str | None]
@@ -47,6 +48,14 @@ def query_examples(model: Model, known: Known) -> Iterator[tuple[str, str]]:
         page = "totalCount\nnodes { id label }\npageInfo { hasNextPage endCursor }"
         listed = f"{shape.plural}(first: 2, orderBy: [{{ label: ASC }}]) {_block(page)}"
         yield shape.plural, _block(listed)
+
+
+def subscription_examples(model: Model) -> Iterator[tuple[str, str]]:
+    """Yield each subscription and its document, which tells what there is since the beginning."""
+    names = [ANY, *map(subscription_name, watched_classes(model))]
+    for name in names:
+        told = "kind\nfields\nsince\nrevision\nresume\nnode { id label }"
+        yield name, "subscription " + _block(f"{name}(sinceRevision: 0) {_block(told)}")
 
 
 def create_example(model: Model, shape: ClassShape, known: Known) -> str:

@@ -41,8 +41,8 @@ from schema.bind import Bindings, bind
 from schema.compile import SchemaIndex, compile_operation
 from schema.document import (
     choose_operation,
-    is_mutation,
     is_query,
+    is_subscription,
     read_document,
     validate_document,
 )
@@ -65,6 +65,8 @@ _TEXTS = frozenset({"ID", "String"})
 _KEPT_BYTES = 16 * 1024
 #: Values in the variables of a request that is surely quick to prepare.
 _QUICK_VALUES = 1_200
+#: Ways in which subscriptions come, for those who sent one as a plain request.
+_WATCHING = ("WebSocket: graphql-transport-ws", "Accept: text/event-stream")
 #: Errors of single fields that an answer lists.
 _ERRORS_MAX = 20
 
@@ -109,7 +111,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Operation:
+class Operation:
     """A validated operation; its plans differ only by the conditions of `@skip`, `@include`.
 
     `texts` names its variables when all are required text, which needs no coercion.
@@ -133,7 +135,7 @@ class Prepared:
     run: Run
     variables: Mapping[str, Any]
     cost: int
-    operation: _Operation
+    operation: Operation
     viewer: Viewer
     explained: tuple[str, ...] | None = None
 
@@ -149,7 +151,7 @@ class PreparedMutation:
     viewer: Viewer
 
 
-class _Invalid(Exception):
+class InvalidDocumentError(Exception):
     """The document breaks the rules of GraphQL; carries the errors of graphql-core."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
@@ -175,7 +177,7 @@ class Engine:
         self.schema = schema
         self.settings = settings
         self.index = SchemaIndex(model, schema)
-        self._operations: OrderedDict[tuple[str, str | None], _Operation] = OrderedDict()
+        self._operations: OrderedDict[tuple[str, str | None], Operation] = OrderedDict()
         self._plans: OrderedDict[tuple[Any, ...], tuple[Bindings, Executable]] = OrderedDict()
         self._readers = Readers(settings.graphql_plans)
         self._lock = Lock()
@@ -192,11 +194,8 @@ class Engine:
         """Return the request ready to run, or the answer that refuses it."""
         try:
             return self._prepare(request, snapshot, viewer)
-        except _Invalid as invalid:
-            errors = tuple(validation_entry(error) for error in invalid.errors)
-            return Answer(None, errors, failed=True)
-        except RhizomeError as error:
-            return Answer(None, (error_entry(error),), failed=True, error=error)
+        except (InvalidDocumentError, RhizomeError) as error:
+            return refuse(error)
 
     def run(self, prepared: Prepared) -> Answer:
         """Return the answer of a prepared request, with how it was made where that was asked."""
@@ -261,12 +260,14 @@ class Engine:
     ) -> Prepared | PreparedMutation:
         if request.explain and Scope.EXPLAIN not in viewer.scopes:
             raise ForbiddenError("to see how a query is answered", Scope.EXPLAIN)
-        operation = self._operation(request.query, request.operation or None)
+        operation = self.read(request.query, request.operation or None)
         if not is_query(operation.node):
+            if is_subscription(operation.node):
+                raise MethodNotAllowedError("subscription", _WATCHING)
             if not request.may_write:
                 raise MethodNotAllowedError(operation.node.operation.value, ("query",))
             require_scope(viewer, Scope.WRITE)
-        variables = self._variables(operation, request.variables)
+        variables = self.variables(operation, request.variables)
         if not is_query(operation.node):
             node = operation.node
             return PreparedMutation(request, operation.document, node, variables, viewer)
@@ -280,7 +281,14 @@ class Engine:
         explained = bindings.fired if request.explain else None
         return Prepared(plan, reader, run, variables, cost, operation, viewer, explained)
 
-    def _operation(self, text: str, name: str | None) -> _Operation:
+    def read(self, text: str, name: str | None) -> Operation:
+        """Return the operation of that name of a document, parsed and validated.
+
+        Raises
+        ------
+        InvalidDocumentError, QuerySyntaxError, QueryTooLargeError, BadValueError
+            The document cannot be used, or has no such operation.
+        """
         key = (text, name)
         with self._lock:
             known = self._operations.get(key)
@@ -290,20 +298,23 @@ class Engine:
         document = read_document(text, self.settings)
         errors = validate_document(self.schema, document)
         if errors:
-            raise _Invalid(errors)
+            raise InvalidDocumentError(errors)
         node = choose_operation(document, name)
-        if not (is_query(node) or is_mutation(node)):
-            raise MethodNotAllowedError(node.operation.value, ("query", "mutation"))
         texts = _text_variables(node)
-        operation = _Operation(document, node, condition_variables(document), texts)
+        operation = Operation(document, node, condition_variables(document), texts)
         if _is_kept(text):
             with self._lock:
                 _keep(self._operations, key, operation, self.settings.graphql_plans)
         return operation
 
-    def _variables(
-        self, operation: _Operation, given: Mapping[str, Any] | None
-    ) -> Mapping[str, Any]:
+    def variables(self, operation: Operation, given: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """Return the values of an operation's variables, coerced.
+
+        Raises
+        ------
+        InvalidDocumentError
+            A value is missing, or not of its type.
+        """
         texts = operation.texts
         if texts is not None and given is not None and given.keys() == texts:
             are_texts = all(isinstance(value, str) for value in given.values())
@@ -312,11 +323,11 @@ class Engine:
         definitions = operation.node.variable_definitions or ()
         coerced = get_variable_values(self.schema, definitions, dict(given or {}), max_errors=20)
         if isinstance(coerced, list):
-            raise _Invalid(coerced)
+            raise InvalidDocumentError(coerced)
         return coerced.coerced
 
     def _plan(
-        self, request: Request, operation: _Operation, variables: Mapping[str, Any]
+        self, request: Request, operation: Operation, variables: Mapping[str, Any]
     ) -> tuple[Bindings, Executable]:
         conditions = {name: variables.get(name) for name in operation.conditions}
         key = (request.query, request.operation or None, *conditions.values())
@@ -381,6 +392,13 @@ class Engine:
         found = {**data, **(result.data or {})}
         errors = (*found_errors, *map(execution_error, result.errors or ()))
         return Answer({key: found[key] for key in fields if key in found}, errors)
+
+
+def refuse(error: InvalidDocumentError | RhizomeError) -> Answer:
+    """Return the answer to a request of which nothing was executed."""
+    if isinstance(error, InvalidDocumentError):
+        return Answer(None, tuple(map(validation_entry, error.errors)), failed=True)
+    return Answer(None, (error_entry(error),), failed=True, error=error)
 
 
 def _is_kept(text: str) -> bool:

@@ -64,7 +64,7 @@ def read_entity(
         cannot be used.
     """
     document, variables = prepared.document, prepared.variables
-    node = _lookup(prepared.node, nodes, root, identifier)
+    node = as_query(prepared.node, nodes, root, identifier)
     conditions = {name: variables.get(name) for name in condition_variables(document)}
     plan, _ = engine.compile(document, node, conditions)
     run = Run(snapshot, prepared.viewer, engine.settings, prepared.request.languages)
@@ -79,7 +79,7 @@ def read_entity(
     return next(iter(data.values()))
 
 
-def _lookup(
+def as_query(
     operation: OperationDefinitionNode, nodes: Sequence[FieldNode], root: str, identifier: str
 ) -> OperationDefinitionNode:
     """Return a query that asks one entity for what fields of another operation ask of it."""

@@ -30,6 +30,7 @@ from schema.inputs import make_order, make_shared_inputs, make_where
 from schema.making import MODULE, PYTHON, Arguments, Maker
 from schema.mutation_types import make_mutation
 from schema.naming import enum_value_name, is_interface, object_name, scalar_of
+from schema.notice_types import make_subscription
 from schema.search_types import ARGUMENTS, TEXT, add_search_types
 from schema.shared_types import LANGUAGES, make_entity, make_records
 from schema.validity import bounds_of
@@ -64,6 +65,7 @@ def build_schema(model: Model) -> GraphQLSchema:
     built = strawberry.Schema(
         query=query,
         mutation=make_mutation(maker, model),
+        subscription=make_subscription(maker, model),
         types=maker.objects,
         config=StrawberryConfig(auto_camel_case=False, scalar_map=maker.scalars),
     )

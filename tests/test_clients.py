@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from graph.settings import Settings
+from graph.store.access_tokens import Tokens
 from tests.require import ROOT
 from tests.running import Running
 
@@ -30,9 +32,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(seeded_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    store = tmp_path_factory.mktemp("clients-store") / "store"
-    shutil.copytree(seeded_store, store)
+def store(seeded_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clients-store") / "store"
+    shutil.copytree(seeded_store, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def token(store: Path) -> str:
+    """A token that may write and see who wrote; made before the server starts."""
+    tokens = Tokens.open(Settings(store=store))
+    return tokens.create(["write", "changes"], name="partner")[0]
+
+
+@pytest.fixture(scope="module")
+def server(store: Path, token: str) -> Iterator[Running]:
+    assert token
     free = {"RHIZOME_RATE_API": "0", "RHIZOME_CONNECTIONS_PER_ADDRESS": "200"}
     running = Running(store, **free)  # the audit asks everything at once
     try:
@@ -60,5 +75,27 @@ def test_urql_reads_pages_and_errors(folder: Path, server: Running) -> None:
     assert "VEGEPOLYS VALLEY" in done["names"]
     assert len(set(done["names"])) == len(done["names"]) > 4
     assert done["again"] == 4
-    assert {request["revision"] for request in done["requests"]} == {"1"}
+    assert len({request["revision"] for request in done["requests"]}) == 1
     assert done["code"] == "QUERY_LIMIT"
+
+
+def test_graphql_ws_keeps_a_list_up_to_date(folder: Path, server: Running, token: str) -> None:
+    (done,) = run(folder, "graphql-ws.mjs", f"{server.address}/graphql", token)
+    first = done["first"]
+    assert (first["kind"], first["id"]) == ("CREATED", done["made"])
+    assert first["node"] == {"name": "Grappe WS", "acronym": "WS1"}
+    assert [n["kind"] for n in done["missed"]] in (["UPDATED", "LEFT"], ["LEFT"])
+    assert done["missed"][-1]["node"]["acronym"] == "OTHER"
+    assert done["refused"] == "BAD_VALUE"
+
+
+def test_graphql_sse_sees_changes_as_they_are_made(
+    folder: Path, server: Running, token: str
+) -> None:
+    (done,) = run(folder, "graphql-sse.mjs", f"{server.address}/graphql", token)
+    for name, label in (("first", "Seen at once"), ("second", "Seen later")):
+        assert done[name]["kind"] == "CREATED"
+        assert done[name]["node"] == {"__typename": "Cluster", "label": label}
+        assert [commit["agent"] for commit in done[name]["commits"]] == ["partner"]
+    assert done["second"]["revision"] == done["first"]["resume"] + 1 == done["revision"]
+    assert done["refused"] == "GRAPHQL_VALIDATION"

@@ -37,8 +37,10 @@ class Dataset:
 
     def commit(self) -> None:
         self.snapshot = SimpleNamespace(revision=self.snapshot.revision + 1)
+        names = ("time", "agent", "activity", "message", "source")
+        commit = SimpleNamespace(**dict.fromkeys(names, ""), revision=self.snapshot.revision)
         for callback in self.callbacks:
-            callback(None)
+            callback(commit, self.snapshot)
 
 
 async def _plain(request: Request) -> Response:

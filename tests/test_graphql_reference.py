@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from graph.model import Model
 from graph.shapes import load_model
+from graph.store.difference import find_difference
 from graph.terms import ENTITY
 from schema.api_pages import TOPICS, Shown, class_page, index_page
 from schema.api_types import types_page
@@ -23,9 +24,12 @@ from schema.examples import (
     create_example,
     delete_example,
     query_examples,
+    subscription_examples,
     update_example,
 )
+from schema.execute import Request
 from schema.mutation_types import mutation_names, writable_classes
+from schema.notices import Step
 from schema.types import load_schema
 from tests.require import ROOT
 from tests.seeded import serve
@@ -53,6 +57,7 @@ class Asked:
         self.answers: dict[str, Any] = {}
         self.shown: dict[str, Shown] = {}
         self._read()
+        self._watch()
         self._write()
 
     def known(self, iri: str, scheme: str | None) -> str | None:
@@ -85,6 +90,22 @@ class Asked:
             self.ask(path.stem, document, "\n".join(comments), **extensions)
         for name, document in query_examples(self.model, self.known):
             self.ask(name, document)
+
+    def _watch(self) -> None:
+        """What subscriptions tell first of the seeds."""
+        http = self.client.http
+        service = http.app.state.service  # type: ignore[attr-defined]
+        now = service.dataset.snapshot
+        assert http.portal is not None
+        step = Step(find_difference(http.portal.call(service.streams.versions.at, 0), now), "", ())
+        for name, document in subscription_examples(self.model):
+            request = Request(document, languages=("en", "fr"))
+            subscription = service.subscriber.prepare(request, now, service.visitor)
+            told = subscription.batch(step).messages
+            answer = json.loads(told[0].payload) if told else {}
+            text = "" if told else "The seeds hold none: nothing is told yet."
+            self.answers[name] = answer
+            self.shown[name] = Shown(document, write_json(shorten(answer)), text)
 
     def _write(self) -> None:
         assert self.client.ask(BEGIN)["updateSource"]["accepted"]

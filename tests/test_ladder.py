@@ -37,6 +37,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "strawberry": ("schema/", "web/"),
     "starlette": ("web/", "server.py"),
     "uvicorn": ("web/", "server.py"),
+    "websockets": ("web/",),
 }
 
 

@@ -35,6 +35,7 @@ from web.frame import Frame, Revisions
 from web.limits import Limits
 from web.problems import handlers
 from web.service import Parts, Service
+from web.websocket import Sockets
 
 Result = TypeVar("Result")
 
@@ -55,6 +56,7 @@ class Application(Starlette):
         super().__init__(**arguments)
         self.state.service = service
         self._graphql = graphql.GraphQL()
+        self._sockets = Sockets(service, graphql.PATH, graphql.answer_request)
         limits = Limits(Revisions(self._route, service), service.limiter)
         self._layers = Frame(limits, service)
         self.at_once = AtOnce(service, self._layers.origins)
@@ -68,6 +70,8 @@ class Application(Starlette):
         is_http = scope["type"] == "http"
         if is_http and scope["path"] == graphql.PATH and scope["method"] == "POST":
             await self._graphql(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 

@@ -179,6 +179,10 @@ class Origins:
         self._are_all = "*" in named
         self._named = named - {"*"}
 
+    def allow(self, origin: str) -> bool:
+        """Tell whether a page of an origin may ask."""
+        return self._are_all or origin.lower() in self._named
+
     def headers(self, scope: Scope) -> RawHeaders:
         """Return the headers that let the asking page read an answer."""
         if self._are_all and scope["method"] in ("GET", "HEAD"):

@@ -34,6 +34,7 @@ from schema.types import SDL
 from web.access import PRIVATE, REFUSED, VIEWER, viewer_of
 from web.answers import COMPRESSED_BYTES, Reply, accepts_gzip
 from web.conditional import answer_if_changed, matches
+from web.event_stream import EVENT_STREAM, serve_events
 from web.frame import SEEN
 from web.graphql_request import (
     JSON,
@@ -56,6 +57,8 @@ PATH: Final = "/graphql"
 GRAPHQL: Final = "application/graphql-response+json"
 HTML: Final = "text/html"
 VARY: Final = "Accept, Accept-Encoding, Accept-Language"
+_OFFERED_TO_POST: Final = (JSON, GRAPHQL, EVENT_STREAM)
+_OFFERED_TO_GET: Final = (JSON, GRAPHQL, HTML, EVENT_STREAM)
 #: Mutations that run at once; more wait.
 _WRITERS: Final = 4
 #: Longer requests are not kept with their answers.
@@ -99,13 +102,17 @@ class GraphQL:
         """Answer one request."""
         headers: Headers = dict(scope["headers"])
         is_post = scope["method"] == "POST"
-        offered = (JSON, GRAPHQL) if is_post else (JSON, GRAPHQL, HTML)
+        offered = _OFFERED_TO_POST if is_post else _OFFERED_TO_GET
         media_type = choose_media_type(header(headers, b"accept"), offered)
         if media_type == HTML:
             request = Request(scope, receive)
             await (await _show_form(request))(scope, receive, send)
             return
         source = await _receive_body(receive) if is_post else scope["query_string"]
+        if media_type == EVENT_STREAM:
+            asked = read_body(headers, source) if is_post else read_query(source)
+            await serve_events(scope, receive, send, headers, asked, answer_request)
+            return
         service: Service = scope["app"].state.service
         key = answer_key(scope, headers, source, media_type)
         revision = service.revision
@@ -115,7 +122,7 @@ class GraphQL:
                 await _send(scope, headers, send, kept)
                 return
         asked = read_body(headers, source) if is_post else read_query(source)
-        found = await _answer(asked, headers, scope)
+        found = await answer_request(asked, headers, scope)
         reply = Reply(found.body, media_type)
         if key is not None and found.revision is not None:
             service.answers.put(found.revision, key, sum(map(len, key)), reply)
@@ -145,7 +152,8 @@ def answer_key(
     return (source, scope["method"], media_type, languages, kind)
 
 
-async def _answer(asked: dict[str, object], headers: Headers, scope: Scope) -> Found:
+async def answer_request(asked: dict[str, object], headers: Headers, scope: Scope) -> Found:
+    """Return the answer to a query or mutation: what is asked, who asks, and how."""
     service: Service = scope["app"].state.service
     engine, waiting_max = service.engine, service.settings.graphql_queue
     prepared = scope.pop(PREPARED, None) or await _prepare(asked, headers, scope)
@@ -297,7 +305,9 @@ async def _show_form(request: Request) -> Response:
     answer: str | None = None
     if query.strip():
         headers = dict(request.scope["headers"])
-        found = await _answer(read_query(request.scope["query_string"]), headers, request.scope)
+        found = await answer_request(
+            read_query(request.scope["query_string"]), headers, request.scope
+        )
         answer = orjson.dumps(orjson.loads(found.body), option=orjson.OPT_INDENT_2).decode()
     context = {
         "query": query,

@@ -89,6 +89,14 @@ class Rate:
         self._even_at = kept
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose use is counted: the key of a token, or of an address."""
+
+    key: str
+    has_token: bool
+
+
 @dataclass(slots=True)
 class Use:
     """What one query used: set `seconds` where waiting must not count; else it is all the time."""
@@ -135,6 +143,38 @@ class Limiter:
         self.take(path, address)
         if REFUSED in scope and path not in TELLING_PATHS:
             raise scope[REFUSED]
+
+    def take_for(self, caller: Caller) -> None:
+        """Use one request of who asks again on a connection that is open.
+
+        Raises
+        ------
+        RateLimitedError
+            The allowance is used up.
+        """
+        rate = self.token_api if caller.has_token else self.api
+        rate.take(caller.key, time.monotonic())
+
+    def wait_s(self, caller: Caller) -> float:
+        """Return how long who is told of changes has to wait for query time; 0 for none."""
+        rate = self.token_query_s if caller.has_token else self.query_s
+        return rate.wait_s(caller.key, time.monotonic()) if rate.allowance else 0.0
+
+    def require_time(self, caller: Caller) -> None:
+        """Refuse who used the query time up.
+
+        Raises
+        ------
+        RateLimitedError
+        """
+        rate = self.token_query_s if caller.has_token else self.query_s
+        if (wait_s := self.wait_s(caller)) > 0:
+            raise RateLimitedError(rate.name, rate.allowance, retry_after_s=wait_s)
+
+    def charge(self, caller: Caller, seconds: float) -> None:
+        """Note the query time that was used for a caller."""
+        rate = self.token_query_s if caller.has_token else self.query_s
+        rate.charge(caller.key, seconds, time.monotonic())
 
     @asynccontextmanager
     async def query(self, request: Request) -> AsyncIterator[Use]:

@@ -24,6 +24,7 @@ from graph.store.dataset import Dataset
 from graph.store.workers import QueryPool
 from schema.execute import Engine
 from schema.mutation import Writer
+from schema.subscribing import Subscriber
 from schema.types import load_schema
 from web.commands import SEEDS, Opened, run_command
 from web.control import ControlServer
@@ -74,6 +75,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
         writer = Writer(engine, mutations)
         writes = SparqlWrites(gate, mutations.owners)
         stack.callback(writes.close)
+        subscriber = Subscriber(engine)
         service.stage = "waiting for the SPARQL store"
         if not dataset.wait_for_store(dataset.snapshot.revision, _STORE_WAIT_S):
             raise StoreUnavailableError("the SPARQL store does not follow the log; see the log")
@@ -93,7 +95,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
             }
         },
     )
-    return Parts(dataset, gate, pool, engine, writer, writes, tokens, closing.close)
+    return Parts(dataset, gate, pool, engine, writer, writes, subscriber, tokens, closing.close)
 
 
 def _index_texts(dataset: Dataset) -> None:

@@ -52,6 +52,9 @@ class PlainService:
         self.on_failure: Callable[[], None] | None = None
         self.is_ready = False
 
+    def end_streams(self) -> None:
+        """End what would go on by itself: here nothing does."""
+
     @property
     def revision(self) -> int:
         """How many changes there were."""

@@ -31,6 +31,7 @@ from graph.errors import (
 from web.frame import SECURITY_HEADERS, RawHeaders
 from web.limits import Network, is_in, rate_key, read_networks
 from web.problems import PROBLEM_JSON, describe_error, encode_problem, problem_headers
+from web.websocket_protocol import BoundedWebSocket, StallTimer
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -140,6 +141,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_reading = False
         self._begun: tuple[RequestResponseCycle, ASGI3Application] | None = None
         self._at_once: AtOnce | None = getattr(self.app, "at_once", None)
+        self._stall = StallTimer(self.settings.stalled_s)
+        self._is_upgraded = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, and refuse it above the limits."""
@@ -160,12 +163,37 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the connection out."""
         self._stop_head_timer()
+        self._stall.stop()
+        self._count_out()
+        super().connection_lost(exc)
+
+    def _count_out(self) -> None:
         if self._key is not None:
             self.open_connections[self._key] -= 1
             if not self.open_connections[self._key]:
                 del self.open_connections[self._key]
             self._key = None
-        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Note that the client is slow: it has some time to take something."""
+        super().pause_writing()
+        self._stall.start(self.transport)
+
+    def resume_writing(self) -> None:
+        """Note that it took something."""
+        self._stall.stop()
+        super().resume_writing()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to WebSocket; it stays among those that are counted."""
+        self._stop_head_timer()
+        self._is_upgraded = True
+        if self._is_answering():  # a request before it is not answered yet
+            self.transport.close()
+            return
+        super().handle_websocket_upgrade()
+        protocol = cast(BoundedWebSocket, self.transport.get_protocol())
+        protocol.hold(self._count_out)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and refuse a head that grows beyond its limit."""
@@ -180,7 +208,7 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle, app = self._begun
             self._begun = None
             self._begin(cycle, app)
-        if self.transport.is_closing():
+        if self._is_upgraded or self.transport.is_closing():
             return
         if self._is_in_head:
             self._start_head_timer()
@@ -206,7 +234,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_bytes_at_most + self._piece_bytes > self.settings.header_bytes:
             self._refuse_large_head()
         super().on_headers_complete()
-        self.cycle.__class__ = _Cycle  # uvicorn has no setting for it
+        if getattr(self, "cycle", None) is not None:  # else it becomes a WebSocket
+            self.cycle.__class__ = _Cycle  # uvicorn has no setting for it
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Wait with the first request of a piece until all of the piece is read."""

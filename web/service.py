@@ -19,6 +19,7 @@ from graph.terms import ENTITY
 from web.answers import AnswerCache
 from web.documents import Documents
 from web.limits import Limiter
+from web.streams import Streams
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from graph.store.writes import Writes
     from schema.execute import Engine
     from schema.mutation import Writer
+    from schema.subscribing import Subscriber
 
 VERSION: Final = "0.1.0"
 
@@ -87,6 +89,7 @@ class Parts:
     engine: Engine
     writer: Writer
     writes: Writes
+    subscriber: Subscriber
     tokens: Tokens
     close: Callable[[], None]
 
@@ -103,7 +106,7 @@ class Service:
 
     `visitor` is the viewer without a token, `languages` the chain that answers one without wishes.
     `answers` and `documents` are what GraphQL keeps: answers until the next commit, and texts of
-    documents that clients name by hash.
+    documents that clients name by hash; `streams` are the subscriptions that run.
     `stage` says in words what the start is doing. `failure` holds the error that ended the service
     and `on_failure` is called then. `is_busy` tells that a thread opens or verifies parts.
     """
@@ -121,6 +124,7 @@ class Service:
         self.version = VERSION
         self.started = time.monotonic()
         self.limiter = Limiter(settings)
+        self.streams = Streams(settings, self.limiter)
         self.stage = "opening the store"
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] | None = None
@@ -174,6 +178,11 @@ class Service:
         return self._opened.writer
 
     @property
+    def subscriber(self) -> Subscriber:
+        """What reads subscriptions; StoreUnavailableError while the store opens."""
+        return self._opened.subscriber
+
+    @property
     def tokens(self) -> Tokens:
         """The access tokens; StoreUnavailableError while the store opens."""
         return self._opened.tokens
@@ -208,10 +217,16 @@ class Service:
         self._parts = parts
         self.limiter.tokens = parts.tokens
         self.stage = "ready"
+        self.streams.open(parts.dataset, parts.tokens, loop)
         parts.dataset.on_commit(lambda *_: self._tell())
+
+    def end_streams(self) -> None:
+        """Let all subscriptions end: the server stops."""
+        self.streams.close()
 
     def close(self) -> Parts | None:
         """Let endpoints answer 503 again, and return the parts, which are to be closed."""
+        self.streams.close()
         parts, self._parts = self._parts, None
         self.limiter.tokens = None
         self.stage = "stopping"

@@ -18,6 +18,7 @@ import uvicorn
 
 from graph.errors import SettingError
 from web.protocol import bounded_protocol
+from web.websocket_protocol import bounded_websocket
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -72,9 +73,15 @@ def address_of(listener: socket.socket) -> str:
 class Server(uvicorn.Server):
     """uvicorn's server, which says when it listens and takes a signal as an orderly wish to end."""
 
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_listening: Callable[[], None],
+        on_stopping: Callable[[], None],
+    ) -> None:
         super().__init__(config)
         self._on_listening = on_listening
+        self._on_stopping = on_stopping
 
     def stop(self) -> None:
         """End in order, as by a signal."""
@@ -84,6 +91,11 @@ class Server(uvicorn.Server):
         """Start to accept connections and say so."""
         await super().startup(sockets)
         self._on_listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End: what would go on by itself first, then what is being answered."""
+        self._on_stopping()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -101,13 +113,25 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def make_server(app: Starlette, settings: Settings, on_listening: Callable[[], None]) -> Server:
-    """Return the server of an application, under the limits of the settings."""
+def make_server(
+    app: Starlette,
+    settings: Settings,
+    on_listening: Callable[[], None],
+    on_stopping: Callable[[], None],
+) -> Server:
+    """Return the server of an application, under the limits of the settings.
+
+    `on_stopping` ends what would go on by itself, before open requests get their time.
+    """
     config = uvicorn.Config(
         app,
         loop="uvloop",
         http=bounded_protocol(settings),
-        ws="none",
+        ws=bounded_websocket(settings),
+        ws_max_size=settings.subscription_message_bytes,
+        ws_ping_interval=settings.subscription_alive_s,
+        ws_ping_timeout=settings.subscription_alive_s,
+        ws_per_message_deflate=False,  # a few bytes could become many
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -116,4 +140,4 @@ def make_server(app: Starlette, settings: Settings, on_listening: Callable[[], N
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, math.ceil(settings.stop_s)),
     )
-    return Server(config, on_listening)
+    return Server(config, on_listening, on_stopping)

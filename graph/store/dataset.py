@@ -67,7 +67,7 @@ class Dataset:
         self._order = threading.Lock()
         self._durable = threading.Lock()
         self._changed = threading.Condition()
-        self._listeners: list[Callable[[Commit], None]] = []
+        self._listeners: list[Callable[[Commit, Snapshot], None]] = []
         self._follower: Follower | None = None
         self._image_revision = snapshot.revision
 
@@ -104,9 +104,13 @@ class Dataset:
     # --- reading --------------------------------------------------------------------------
 
     def snapshot_for(self, viewer: Viewer) -> Snapshot:
-        """Return the version that a viewer sees: that of its level. There is one level yet."""
+        """Return the version that a viewer sees: that of its level."""
+        return self.seen_by(viewer, self.snapshot)
+
+    def seen_by(self, viewer: Viewer, snapshot: Snapshot) -> Snapshot:
+        """Return what a viewer's level sees of a version. There is one level yet."""
         del viewer
-        return self.snapshot
+        return snapshot
 
     def wait_for(self, revision: int, timeout_s: float) -> Snapshot:
         """Return a version of at least this revision, or the newest when time is up."""
@@ -156,8 +160,11 @@ class Dataset:
             raise pending.error
         return pending.commit
 
-    def on_commit(self, listener: Callable[[Commit], None]) -> None:
-        """Call a function after each commit, in the thread that recorded it."""
+    def on_commit(self, listener: Callable[[Commit, Snapshot], None]) -> None:
+        """Call a function with each commit and its version, in the thread that recorded it.
+
+        Calls come in the order of revisions, once readers see the version or a later one.
+        """
         self._listeners.append(listener)
 
     def _decide(self, change: Change) -> _Pending | None:
@@ -209,7 +216,7 @@ class Dataset:
         for each in batch:
             each.done.set()
             for listener in self._listeners:
-                listener(each.commit)
+                listener(each.commit, each.snapshot)
         if self.log.revision - self._image_revision >= _IMAGE_EVERY:
             threading.Thread(target=self.save_image, name="image", daemon=True).start()
 
