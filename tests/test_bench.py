@@ -14,7 +14,7 @@ import pytest
 
 from bench import generated, lists, loading, peer_oxigraph, peer_rdflib, search
 from bench.blocks import Overlap
-from bench.commits import beginning, entity
+from bench.commits import STEPS, beginning, entity, measure_commits
 from bench.generator import Shape
 from bench.load import Load, measure
 from bench.operations import (
@@ -179,6 +179,12 @@ def test_entities_of_the_commit_bench_are_accepted(tmp_path: Path, model: Model)
     receipt = gate.submit(entity(1), agent="bench", activity="mutation", message="one")
     assert receipt.added == len(list(entity(1))) == 17
     dataset.close()
+
+
+def test_every_step_of_a_commit_is_timed(tmp_path: Path, model: Model) -> None:
+    found = measure_commits(prepare_store(SMALL, model, tmp_path), 2)
+    assert {name for name in STEPS if not all(found[name])} <= {"fsync", "log, fsync apart"}
+    assert all(len(times) == 2 for times in found.values())
 
 
 def test_a_missed_target_says_so() -> None:
