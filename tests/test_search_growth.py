@@ -116,7 +116,8 @@ def test_an_index_of_texts_mostly_gone_is_made_anew_and_old_versions_keep_theirs
         monkeypatch.setattr(build, "_FEW", 0)
         monkeypatch.setattr(build, "_BREAK_EVEN", 1_000_000)
     many = [q for n in range(300) for q in organisation(n, (NAME, en(f"Plant {n}")))]
-    many += [(q[0], ALTERNATIVE, en(f"Garden {n}"), q[3]) for n, q in enumerate(many)]
+    # More than the names that the ontology itself brings along.
+    many += [(q[0], ALTERNATIVE, en(f"Garden {n}"), q[3]) for n, q in enumerate(3 * many)]
     first = commit_of(many, (), None)
     few = commit_of((), [q for q in many if q[0] not in ORGANISATIONS[:2]], first)
     more = commit_of(organisation(5, (NAME, en("Plant 5"))), (), few)

@@ -22,6 +22,7 @@ from graph.errors import (
     QueryTooLargeError,
     RhizomeError,
     StoreUnavailableError,
+    UnknownTermError,
 )
 from graph.store.process import AsyncWorker
 from graph.store.workers import QueryPool
@@ -216,7 +217,6 @@ def test_the_network_is_out_of_reach_even_past_the_guard(
         ("SELECT * {}\nLIMIT -1", 2, "unexpected '-1'"),
         ("SELECT * { ?s <a b> ?o }", 1, "IRI parsing failed"),
         ("SELECT ?s { ?s ?p ?o } GROUP BY ?p", 1, "unbound"),
-        ("SELECT (<http://e/f>(1) AS ?x) {}", None, "function <http://e/f> is not supported"),
     ],
 )
 def test_what_is_wrong_with_a_query_is_told(
@@ -227,6 +227,15 @@ def test_what_is_wrong_with_a_query_is_told(
         assert isinstance(error, QuerySyntaxError)
         assert words in error.detail
         assert error.line == line
+
+    run(Source(kept), test)
+
+
+def test_a_function_that_is_not_there_is_named(kept: History) -> None:
+    async def test(pool: QueryPool) -> None:
+        error = await refused(pool, ask("SELECT (<http://e/f>(1) AS ?x) {}"))
+        assert isinstance(error, UnknownTermError)
+        assert (error.kind, error.term) == ("function", "http://e/f")
 
     run(Source(kept), test)
 
