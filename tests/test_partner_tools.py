@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,8 @@ from tests.running import Running
 
 pytestmark = [pytest.mark.needs("curl"), pytest.mark.needs("venv")]
 PAGE = ROOT / "docs" / "partner-tools.md"
-LOCK = ROOT / "tests" / "clients" / "python" / "requirements.lock"
+CLIENTS = ROOT / "tests" / "clients"
+LOCK = CLIENTS / "python" / "requirements.lock"
 ADDRESS = "http://127.0.0.1:8000"
 INSTALL = "venv/bin/pip install 'ariadne-codegen[subscriptions]'\n"
 #: What the page installs as the tests pin it, and mypy.
@@ -28,6 +29,8 @@ PINNED = (
     "venv/bin/python -m pip -q --disable-pip-version-check --no-input install --no-deps "
     f"--require-hashes --only-binary :all: -r {LOCK}\n"
 )
+NPM_INSTALL = "npm install graphql graphql-sse\n"
+NPM_PINNED = "npm ci --no-audit --no-fund --ignore-scripts\n"
 #: What ariadne-codegen copies into each client is not typed as strictly as what it makes.
 MYPY = "[mypy]\nstrict = True\n[mypy-rhizome_client.async_base_client]\nignore_errors = True\n"
 
@@ -48,7 +51,14 @@ class Reader:
             if language != "sh":
                 (self.folder / named[-1]).write_text(content, encoding="utf-8")
 
-    def run(self, command: str) -> str:
+    def restart_server(self) -> None:
+        """Stop the server as its operator would, and start it again on the same address."""
+        port = self.server.address.rpartition(":")[2]
+        self.server.stop()
+        self.server.close()
+        self.server = Running(self.server.store, "--port", port).ready()
+
+    def run(self, command: str, timeout_s: float = 300) -> str:
         """Run a command of the page and return what it prints."""
         command = command.replace(ADDRESS, self.server.address)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RHIZOME_")}
@@ -59,10 +69,21 @@ class Reader:
             env=environment | told,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=timeout_s,
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         return done.stdout
+
+    def write(self, name: str) -> str:
+        """Run write.py for a cluster of another name, and return the identifier it got."""
+        text = (self.folder / "write.py").read_text(encoding="utf-8")
+        text = text.replace("Pôle Essai", name).replace("pole-essai-1", name.encode().hex())
+        script = self.folder / "again.py"
+        script.write_text(text, encoding="utf-8")
+        told = self.run(f"venv/bin/python {script.name}")
+        script.unlink()
+        (written,) = re.findall(r"^written\t(.*)$", told, re.MULTILINE)
+        return str(written)
 
 
 def chapters() -> dict[str, str]:
@@ -87,7 +108,7 @@ def server(seeded_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="module")
-def reader(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Reader:
+def reader(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """Someone who has done the steps up to the generated client."""
     reader = Reader(server, tmp_path_factory.mktemp("partner") / "partner-tool")
     reader.folder.mkdir()
@@ -113,7 +134,10 @@ def reader(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Reader:
     )
     assert made.returncode == 0, made.stderr
     reader.token = made.stdout.strip().splitlines()[-1]
-    return reader
+    try:
+        yield reader
+    finally:
+        reader.server.close()
 
 
 def test_the_page_serves_on_the_address_that_it_names() -> None:
@@ -132,7 +156,7 @@ def test_the_client_that_is_made_is_typed(reader: Reader) -> None:
     """Strictly, so that a field that is none is found before the tool runs."""
     (reader.folder / "mypy.ini").write_text(MYPY, encoding="utf-8")
     files = sorted(path.name for path in reader.folder.glob("*.py"))
-    assert {"read.py", "write.py", "follow.py"} <= set(files)
+    assert {"read.py", "write.py", "live.py"} <= set(files)
     for name in files:
         assert "no issues found" in reader.run(f"venv/bin/python -m mypy {name}")
     text = (reader.folder / "read.py").read_text(encoding="utf-8")
@@ -165,20 +189,68 @@ def test_it_writes_and_is_told_what_is_wrong(reader: Reader) -> None:
     assert rows[5][1:] in (["UNAUTHENTICATED"], ["401"])
 
 
-def test_it_follows_what_changes(reader: Reader, server: Running) -> None:
-    """It waits until something is written, then is told of it, and of nothing before."""
-    (command,) = commands("6")
-    known = json.loads(server.get("/version").body)["revision"]
+def known_to(kept: Path, follower: Future[str]) -> int:
+    """The revision that a script keeps, once it does; it must not have ended."""
+    deadline = time.monotonic() + 60
+    while not kept.exists() or not (text := kept.read_text(encoding="utf-8")):
+        assert not follower.done(), follower.result()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return int(text)
+
+
+def follow(reader: Reader, command: str) -> None:
+    """Have a script tell of a write at once, of one after a restart, and of one it missed."""
+    kept = reader.folder / "revision.txt"
+    kept.unlink(missing_ok=True)
+    assert command.endswith(" 1\n")
+    names = [f"Pôle {word} {command.split()[1]}" for word in ("vu", "repris", "manqué")]
     with ThreadPoolExecutor() as pool:
-        follower = pool.submit(reader.run, command.replace("follow.py 1 1", f"follow.py {known} 1"))
-        time.sleep(2)
-        assert not follower.done()
-        written = reader.folder / "again.py"
-        text = (reader.folder / "write.py").read_text(encoding="utf-8")
-        text = text.replace("Pôle Essai", "Pôle Suite").replace("pole-essai-1", "pole-suite-1")
-        written.write_text(text, encoding="utf-8")
-        told = reader.run(f"venv/bin/python {written.name}")
-        written.unlink()
-        (row,) = [line.split("\t") for line in follower.result(timeout=60).splitlines()]
-    assert row[:2] == [str(known + 1), "STATED"]
-    assert row[2] in told
+        follower = pool.submit(reader.run, command.replace(" 1\n", " 2\n"), 120)
+        begun = known_to(kept, follower)
+        made = [reader.write(names[0])]
+        deadline = time.monotonic() + 60
+        while known_to(kept, follower) == begun:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        reader.restart_server()
+        made.append(reader.write(names[1]))
+        told = follower.result()
+    made.append(reader.write(names[2]))
+    told += reader.run(command, 120)
+    rows = [line.split("\t") for line in told.splitlines()]
+    assert rows == [["CREATED", *each] for each in zip(made, names, strict=True)]
+    kept.write_text("1000000", encoding="utf-8")
+    refused = reader.run(f"! {command.strip()} 2>&1", 60)
+    assert "sinceRevision" in refused
+
+
+def test_it_is_told_of_changes_in_python(reader: Reader) -> None:
+    (command,) = commands("6")
+    follow(reader, command)
+
+
+@pytest.mark.needs("node")
+@pytest.mark.needs("npm")
+def test_it_is_told_of_changes_in_javascript(reader: Reader) -> None:
+    """With the packages that the page names, as the lock of the other clients pins them."""
+    install, command = commands("7")
+    assert install == NPM_INSTALL
+    pinned = json.loads((CLIENTS / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    assert set(NPM_INSTALL.split()[2:]) <= set(pinned)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(CLIENTS / name, reader.folder)
+    reader.run(NPM_PINNED)
+    follow(reader, command)
+
+
+def test_it_asks_now_and_then(reader: Reader) -> None:
+    (command,) = commands("8")
+    assert "since: 1," in command
+    known = json.loads(reader.server.get("/version").body)["revision"]
+    made = reader.write("Pôle Suite")
+    asked = reader.run(command.replace("since: 1,", f"since: {known},"))
+    data = json.loads(asked)["data"]
+    assert data["revision"] == known + 1
+    (node,) = data["changes"]["nodes"]
+    assert node == {"revision": known + 1, "entities": [{"id": made, "change": "STATED"}]}
