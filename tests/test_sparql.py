@@ -14,6 +14,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from graph.store.results import TRUNCATED_LINK
+from graph.terms import XSD
+from web.service_description import LIMITS
 
 PIC = "https://w3id.org/rhizome/id/network/plant-intercluster"
 FORM = "application/x-www-form-urlencoded"
@@ -268,6 +270,16 @@ def test_all_tables_hold_the_same(client: TestClient) -> None:
     solutions = ox.parse_query_results(tsv, format=ox.QueryResultsFormat.TSV)
     assert isinstance(solutions, ox.QuerySolutions)
     assert len(list(solutions)) == len(values) == 50
+
+
+def test_the_service_describes_itself_and_its_limits(client: TestClient) -> None:
+    answer = client.get("/sparql", headers={"Accept": "text/turtle"})
+    assert answer.status_code == 200
+    triples = list(ox.parse(answer.content, format=ox.RdfFormat.TURTLE))
+    found = {str(triple.predicate.value): triple.object for triple in triples}
+    assert found[f"{LIMITS}rows"] == ox.Literal("10000", datatype=ox.NamedNode(f"{XSD}integer"))
+    assert "sd:Service" in answer.text
+    assert "limit:rows 10000" in answer.text
 
 
 def test_graphs_read_back(client: TestClient) -> None:

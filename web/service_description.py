@@ -25,6 +25,8 @@ _RESULTS: Final = (
     "JSON-LD",
 )
 _INPUTS: Final = ("Turtle", "N-Triples", "RDF_XML", "JSON-LD")
+#: Prefixes of a description.
+NAMESPACES: Final = {"sd": _SD, "formats": _FORMATS, "limit": LIMITS, "rdfs": RDFS}
 _COMMENT: Final = (
     "The default graph holds the merged triples of all sources, each source is a named graph. "
     "Updates need a token and pass the gate."
@@ -63,8 +65,7 @@ def describe_service(address: str, settings: Settings, *, is_plain: bool) -> str
         about.append(f"limit:{name} {getattr(settings, setting)}")
     triples = f"_:service {' ; '.join(about)} . _:dataset a sd:Dataset ; "
     triples += "sd:defaultGraph _:graph . _:graph a sd:Graph ."
-    prefixes = {"sd": _SD, "formats": _FORMATS, "limit": LIMITS, "rdfs": RDFS}
-    prologue = " ".join(f"PREFIX {name}: <{iri}>" for name, iri in prefixes.items())
+    prologue = " ".join(f"PREFIX {name}: <{iri}>" for name, iri in NAMESPACES.items())
     return f"{prologue} CONSTRUCT {{ {triples} }} WHERE {{}}"
 
 

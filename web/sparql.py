@@ -32,7 +32,7 @@ from schema.questions import load_questions
 from web.access import PRIVATE, VIEWER, viewer_of
 from web.frame import MIN_REVISION, REVISION, read_revision
 from web.negotiation import choose_media_type, request_language
-from web.service_description import describe_service
+from web.service_description import NAMESPACES, describe_service
 from web.sparql_request import Asked, read_request
 from web.templating import render_page
 from web.texts import LANGUAGES
@@ -109,7 +109,7 @@ async def _describe_service(request: Request) -> Response:
     service: Sparql = request.app.state.service
     address = service.address_of(request)
     text = describe_service(address, service.settings, is_plain=service.is_plain)
-    answer, media_type = await _answer(request, Asked(text, (), ()))
+    answer, media_type = await _answer(request, Asked(text, (), ()), NAMESPACES)
     return _respond(request, answer, media_type)
 
 
@@ -126,7 +126,13 @@ async def _update(request: Request, asked: Asked) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-async def _answer(request: Request, asked: Asked, *, is_page: bool = False) -> tuple[Answer, str]:
+async def _answer(
+    request: Request,
+    asked: Asked,
+    prefixes: Mapping[str, str] = PREFIXES,
+    *,
+    is_page: bool = False,
+) -> tuple[Answer, str]:
     """Return the workers' answer and its media type."""
     service: Sparql = request.app.state.service
     settings = service.settings
@@ -150,7 +156,7 @@ async def _answer(request: Request, asked: Asked, *, is_page: bool = False) -> t
         from_named_graphs=checked.from_named_graphs,
         rows_max=min(settings.sparql_rows, PAGE_ROWS) if is_page else settings.sparql_rows,
         base=service.base_of(request),
-        prefixes=PREFIXES,
+        prefixes=prefixes,
     )
     seen = read_revision(request.headers.get(MIN_REVISION, "0"))
     async with service.limiter.query(request) as use:
