@@ -204,7 +204,8 @@ def follow(reader: Reader, command: str) -> None:
     kept = reader.folder / "revision.txt"
     kept.unlink(missing_ok=True)
     assert command.endswith(" 1\n")
-    names = [f"Pôle {word} {command.split()[1]}" for word in ("vu", "repris", "manqué")]
+    command = f"exec {command}"  # so that a time limit ends the script, not its shell alone
+    names = [f"Pôle {word} {command.split()[-2]}" for word in ("vu", "repris", "manqué")]
     with ThreadPoolExecutor() as pool:
         follower = pool.submit(reader.run, command.replace(" 1\n", " 2\n"), 120)
         begun = known_to(kept, follower)
@@ -221,7 +222,7 @@ def follow(reader: Reader, command: str) -> None:
     rows = [line.split("\t") for line in told.splitlines()]
     assert rows == [["CREATED", *each] for each in zip(made, names, strict=True)]
     kept.write_text("1000000", encoding="utf-8")
-    refused = reader.run(f"! {command.strip()} 2>&1", 60)
+    refused = reader.run(f"! ({command.strip()}) 2>&1", 60)
     assert "sinceRevision" in refused
 
 
