@@ -34,7 +34,7 @@ serve: runtime ## run the service on the seeds, and say its address
 	@exec $(python) server.py serve $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: venv ## run the tests, all of them with branch coverage, or those that ARGS names
-	$(pytest) -m "not slow" $(or $(ARGS),$(coverage))
+	$(if $(ARGS),$(pytest) -m "not slow" $(ARGS),@.ci/test $(python))
 
 check: format lint types test ## all that must hold before a commit: format, lint, types, tests
 

@@ -41,6 +41,8 @@ from graph.terms import RZ
 from schema.execute import Engine, Request
 from schema.types import build_schema
 
+pytestmark = pytest.mark.broad
+
 SMALL = Shape(6_000)
 Ask = Callable[[str, dict[str, str]], Any]
 

@@ -16,7 +16,7 @@ from graph.store.access_tokens import Tokens
 from tests.require import ROOT
 from tests.running import Running
 
-pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm")]
+pytestmark = [pytest.mark.broad, pytest.mark.needs("node"), pytest.mark.needs("npm")]
 CLIENTS = ROOT / "tests" / "clients"
 
 

@@ -26,6 +26,8 @@ from schema.types import load_schema
 from tests.documents import Documents
 from tests.generated import Tally, World, seed_of, strategy
 
+pytestmark = pytest.mark.broad
+
 SEEDS = Path(__file__).parent.parent / "seeds"
 PARTS = 8
 

@@ -32,6 +32,8 @@ from tests.crash_child import ALIAS, GRAPHS, describe
 from tests.require import ROOT
 from tests.samples import iri, model, rz
 
+pytestmark = pytest.mark.broad
+
 TOKEN = re.compile(r'"(\S+) \d+ of (\d+)"@en')
 
 

@@ -18,7 +18,7 @@ import pytest
 from tests.require import ROOT
 from tests.running import Running
 
-pytestmark = [pytest.mark.needs("curl"), pytest.mark.needs("venv")]
+pytestmark = [pytest.mark.broad, pytest.mark.needs("curl"), pytest.mark.needs("venv")]
 PAGE = ROOT / "docs" / "partner-tools.md"
 CLIENTS = ROOT / "tests" / "clients"
 LOCK = CLIENTS / "python" / "requirements.lock"

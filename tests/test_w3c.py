@@ -13,7 +13,7 @@ from tests.running import Running
 from tests.w3c_manifest import QUERY, RESULTS, UPDATE, Suites
 from tests.w3c_runner import Runner
 
-pytestmark = pytest.mark.needs("shared")
+pytestmark = [pytest.mark.broad, pytest.mark.needs("shared")]
 
 #: Manifests by suite, in the order of the page.
 SUITES = {
