@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graph.curation.computed import computed_graphs, data_revision
+import pytest
+
+from graph.curation.computed import computed_graphs, data_revision, find_orphans
 from graph.curation.gate import Gate
 from graph.curation.mutations import Mutations
 from graph.curation.seeding import seed
+from graph.errors import ShapeViolationError
 from graph.terms import ENTITY, RDF_TYPE
 from tests.gates import MINE, ONE, SOURCE, TWO, open_gate, submit, write_seeds
 from tests.measuring import DEFAULT, gate, measure, without
@@ -79,3 +82,34 @@ def test_newer_seeds_that_leave_out_what_was_measured_are_loaded(tmp_path: Path)
     assert seed(gate, write_seeds(tmp_path, newer, "")) is None  # the report stays
     assert gate.dataset.snapshot.graph_count(DEFAULT) > 0
     gate.dataset.close()
+
+
+def state(gate: Gate, text: str, activity: str = "sparql update") -> None:
+    added = read_trig(text)
+    gate.submit(added, agent="mallory", activity=activity, message="a try")
+
+
+def test_nobody_else_writes_the_graph_of_a_report(gate: Gate) -> None:
+    for _ in range(2):  # before the first report, and after it
+        for activity in ("mutation", "sparql update", "graph store"):
+            with pytest.raises(ShapeViolationError, match="written by reports alone"):
+                state(gate, f'<{DEFAULT[1:-1]}> {{ organisation:a rz:acronym "X" }}', activity)
+        measure(gate)
+
+
+def test_what_is_computed_is_stated_nowhere_else(gate: Gate) -> None:
+    measure(gate)
+    text = "source:one { signature:m--b a rz:Centrality ; rz:measured organisation:a }"
+    for activity in ("sparql update", "load"):
+        with pytest.raises(ShapeViolationError, match="nobody states it"):
+            state(gate, text, activity)
+
+
+def test_statements_of_others_stay_when_what_they_measure_goes(gate: Gate) -> None:
+    measure(gate)
+    snapshot = gate.dataset.snapshot
+    measured = next(q for q in snapshot.quads(DEFAULT) if q[2] == iri("organisation/b"))
+    stray = (measured[0], rz("acronym"), '"theirs"', ONE)
+    orphans = find_orphans(snapshot, [stray], without("b"))
+    assert orphans
+    assert {quad[3] for quad in orphans} == {DEFAULT}

@@ -17,7 +17,7 @@ from graph.analysis.projection import NAMED_PROJECTIONS
 from graph.analysis.render_json import round_number
 from graph.analysis.summary import name_projection
 from graph.analysis.wording import LANGUAGES, Wording
-from graph.curation.computed import REPORT, data_revision
+from graph.curation.computed import GRAPHS, REPORT, data_revision
 from graph.curation.gate import Gate, Receipt
 from graph.curation.naming import digest_of
 from graph.curation.normalise import normalise
@@ -103,7 +103,7 @@ def report_iri(projection: str) -> str:
 
 def report_graph(projection: str) -> str:
     """Return the graph, as N-Triples text, of the committed report of a named projection."""
-    return f"<{ENTITY}source/report-{projection}>"
+    return f"<{GRAPHS}{projection}>"
 
 
 def state_report(report: Report, now: datetime) -> Iterator[Quad]:

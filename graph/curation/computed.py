@@ -1,8 +1,8 @@
 """Computed things: what the service states of other data, and what becomes of it.
 
 Floor 2. Classes that the shapes call computed (`rz:computed`) have their instances in graphs of
-their own, which never hinder a change: what measures a node goes when the node goes. How anything
-is computed stands above.
+their own, whose names nobody else may take. They never hinder a change: what measures a node goes
+when the node goes. How anything is computed stands above.
 """
 
 from __future__ import annotations
@@ -10,29 +10,51 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from graph.curation.messages import say
 from graph.curation.view import View
+from graph.errors import Violation
 from graph.model import Model
+from graph.store.commit import Change
 from graph.store.log import Log
 from graph.store.snapshot import Snapshot
-from graph.terms import RDF_TYPE, Quad
+from graph.terms import ENTITY, RDF_TYPE, Quad
 
 #: Activity of the commits that write computed graphs.
 REPORT: Final = "report"
+#: What the names of computed graphs begin with.
+GRAPHS: Final = f"{ENTITY}source/report-"
+#: Activities that write them.
+_WRITERS: Final = frozenset({REPORT, "load"})
+
+
+def is_computed(graph: str) -> bool:
+    """Tell whether a graph (N-Triples text) is of those that the service writes itself."""
+    return graph.startswith(f"<{GRAPHS}")
 
 
 def computed_graphs(snapshot: Snapshot) -> frozenset[str]:
-    """Return the graphs (N-Triples text) of which a computed thing is the head.
+    """Return the graphs (N-Triples text) of a snapshot that the service writes itself."""
+    return frozenset(filter(is_computed, snapshot.graphs()))
 
-    The head is a computed thing that measures nothing but the dataset: it refers to no node.
+
+def refused_computed(
+    model: Model, change: Change, added: Iterable[Quad], removed: Iterable[Quad], language: str
+) -> Iterator[Violation]:
+    """Yield a violation for each statement that only the service may write.
+
+    Computed graphs are written by reports alone, and by an operator who loads an export; things of
+    computed classes stand nowhere else, since they go with what they measure.
     """
-    model = snapshot.model
-    return frozenset(
-        graph
-        for iri in model.computed
-        if not _targets(model, iri)
-        for number in snapshot.instances(iri)
-        for graph in snapshot.graphs_of(snapshot.term_of(number), RDF_TYPE[1:-1], f"<{iri}>")
-    )
+    added = tuple(added)
+    if change.activity not in _WRITERS:
+        for graph in sorted({q[3] for q in (*added, *removed) if is_computed(q[3])}):
+            message = say("computedGraph", language, graph=graph[1:-1])
+            yield Violation(graph, None, None, "graph", "Violation", message, graph[1:-1])
+    classes = {f"<{iri}>" for iri in model.computed}
+    for subject, predicate, value, graph in added:
+        if predicate == RDF_TYPE and value in classes and not is_computed(graph):
+            message = say("computedClass", language, name=model.classes[value[1:-1]].name)
+            yield Violation(subject, RDF_TYPE, value, "class", "Violation", message, graph[1:-1])
 
 
 def data_revision(log: Log) -> int:
@@ -59,7 +81,8 @@ def find_orphans(snapshot: Snapshot, added: Iterable[Quad], removed: Iterable[Qu
         for measure in _measures(view, model, node):
             orphans.update(dict.fromkeys(view.quads_of(measure)))
             orphans.update(dict.fromkeys(q for q in view.quads_to(measure) if q[0] == node))
-    return list(orphans)
+    # What others state of a node of that name is theirs.
+    return [quad for quad in orphans if is_computed(quad[3])]
 
 
 def _measures(view: View, model: Model, node: str) -> Iterator[str]:

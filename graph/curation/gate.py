@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from graph.curation.computed import computed_graphs, find_orphans
+from graph.curation.computed import find_orphans, is_computed, refused_computed
 from graph.curation.formats import Upload, open_file, read_rdf
 from graph.curation.messages import DEFAULT_LANGUAGE, say
 from graph.curation.normalise import normalise
@@ -62,8 +62,8 @@ class Gate:
         """Tell whether a graph (IRI) comes with the seeds: read-only for everyone else."""
         if self.dataset.log.writers.get(graph) != SEEDS:
             return False
-        snapshot, term = self.dataset.snapshot, f"<{graph}>"
-        return snapshot.graph_count(term) > 0 and term not in computed_graphs(snapshot)
+        term = f"<{graph}>"
+        return self.dataset.snapshot.graph_count(term) > 0 and not is_computed(term)
 
     def submit(
         self,
@@ -195,6 +195,9 @@ class Gate:
         def look(snapshot: Snapshot, asked: Change) -> Change:
             nonlocal warnings
             added, removed = map(tuple, decide(snapshot))
+            refused = tuple(refused_computed(self.model, asked, added, removed, language))
+            if refused:
+                raise ShapeViolationError(refused)
             removed += tuple(find_orphans(snapshot, added, removed))
             view = View(snapshot, added, removed)
             warnings = self._check(view, asked.activity, language)

@@ -65,6 +65,14 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "the statement stands in no named graph: say whose statement it is with --graph IRI",
         "l'énoncé n'est dans aucun graphe nommé : dire de quelle source il vient avec --graph IRI",
     ),
+    "computedGraph": (
+        "{graph} is written by reports alone",
+        "{graph} n'est écrit que par les rapports",
+    ),
+    "computedClass": (
+        "a {name} is computed by the service: nobody states it",
+        "l'objet {name} est calculé par le service : personne ne l'énonce",
+    ),
     "reservedGraph": (
         "the graph {graph} belongs to the ontology or the store and cannot be written",
         "le graphe {graph} appartient à l'ontologie ou à la base et ne peut pas être écrit",
