@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyoxigraph as ox
 import pytest
 
 from graph.errors import BadValueError, QuerySyntaxError, RhizomeError
@@ -33,6 +34,19 @@ def squeeze(text: str) -> str:
             "DELETE { ?s ?p 1 } INSERT { ?s ?p 2 } WHERE { ?s ?p ?o }",
             f"DELETE {{ GRAPH <{S}> {{ ?s ?p 1 }} }} INSERT {{ GRAPH <{S}> {{ ?s ?p 2 }} }} "
             "WHERE { ?s ?p ?o }",
+        ),
+        (
+            "DELETE { ?s ?p 1 } WHERE { GRAPH <r> { ?s ?p ?o } MINUS { GRAPH <k> { ?s ?p 1 } } }",
+            f"DELETE {{ GRAPH <{S}> {{ ?s ?p 1 }} }} "
+            "WHERE { GRAPH <r> { ?s ?p ?o } MINUS { GRAPH <k> { ?s ?p 1 } } }",
+        ),
+        (
+            "DELETE { GRAPH <g> { ?s ?p 1 } } WHERE { ?s ?p ?o FILTER(?o > 1) }",
+            "DELETE { GRAPH <g> { ?s ?p 1 } } WHERE { ?s ?p ?o FILTER(?o > 1) }",
+        ),
+        (
+            "DELETE { } WHERE { GRAPH <r> { ?s ?p ?o } OPTIONAL { ?s ?q 2 } }",
+            "DELETE { } WHERE { GRAPH <r> { ?s ?p ?o } OPTIONAL { ?s ?q 2 } }",
         ),
         ("DELETE WHERE { ?s ?p '}' }", f"DELETE WHERE {{ GRAPH <{S}> {{ ?s ?p '}}' }} }}"),
         (
@@ -94,6 +108,56 @@ def test_the_protocols_graphs_become_using() -> None:
     ):
         with pytest.raises(BadValueError):
             check_update(text, SETTINGS, ["x:g"])
+
+
+def test_the_protocols_graphs_are_read_and_the_source_is_written() -> None:
+    short = "DELETE WHERE { ?s ?p 1 . GRAPH <g> { ?s ?p 2 } }"
+    long = "DELETE { ?s ?p 1 } WHERE { ?s ?p 1 MINUS { ?s ?p 2 } }"
+    checked = check_update(f"{short} ; {long}", SETTINGS, ["x:g"], source=S)
+    assert squeeze(checked.text) == (
+        f"DELETE {{ GRAPH <{S}> {{ ?s ?p 1 . }} GRAPH <g> {{ ?s ?p 2 }} }} "
+        "USING <x:g> WHERE { ?s ?p 1 . GRAPH <g> { ?s ?p 2 } } ; "
+        f"DELETE {{ GRAPH <{S}> {{ ?s ?p 1 }} }} "
+        "USING <x:g> WHERE { ?s ?p 1 MINUS { ?s ?p 2 } }"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "using", "left"),
+    [
+        ("WHERE { GRAPH <x:s> { ?s <x:name> ?n } MINUS { GRAPH <x:k> { ?s <x:keep> 1 } } }", (), 1),
+        ("WHERE { ?s <x:name> ?n FILTER NOT EXISTS { ?s <x:keep> 1 } }", ("x:s", "x:k"), 1),
+        ("WHERE { ?s <x:name> ?n MINUS { ?s <x:keep> 1 } }", ("x:s",), 0),
+        (
+            "WHERE { GRAPH <x:s> { ?s <x:name> ?n } FILTER NOT EXISTS "
+            "{ GRAPH <x:k> { ?s <x:keep> 1 } } }",
+            (),
+            1,
+        ),
+        (
+            "WHERE { GRAPH <x:s> { ?s <x:name> ?n } OPTIONAL { GRAPH <x:k> { ?s <x:keep> ?k } } "
+            "FILTER(!BOUND(?k)) }",
+            (),
+            1,
+        ),
+        (None, (), 0),
+        (None, ("x:s",), 0),
+        (None, ("x:k",), 2),
+    ],
+)
+def test_what_is_deleted_from_the_source(
+    text: str | None, using: tuple[str, ...], left: int
+) -> None:
+    store = ox.Store()
+    store.update(
+        'INSERT DATA { GRAPH <x:s> { <x:a> <x:name> "a" . <x:b> <x:name> "b" } '
+        "GRAPH <x:k> { <x:a> <x:keep> 1 } }"
+    )
+    template = "{ ?s <x:name> ?n }"
+    update = f"DELETE WHERE {template}" if text is None else f"DELETE {template} {text}"
+    store.update(check_update(update, SETTINGS, using, source="x:s").text)
+    kept = [quad.subject.value for quad in store if quad.predicate.value == "x:name"]
+    assert sorted(kept) == ["x:a", "x:b"][:left]
 
 
 def test_operations_on_data_are_told_one_by_one() -> None:

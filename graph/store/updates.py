@@ -40,7 +40,7 @@ class Operation:
     before it. `graphs` are the terms of graphs that it writes, as the text has them, `is_open`
     tells that a variable names one; `loose` are the places where it writes the default graph,
     `defaults` those of the word DEFAULT. `where` is the place of WHERE, `block` that of the last
-    outermost braces.
+    outermost braces. `is_short` tells the form DELETE WHERE, whose pattern is its template.
     """
 
     start: int
@@ -52,17 +52,13 @@ class Operation:
     defaults: list[tuple[int, int]] = field(default_factory=list)
     where: int | None = None
     block: tuple[int, int] | None = None
+    is_short: bool = False
     end: int = 0
 
     @property
     def is_data(self) -> bool:
         """Whether it states quads and asks nothing."""
         return self.words[1:2] == ["DATA"]
-
-    @property
-    def is_delete_where(self) -> bool:
-        """Whether it is the short form, whose pattern is its template."""
-        return self.words == ["DELETE", "WHERE"]
 
     @property
     def has_dataset(self) -> bool:
@@ -141,12 +137,11 @@ def check_update(
     reader = _Reader(text, dict(list_limits(text, settings)))
     operations = tuple(reader.read())
     edits = reader.edits
-    if using or using_named:
-        clauses = [f"USING <{iri}> " for iri in using]
-        clauses += [f"USING NAMED <{iri}> " for iri in using_named]
-        edits += _add_using(text, operations, "".join(clauses))
-    if source is not None:
-        edits += _add_source(text, operations, source)
+    clauses = [f"USING <{iri}> " for iri in using]
+    clauses += [f"USING NAMED <{iri}> " for iri in using_named]
+    for operation in operations:
+        own = [] if source is None else _add_source(text, operation, source)
+        edits += _add_using(text, operation, "".join(clauses), own) if clauses else own
     pieces = tuple(
         (f"{each.prologue} INSERT DATA {_apply(text, edits, *each.block)}", "INSERT" in each.words)
         for each in operations
@@ -155,30 +150,26 @@ def check_update(
     return CheckedUpdate(_apply(text, edits), operations, pieces, _list_graphs(operations, source))
 
 
-def _add_using(text: str, operations: Sequence[Operation], clauses: str) -> list[Edit]:
-    edits: list[Edit] = []
-    for operation in operations:
-        if operation.has_dataset:
-            place = locate(text, operation.start)
-            expected = "left out, since the update has WITH or USING (line {}, column {})"
-            raise BadValueError("using-graph-uri", "given", expected.format(*place))
-        if operation.where is None:
-            continue
-        before = clauses
-        if operation.is_delete_where and operation.block is not None:
-            start, end = operation.block
-            before = f"{text[start:end]} {clauses}"
-        edits.append((operation.where, operation.where, before))
-    return edits
+def _add_using(text: str, operation: Operation, clauses: str, own: list[Edit]) -> list[Edit]:
+    """Return the edits of an operation with the clauses: `own` alter what it writes alone."""
+    if operation.has_dataset:
+        place = locate(text, operation.start)
+        expected = "left out, since the update has WITH or USING (line {}, column {})"
+        raise BadValueError("using-graph-uri", "given", expected.format(*place))
+    where = operation.where
+    if where is None:
+        return own
+    if operation.is_short and operation.block is not None:
+        template = _apply(text, own, *operation.block)
+        return [(where, where, f"{template} {clauses}")]
+    return [*own, (where, where, clauses)]
 
 
-def _add_source(text: str, operations: Sequence[Operation], source: str) -> list[Edit]:
-    edits: list[Edit] = []
-    for operation in operations:
-        if "WITH" not in operation.words:
-            for start, end in operation.loose:
-                edits.append((start, end, f"GRAPH <{source}> {{ {text[start:end]} }}"))
-        edits += [(start, end, f"GRAPH <{source}>") for start, end in operation.defaults]
+def _add_source(text: str, operation: Operation, source: str) -> list[Edit]:
+    edits = [(start, end, f"GRAPH <{source}>") for start, end in operation.defaults]
+    if "WITH" not in operation.words:
+        for start, end in operation.loose:
+            edits.append((start, end, f"GRAPH <{source}> {{ {text[start:end]} }}"))
     return edits
 
 
@@ -278,8 +269,10 @@ class _Reader:
             elif word == "DEFAULT":
                 operation.defaults.append((token.start, token.end))
         elif token.text == "{":
-            is_short = operation.is_delete_where
-            self._is_template = before in _TEMPLATES or is_short
+            # Braces before these were a template: then WHERE begins a pattern of its own.
+            is_first = operation.block is None
+            operation.is_short |= is_first and operation.words == ["DELETE", "WHERE"]
+            self._is_template = before in _TEMPLATES or (is_first and operation.is_short)
             self._in_graph = self._after_graph = False
             self._loose, self._block_start = None, token.start
         elif token.kind in ("iri", "name"):
