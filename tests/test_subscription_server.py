@@ -231,6 +231,19 @@ def test_connections_that_end_are_counted_out(served: Served) -> None:
     assert served.running.get("/ready").status == 200
 
 
+def test_who_leaves_with_a_question_is_counted_out(served: Served) -> None:
+    ping = b'\x81\x8f\x00\x00\x00\x00{"type":"ping"}'
+    close = b"\x88\x82\x00\x00\x00\x00\x03\xe8"
+    for _ in range(Settings().subscription_connections_per_address + 1):
+        with served.socket() as opened:
+            opened.send(json.dumps({"type": "subscribe", "id": "1", "payload": {"query": WATCH}}))
+            opened.send('{"type": "ping"}')
+            assert json.loads(opened.recv(10)) == {"type": "pong"}
+            opened.socket.sendall(ping + close)  # in one piece: the answer finds nobody
+            with pytest.raises(ConnectionClosed):
+                opened.recv(10)
+
+
 def test_an_open_socket_outlives_the_deadline_of_a_head(seeded_store: Path, tmp_path: Path) -> None:
     short = {"RHIZOME_HEADER_DEADLINE_S": "0.3", "RHIZOME_SUBSCRIPTION_ALIVE_S": "60"}
     store, text, token = copy(seeded_store, tmp_path)

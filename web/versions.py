@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 #: Commits that a notice names at most, the latest.
 _COMMITS: Final = 100
-#: Versions of the past that are kept for others who come back from there.
+#: Versions of the past that are kept for others who come back from there, and ways from there.
 _PAST: Final = 4
 
 
@@ -100,6 +100,9 @@ class Versions:
     async def step(self, viewer: Viewer, before: Snapshot, after: Version) -> Step:
         """Return the way from one version to another, as a viewer sees them."""
         key = (before.revision, after.snapshot.revision, viewer.level)
+        oldest = self._kept[0].snapshot.revision
+        if before.revision < oldest and key not in self._steps:  # a step holds its versions
+            _make_room(self._steps, [k for k in self._steps if k[0] < oldest])
         return await self._once(self._steps, key, partial(self._make_step, viewer, before, after))
 
     async def at(self, revision: int) -> Snapshot:
@@ -115,8 +118,8 @@ class Versions:
         for version in self._kept:
             if version.snapshot.revision == revision:
                 return version.snapshot
-        while len(self._past) >= _PAST:
-            del self._past[next(iter(self._past))]
+        if revision not in self._past:
+            _make_room(self._past, list(self._past))
         newest = self.newest.snapshot
         return await self._once(self._past, revision, partial(self._go_back, newest, revision))
 
@@ -189,6 +192,12 @@ class Versions:
                 raise GoneError(advice)
             commits.append(log.read(header))
         return rewind(newest, reversed(commits), before)
+
+
+def _make_room(known: dict[Key, asyncio.Task[Result]], past: list[Key]) -> None:
+    """Forget the oldest of what is kept of the past, so that there is a place for one more."""
+    for key in past[: max(0, len(past) + 1 - _PAST)]:
+        del known[key]
 
 
 def _note_of(commit: Commit | Header) -> CommitNote:

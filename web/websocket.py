@@ -140,6 +140,8 @@ class _Connection:
     async def run(self) -> Closing | None:
         """Serve until something ends the connection; return what, or None if the client left."""
         own = [asyncio.create_task(task) for task in (self._read(), self._watch())]
+        for task in own:
+            task.add_done_callback(self._fail)
         try:
             return await self.end
         finally:
@@ -148,6 +150,14 @@ class _Connection:
     def _finish(self, closing: Closing | None) -> None:
         if not self.end.done():
             self.end.set_result(closing)
+
+    def _fail(self, task: asyncio.Task[None]) -> None:
+        """End with what broke a task of the connection, which nothing else would end."""
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, WebSocketDisconnect):
+            self._finish(None)  # met while sending, before the end was read
+        elif error is not None and not self.end.done():
+            self.end.set_exception(error)
 
     # --- what ends it by itself ---------------------------------------------------------------
 
