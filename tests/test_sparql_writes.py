@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from starlette.testclient import TestClient
 from graph.terms import ENTITY, RZ, SKOS
 from tests.seeded import serve
 from tests.test_sparql import COUNT, FORM, PIC, UPDATE, assert_problem, count, get
+from web import graph_store
 
 MINE, OTHER = f"{ENTITY}source/mine", f"{ENTITY}source/other"
 ORG = f"{ENTITY}organisation/tulip-union"
@@ -72,6 +75,19 @@ def http(seeded_store: Path, tmp_path: Path) -> Iterator[TestClient]:
     shutil.copytree(seeded_store, folder)
     with serve(folder) as client:
         yield client
+
+
+PART = "--x\r\nContent-Type: text/turtle\r\n\r\n"
+MULTIPART = "multipart/form-data; boundary=x"
+
+
+def nest_forms(levels: int) -> str:
+    """A form whose one part is a form, and so on."""
+    heads = (
+        f"--x{'y' * (n > 0)}{n or ''}\r\nContent-Type: multipart/mixed; boundary=xy{n + 1}\r\n\r\n"
+        for n in range(levels)
+    )
+    return "".join(heads) + "\r\n--x--"
 
 
 def done(response: Any, status: int = 204) -> str:
@@ -308,12 +324,46 @@ def test_bad_requests_of_graphs_are_refused(
         ("<x:g> { <x:s> <x:p> 1 }", "application/trig", 422, "DATA_SYNTAX"),
         ("[" * 2_000, "text/turtle", 413, "PAYLOAD_LIMIT"),
         ("", "multipart/form-data; boundary=x", 400, "BAD_VALUE"),
+        ("--x\r\n\r\n\r\n--x--", "multipart/form-data", 400, "BAD_VALUE"),
+        ("--x\r\n\r\n\r\n--x--", "multipart/form-data; boundary=%C3%A9", 400, "BAD_VALUE"),
+        (f"{PART}<x:s> <x:p> 1 .", MULTIPART, 400, "BAD_VALUE"),
+        ("--x\n" * 200_000, MULTIPART, 400, "QUERY_LIMIT"),
+        (PART * 101 + "--x--", MULTIPART, 400, "QUERY_LIMIT"),
+        (nest_forms(2_000), MULTIPART, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (
+            PART.replace("text/turtle", "(" * 9_000) + "--x--",
+            MULTIPART,
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
     ],
 )
 def test_bad_bodies_of_graphs_are_refused(
     client: TestClient, body: str, kind: str, status: int, code: str
 ) -> None:
     assert_problem(Writer(client, "bad").send("PUT", MINE, body, kind), status, code)
+
+
+def test_the_parts_of_a_form_are_read_beside_the_event_loop(
+    http: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, loops = graph_store._read_texts, []
+
+    def spy(*arguments: Any) -> Any:
+        loops.append(asyncio._get_running_loop())
+        return read(*arguments)
+
+    monkeypatch.setattr(graph_store, "_read_texts", spy)
+    writer, other = Writer(http, "me"), f"{ENTITY}organisation/rose-union"
+    head = PREFIXES.replace("PREFIX", "\nPREFIX")
+    packed = base64.encodebytes(f"{head} {organisation('Rosé', other)}".encode()).decode()
+    encoded = PART.replace("\r\n\r\n", "\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+    body = f"preamble\r\n{PART}{head} {describe()} # --x\n {organisation()}\r\n"
+    body += f"{encoded}{packed}\r\n--x-- \r\nepilogue\r\n--x\r\n"
+    revision = done(writer.send("PUT", MINE, body, MULTIPART), 201)
+    assert writer.ask(f"<{ORG}> skos:prefLabel 'Tulip Union'@en", revision)
+    assert writer.ask(f"<{other}> skos:prefLabel 'Rosé'@en", revision)
+    assert loops == [None]
 
 
 def test_the_form_of_the_update_and_the_query_exclude_each_other(client: TestClient) -> None:

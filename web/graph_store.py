@@ -6,9 +6,11 @@ write, and what, is said where writing is done.
 
 from __future__ import annotations
 
+import re
 import secrets
-from email.parser import BytesParser
-from email.policy import HTTP
+from collections.abc import Iterator
+from email.message import Message
+from email.parser import BytesHeaderParser
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graph.access import anonymous
+from graph.access import Viewer, anonymous
 from graph.curation.formats import FORMATS, Format, format_of_media_type
 from graph.errors import (
     BadValueError,
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 
 _MULTIPART: Final = "multipart/form-data"
 _PARTS_MAX: Final = 100
+#: What RFC 2046 lets a boundary be.
+_BOUNDARY: Final = re.compile(r"[A-Za-z0-9'()+_,\-./:=? ]{0,69}[A-Za-z0-9'()+_,\-./:=?]")
+_HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 _ALL: Final = 2**31
 
 
@@ -93,20 +98,23 @@ async def write_graph(request: Request) -> Response:
         address = service.address_of(request)
         name, is_new = f"{address}/{secrets.token_urlsafe(12)}", True
     graph = _require_name(request) if name is None else name or None
-    writes = service.writes
     if request.method == "DELETE":
-        work = partial(writes.drop, graph, viewer)
+        work = partial(service.writes.drop, graph, viewer)
     else:
-        texts = _read_texts(request, await request.body())
-        is_replaced = request.method == "PUT"
-        base = graph or service.base_of(request)
-        work = partial(writes.put, graph, texts, base, viewer, is_replaced=is_replaced)
+        work = partial(_put, request, await request.body(), graph, viewer)
     async with service.limiter.query(request):
         written: Written = await anyio.to_thread.run_sync(work)
     headers = {REVISION: str(written.revision), "Cache-Control": "no-store"}
     if is_new and graph is not None:
         headers["Location"] = graph
     return Response(status_code=204 if written.existed else 201, headers=headers)
+
+
+def _put(request: Request, body: bytes, graph: str | None, viewer: Viewer) -> Written:
+    """Read a body and write what it says; not for the event loop."""
+    service: Sparql = request.app.state.service
+    texts, base = _read_texts(request, body), graph or service.base_of(request)
+    return service.writes.put(graph, texts, base, viewer, is_replaced=request.method == "PUT")
 
 
 def _require_name(request: Request) -> str | None:
@@ -151,6 +159,8 @@ def _read_texts(request: Request, body: bytes) -> list[RdfText]:
     ------
     UnsupportedMediaTypeError
         It is no RDF, or packed.
+    BadValueError, QueryTooLargeError
+        It is no whole form, or one of too many parts.
     """
     packed = request.headers.get("content-encoding", "identity")
     if packed.lower() != "identity":
@@ -158,17 +168,49 @@ def _read_texts(request: Request, body: bytes) -> list[RdfText]:
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != _MULTIPART:
         return [_read_text(content_type, body)]
-    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1")
-    parts = BytesParser(policy=HTTP).parsebytes(head + body)
-    texts = []
-    for count, part in enumerate(parts.iter_parts()):
+    parts = list(_split_form(body, _read_boundary(content_type)))
+    if not parts:
+        raise BadValueError("body", "", "a form with at least one part")
+    return [_read_part(part) for part in parts]
+
+
+def _read_boundary(content_type: str) -> bytes:
+    head = Message()
+    head["content-type"] = content_type
+    boundary = head.get_boundary("")
+    if not _BOUNDARY.fullmatch(boundary):
+        expected = f"{_MULTIPART} with a boundary of 1 to 70 characters"
+        raise BadValueError("Content-Type", content_type[:200], expected)
+    return boundary.encode("ascii")
+
+
+def _split_form(body: bytes, boundary: bytes) -> Iterator[bytes]:
+    """Yield the parts of a form, each from the end of the line of its boundary.
+
+    Parts are never looked into for parts of their own, so that the cost is one pass.
+    """
+    line = re.compile(rb"(?:\A|\n)--" + re.escape(boundary) + rb"(--)?[ \t]*+(?=\r?\n|\Z)")
+    start = None
+    for count, found in enumerate(line.finditer(body)):
+        if start is not None:
+            yield body[start : found.start()].removesuffix(b"\r")
+        if found[1]:
+            return
         if count == _PARTS_MAX:
             raise QueryTooLargeError("parts of a form", _PARTS_MAX)
-        content = part.get_payload(decode=True)
-        texts.append(_read_text(part.get("content-type", ""), content or b""))  # type: ignore[arg-type]
-    if not texts:
-        raise BadValueError("body", "", "a form with at least one part")
-    return texts
+        start = found.end()
+    if start is not None:
+        raise BadValueError("body", "a part", "a form that ends with its boundary and `--`")
+
+
+def _read_part(part: bytes) -> RdfText:
+    end = _HEAD_END.search(part)
+    head, content = (part, b"") if end is None else (part[: end.start()], part[end.end() :])
+    message = BytesHeaderParser().parsebytes(head.lstrip(b"\r\n"))
+    content_type = str(message.get("content-type", ""))
+    message.set_payload(content.decode("ascii", "surrogateescape"))
+    data = message.get_payload(decode=True)
+    return _read_text(content_type, data if isinstance(data, bytes) else b"")
 
 
 def _read_text(content_type: str, data: bytes) -> RdfText:
