@@ -244,6 +244,37 @@ def test_blank_nodes_of_an_update_get_names(http: TestClient) -> None:
     assert done(writer.update(text)) == revision
 
 
+def test_a_blank_node_in_two_graphs_is_one(http: TestClient) -> None:
+    writer = Writer(http, "me")
+    done(writer.update(BEGIN))
+    old = f'<{ORG}> a rz:Organisation ; skos:altLabel "old"@en .'
+    done(
+        writer.update(f"{PREFIXES} INSERT DATA {{ GRAPH <{OTHER}> {{ {describe(OTHER)} {old} }} }}")
+    )
+    # Something is taken from the second graph between what is added to both.
+    text = f"""{PREFIXES} DELETE {{ GRAPH <{OTHER}> {{ <{ORG}> skos:altLabel ?old }} }}
+        INSERT {{ GRAPH <{MINE}> {{ _:o a rz:Organisation ; skos:prefLabel "Rose"@en }}
+                  GRAPH <{OTHER}> {{ _:o a rz:Organisation ; skos:altLabel "R"@en }} }}
+        WHERE {{ GRAPH <{OTHER}> {{ <{ORG}> skos:altLabel ?old }} }}"""
+    revision = done(writer.update(text))
+    asked = f"""GRAPH <{MINE}> {{ ?o skos:prefLabel "Rose"@en }}
+        GRAPH <{OTHER}> {{ ?o skos:altLabel "R"@en }}"""
+    assert writer.ask(asked, revision)
+    assert not writer.ask(f"<{ORG}> skos:altLabel ?old", revision)
+
+
+def test_what_is_removed_and_added_in_another_form_stays(http: TestClient) -> None:
+    writer = Writer(http, "me")
+    first = done(writer.update(BEGIN))
+    text = f"""{PREFIXES} WITH <{MINE}> DELETE {{ ?o skos:prefLabel ?name }}
+        INSERT {{ ?o skos:prefLabel ?other }}
+        WHERE {{ ?o a rz:Organisation ; skos:prefLabel ?name
+                 BIND(STRLANG(STR(?name), "EN") AS ?other) }}"""
+    revision = done(writer.update(text))
+    assert writer.ask(f"<{ORG}> skos:prefLabel 'Tulip Union'@en", revision)
+    assert revision == first
+
+
 def test_an_update_is_worked_out_anew_when_its_graphs_change(http: TestClient) -> None:
     service = http.app.state.service  # type: ignore[attr-defined]
     writer, writes = Writer(http, "me"), service.writes

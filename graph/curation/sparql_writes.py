@@ -208,9 +208,16 @@ class SparqlWrites:
         return origin, copy, checkpoint.revision
 
     def _read_effect(self, lines: bytes, revision: int | None) -> _Effect:
-        """Return the effect that a worker's lines tell, normalised; what comes later wins."""
+        """Return the effect that a worker's lines tell, normalised; what comes later wins.
+
+        Blank nodes are named by all that is said of them: of data, by each run of one sign; of the
+        difference of a copy, whose lines have no order, by all that is added.
+        """
         state: dict[Quad, bool] = {}
+        signed: Iterable[tuple[str, str, str]]
         signed = (line.partition("\t") for line in lines.decode().split("\n")[:-1])
+        if revision is not None:
+            signed = sorted(signed, key=lambda parts: parts[0] == "+")
         for sign, run in groupby(signed, key=lambda parts: parts[0]):
             quads = self._gate.read([[read_line(text) for _, _, text in run]])
             state.update(dict.fromkeys(quads, sign == "+"))
