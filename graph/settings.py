@@ -57,6 +57,7 @@ class Settings:
     sparql_patterns: int = _setting(40, "patterns", "triple patterns in one group")
     sparql_operators: int = _setting(500, "operators", "operators in a SPARQL text")
     sparql_values: int = _setting(10_000, "terms", "terms in VALUES")
+    sparql_operations: int = _setting(100, "operations", "operations of one SPARQL update")
     sparql_rows: int = _setting(10_000, "rows", "solutions or triples answered by one query")
     sparql_changes: int = _setting(
         100_000, "quads", "quads that one SPARQL update may add or remove"

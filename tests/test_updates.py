@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyoxigraph as ox
 import pytest
 
-from graph.errors import BadValueError, QuerySyntaxError, RhizomeError
+from graph.errors import BadValueError, QuerySyntaxError, QueryTooLargeError, RhizomeError
 from graph.settings import Settings
 from graph.store.updates import CheckedUpdate, check_update
 
@@ -186,6 +186,8 @@ def test_operations_on_data_are_told_one_by_one() -> None:
         ("INSERT { ?s ?p 1 } WHERE { " + "{ " * 65, "sparql_nesting"),
         ("INSERT { ?s ?p 1 } WHERE { " + "?s ?p ?o . " * 41 + "}", "sparql_patterns"),
         ("INSERT { ?s ?p 1 } WHERE { FILTER(" + "1+" * 501 + "1) }", "sparql_operators"),
+        ("INSERT DATA { } ; " * 101, "sparql_operations at line 1, column 1801: at most 100"),
+        ("PREFIX e: <x:> CLEAR <g> ; " * 101, "sparql_operations"),
     ],
 )
 def test_what_may_not_be_tried_is_refused(text: str, said: str | None) -> None:
@@ -194,6 +196,14 @@ def test_what_may_not_be_tried_is_refused(text: str, said: str | None) -> None:
         return
     with pytest.raises(RhizomeError, match=said):
         check(text)
+
+
+def test_the_limit_of_operations_is_a_setting() -> None:
+    assert len(check("INSERT DATA { } ; " * 100).operations) == 100
+    text = "CLEAR <g> ; CLEAR <h> ;"
+    assert len(check_update(text, Settings(sparql_operations=2)).operations) == 2
+    with pytest.raises(QueryTooLargeError, match="sparql_operations"):
+        check_update(text, Settings(sparql_operations=1))
 
 
 def test_many_triples_are_data_and_no_pattern() -> None:

@@ -41,6 +41,7 @@ _TOLD: Final = {
     "sparql_patterns": "patternsOfAGroup",
     "sparql_operators": "operators",
     "sparql_values": "values",
+    "sparql_operations": "operations",
 }
 
 

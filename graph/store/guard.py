@@ -87,6 +87,7 @@ def list_limits(text: str, settings: Settings) -> tuple[tuple[str, int], ...]:
         ("sparql_patterns", settings.sparql_patterns),
         ("sparql_operators", settings.sparql_operators),
         ("sparql_values", settings.sparql_values),
+        ("sparql_operations", settings.sparql_operations),
     )
 
 

@@ -132,7 +132,7 @@ def check_update(
     BadValueError
         The protocol and the text both say which graphs are read.
     QueryTooLargeError, PayloadTooLargeError
-        It is too deep, too broad or too long.
+        It is too deep, too broad or too long, or of too many operations.
     """
     reader = _Reader(text, dict(list_limits(text, settings)))
     operations = tuple(reader.read())
@@ -251,6 +251,7 @@ class _Reader:
         if token.kind == "name" and before == "PREFIX":
             self._prefixes.add(token.text.partition(":")[0])
         elif token.kind == "word" and word in _BEGINNINGS:
+            self._count_operation(token)
             self._prologue += self.text[self._prologue_start : token.start] + "\n"
             self._current = Operation(token.start, self._prologue, [word])
         elif token.kind not in ("iri", "string") and word not in _PROLOGUE:
@@ -347,13 +348,21 @@ class _Reader:
             detail = "SERVICE is refused: an update reaches no other server"
         raise syntax_error(detail, self.text, token.start)
 
+    def _count_operation(self, token: Token) -> None:
+        # Each operation is given all that was declared before it: their product is bounded here.
+        allowed = self.limits["sparql_operations"]
+        if len(self._operations) == allowed:
+            raise self._too_many("sparql_operations", allowed, token)
+
     def _count_operator(self, token: Token) -> None:
         self._operators += 1
         allowed = self.limits["sparql_operators"]
         if self._operators > allowed:
-            line, column = locate(self.text, token.start)
-            place = f"line {line}, column {column}"
-            raise QueryTooLargeError("sparql_operators", allowed, place=place)
+            raise self._too_many("sparql_operators", allowed, token)
+
+    def _too_many(self, limit: str, allowed: int, token: Token) -> QueryTooLargeError:
+        line, column = locate(self.text, token.start)
+        return QueryTooLargeError(limit, allowed, place=f"line {line}, column {column}")
 
 
 def refused_load(detail: str) -> bool:
