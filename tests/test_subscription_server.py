@@ -106,16 +106,30 @@ class Events:
         self.answer = self.connection.getresponse()
 
     def read(self) -> dict[str, str] | None:
-        """The next event, comments left out; None at the end of the stream."""
+        """The next event, signs of life left out; None at the end of the stream."""
         found: dict[str, str] = {}
         while line := self.answer.readline():
             text = line.decode().rstrip("\n")
             if text and not text.startswith(":"):
                 name, _, value = text.partition(":")
                 found[name] = value.removeprefix(" ")
-            elif found:
+            elif "data" in found:
                 return found
+            elif not text:
+                found = {}  # without data it is no event
         return None
+
+    def wait_for_id(self) -> int:
+        """The next id that comes without data."""
+        for _ in range(100):  # signs of life without a place may come before
+            line = self.answer.readline()
+            assert line
+            assert not line.startswith(b"data:")
+            if line.startswith(b"id:"):
+                break
+        assert line.startswith(b"id:")
+        assert self.answer.readline() == b"\n"
+        return int(line.partition(b":")[2])
 
     def next(self) -> Any:
         event = self.read()
@@ -188,8 +202,33 @@ def test_other_operations_and_refusals_end_at_once(served: Served) -> None:
 
 def test_signs_of_life_come_between_events(served: Served) -> None:
     events = served.events()
-    lines = [events.answer.readline() for _ in range(6)]
-    assert lines.count(b":\n") == 3
+    first = events.wait_for_id()
+    assert [events.wait_for_id() for _ in range(2)] == [first, first]
+    at = served.create("Between signs of life")
+    event = events.read()
+    assert event is not None
+    assert event["id"] == str(at)
+    assert events.wait_for_id() == at
+    events.close()
+    events = served.events(query="subscription { networkChanged { id } }")
+    assert events.wait_for_id() == at
+    at = served.create("Of no concern")
+    while (found := events.wait_for_id()) < at:
+        pass
+    assert found == at
+    events.close()
+
+
+def test_who_was_told_of_nothing_yet_misses_nothing(served: Served) -> None:
+    known = served.create("Prior knowledge")
+    events = served.events(method="GET")
+    assert events.wait_for_id() == known
+    events.close()
+    missed = [served.create("Missed at once"), served.create("Later, by nobody seen")]
+    events = served.events(method="GET", last_event_id=str(known))
+    assert events.wait_for_id() == known, "not beyond what is to be told first"
+    told = [events.next()["data"]["clusterChanged"]["revision"] for _ in missed]
+    assert told == missed
     events.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -14,6 +15,7 @@ from graph.store.snapshot import Snapshot
 from tests.seeded import serve
 from tests.sockets import Socket, begun, made, store, update
 from tests.writing import Client, client, http, name
+from web.event_stream import _sign_of_life
 
 __all__ = ["client", "http", "made", "store"]  # fixtures
 
@@ -120,6 +122,33 @@ def test_a_slow_reader_is_told_of_several_commits_as_one(store: Path) -> None:
 def _settle(socket: Socket) -> None:
     socket.send(type="ping")
     assert socket.receive() == {"type": "pong"}
+
+
+def test_no_place_is_given_in_the_middle_of_a_version(client: Client, made: str) -> None:
+    streams = client.http.app.state.service.streams  # type: ignore[attr-defined]
+    with begun(client.http) as socket:
+        before = update(client, made, acronym="BEFORE")
+        socket.subscribe("s", "subscription ($i: [ID!]) { changed(ids: $i) { id } }", i=[made])
+        socket.settle()
+        (stream,) = streams._running
+        assert _sign_of_life(stream) == b"id: %d\n\n" % before
+        long = Event()
+        assert client.http.portal is not None
+        client.http.portal.start_task_soon(streams._lane.run, partial(long.wait, 30), 10)
+        after = update(client, made, acronym="AFTER")
+        _wait_until(lambda: stream.is_telling)
+        assert _sign_of_life(stream) == b":\n\n"
+        long.set()
+        socket.next("s")
+        _wait_until(lambda: not stream.is_telling)
+        assert _sign_of_life(stream) == b"id: %d\n\n" % after
+
+
+def _wait_until(met: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not met():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_each_commit_is_told_by_itself_to_who_keeps_up(client: Client, made: str) -> None:

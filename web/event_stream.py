@@ -1,8 +1,9 @@
 """Subscriptions as server-sent events: one stream an operation, on the address of GraphQL.
 
 Floor 5. The protocol is GraphQL over SSE with distinct connections: events `next` and `complete`.
-Each event has the revision from which to go on as its id, so that a browser's EventSource, which
-sends the last one when it comes back, misses nothing.
+Each event has the revision from which to go on as its id, and so has each sign of life, the first
+included: a browser's EventSource, which sends the last one when it comes back, misses nothing, even
+if it was told of nothing yet.
 """
 
 from __future__ import annotations
@@ -77,15 +78,19 @@ class _Events:
         """Send what was found: notices as they come, or one answer."""
         await self._begin()
         if not isinstance(found, Stream):
-            await self._put(_event(found.body) + _COMPLETE)
+            await self._put(_ALIVE + _event(found.body) + _COMPLETE)
             await self._put(b"", more=False)
             return
         if self.last is not None:
             found.resume_from(self.last)
-        tasks = [
-            asyncio.create_task(task)
-            for task in (self._tell(found), self._keep_alive(), self._wait_for_end(), self._watch())
-        ]
+        await self._put(_sign_of_life(found))
+        running = (
+            self._tell(found),
+            self._keep_alive(found),
+            self._wait_for_end(),
+            self._watch(),
+        )
+        tasks = [asyncio.create_task(task) for task in running]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -109,9 +114,9 @@ class _Events:
             await asyncio.sleep(CHECK_S)
         await self._put(_refusal(UnauthenticatedError(ENDED, INVALID)))
 
-    async def _keep_alive(self) -> None:
+    async def _keep_alive(self, stream: Stream) -> None:
         while not await ended(self.streams.closing, self.alive_s):
-            await self._put(_ALIVE)
+            await self._put(_sign_of_life(stream))
 
     async def _wait_for_end(self) -> None:
         """Return when the client has left."""
@@ -128,7 +133,6 @@ class _Events:
             (b"x-accel-buffering", b"no"),  # proxies of the nginx family would hold events back
         ]
         await self._send({"type": "http.response.start", "status": 200, "headers": head})
-        await self._put(_ALIVE)
 
     async def _put(self, body: bytes, *, more: bool = True) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
@@ -137,6 +141,11 @@ class _Events:
 def _event(payload: bytes, resume: int | None = None) -> bytes:
     place = b"" if resume is None else b"id: %d\n" % resume
     return b"event: next\n%bdata: %b\n\n" % (place, payload)
+
+
+def _sign_of_life(stream: Stream) -> bytes:
+    """Return what no reader takes for an event, with the place if the notices have not left it."""
+    return _ALIVE if stream.is_telling else b"id: %d\n\n" % stream.revision
 
 
 def _refusal(error: RhizomeError) -> bytes:

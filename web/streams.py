@@ -157,7 +157,10 @@ class Streams:
 
 
 class Stream:
-    """One subscription; `revision` is that of the version which its reader has been told of."""
+    """One subscription; `revision` is that of the version which its reader has been told of.
+
+    `is_telling` holds while it is told of the next one.
+    """
 
     def __init__(
         self, streams: Streams, versions: Versions, subscription: Subscription, caller: Caller
@@ -166,13 +169,16 @@ class Stream:
         self.versions = versions
         self.subscription = subscription
         self.caller = caller
-        self.revision = versions.newest.snapshot.revision
+        self.is_telling = False
+        self._newest: Snapshot | None = versions.newest.snapshot
         self._since = subscription.since
+        self.revision = self._newest.revision if self._since is None else self._since
 
     def resume_from(self, revision: int) -> None:
         """Begin after a revision that the reader was told of; a later one that is given wins."""
-        known = min(revision, self.revision)
+        known = min(revision, self.versions.newest.snapshot.revision)
         self._since = known if self._since is None else max(known, self._since)
+        self.revision = self._since
 
     async def messages(self) -> AsyncGenerator[Message]:
         """Yield the notices; ends when the service stops.
@@ -196,17 +202,21 @@ class Stream:
                     await self.versions.changed()
                     continue
                 step = await self.versions.step(self.subscription.viewer, position, after)
+                self.is_telling = True
                 async for message in self._tell(step):
                     yield message
                 position = after.snapshot
                 self.revision = position.revision
+                self.is_telling = False
         finally:
             running.discard(self)
 
     async def _begin(self) -> Snapshot:
-        since = self._since
-        if since is None:
-            return self.versions.newest.snapshot
+        since, newest = self._since, self._newest
+        self._newest = None  # not held any longer than others hold it
+        if since is None and newest is not None:
+            return newest
+        assert since is not None
         self._check()
         self.streams.limiter.require_time(self.caller)
         began = time.monotonic()
