@@ -6,7 +6,6 @@ codes. Each command runs in this process, or, where a server already runs on the
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import logging
 import os
@@ -15,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import argparse
     import socket
 
     from starlette.applications import Starlette
@@ -36,18 +35,6 @@ EXIT_INTERRUPTED: Final = 130
 #: Violations that are written out; of more, the number.
 VIOLATIONS_SHOWN: Final = 100
 
-EXPORT_FORMATS: Final = ("trig", "nq", "turtle", "nt", "jsonld")
-REPORT_FORMATS: Final = ("html", "md", "json", "csv")
-LANGUAGES: Final = ("en", "fr")
-#: What `serve` serves, the default first.
-PROFILES: Final = ("full", "plain")
-
-_EXIT_CODES = """\
-exit codes:
-  0 done   2 request not understood   3 not allowed   4 data refused, nothing changed
-  5 store cannot be used now   6 configuration   1 a fault of the program (please report it)
-"""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
@@ -56,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_CONFIGURATION
     from graph.errors import RhizomeError
     from graph.settings import Settings
+    from web.arguments import make_parser
     from web.control import RemoteFailure
     from web.problems import describe_error
 
@@ -93,246 +81,6 @@ def find_foreign_package() -> str | None:
                 "checkout: use its own environment (`make venv`, then `.venv/bin/python server.py`)"
             )
     return None
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    parser = _Parser(
-        prog="server.py",
-        description="Rhizome: a knowledge graph of the plant innovation ecosystem.",
-        epilog=dedent("""\
-            first steps:
-              python server.py serve                     start on the seeds; prints its address
-              python server.py report --out report.html  who connects the network
-              python server.py load mine.trig --dry-run  would my data be accepted?
-
-            Every setting is also a variable, RHIZOME_PORT=9000 for example: see docs/settings.md.
-
-            """)
-        + _EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _add_serve(commands)
-    _add_load(commands)
-    _add_export(commands)
-    _add_report(commands)
-    _add_check(commands)
-    _add_token(commands)
-    return parser
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that tells a mistake in one sentence, without the whole usage before it."""
-
-    def error(self, message: str) -> Any:
-        self.exit(2, f"error: {message}; see `python {self.prog} --help`\n")
-
-
-def _add_command(commands: Any, name: str, summary: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog=dedent(text) + "\n" + _EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--store",
-        type=Path,
-        metavar="DIR",
-        help="folder of the log and all that is derived from it (default: var/store)",
-    )
-    return parser
-
-
-def _add_serve(commands: Any) -> None:
-    parser = _add_command(
-        commands,
-        "serve",
-        "start the service and print its address",
-        """\
-        On its first start an empty store is given the seeds; later, newer seeds replace older
-        ones, and what you loaded yourself stays. It listens at once: GET /health answers, and
-        GET /ready says when data can be asked for. Ctrl+C or SIGTERM ends it in order.
-
-        examples:
-          python server.py serve
-          python server.py serve --port 9000 --store /srv/rhizome
-          python server.py serve --no-seeds --store var/empty
-          python server.py serve --profile plain --store var/plain
-        """,
-    )
-    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on; 0 takes a free one (8000)")
-    parser.add_argument(
-        "--no-seeds", dest="seeds", action="store_false", help="leave the seeds as they are"
-    )
-    parser.add_argument(
-        "--profile",
-        choices=PROFILES,
-        default=PROFILES[0],
-        help="plain: a bare SPARQL server that anyone may write, without model, gate and log",
-    )
-
-
-def _add_load(commands: Any) -> None:
-    parser = _add_command(
-        commands,
-        "load",
-        "add RDF files to the dataset, all of them or none",
-        """\
-        Files are Turtle, TriG, N-Triples, N-Quads, JSON-LD or RDF/XML, by their suffix (.gz too).
-        They are checked against the shapes together and become one commit; when anything is
-        wrong, nothing changes and every violation is listed. Each named graph must describe
-        itself as a source. Where a server runs on the store, it does the work.
-
-        examples:
-          python server.py load mine.trig --dry-run
-          python server.py load mine.trig
-          python server.py load a.ttl b.ttl --graph https://w3id.org/rhizome/id/source/my-survey
-        """,
-    )
-    parser.add_argument("files", nargs="+", metavar="FILE", type=Path, help="an RDF file")
-    parser.add_argument("--graph", metavar="IRI", help="source of the triples outside named graphs")
-    parser.add_argument("--dry-run", action="store_true", help="check everything, change nothing")
-
-
-def _add_export(commands: Any) -> None:
-    parser = _add_command(
-        commands,
-        "export",
-        "write the whole dataset",
-        """\
-        TriG, N-Quads and JSON-LD keep a named graph for each source; Turtle and N-Triples hold
-        the triples of all sources merged. An export loaded into an empty store gives the same
-        dataset. An empty store is given the seeds first.
-
-        examples:
-          python server.py export --out rhizome.trig
-          python server.py export --format nq | gzip > rhizome.nq.gz
-        """,
-    )
-    parser.add_argument(
-        "--format", choices=EXPORT_FORMATS, help="default: by the name of FILE, else trig"
-    )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
-
-
-def _add_report(commands: Any) -> None:
-    parser = _add_command(
-        commands,
-        "report",
-        "write the centrality report: who connects the network",
-        """\
-        The report says what was computed, on which revision, how sure it is, and what is not
-        known. Projections: default (all ties), memberships, agreements, projects. An empty
-        store is given the seeds first. With --commit the measures become fields of
-        organisations (docs/reports-as-data.md), and a report is written out only where --out or
-        --format asks for it; there, the projection `all` stands for all four.
-
-        examples:
-          python server.py report --out report.html
-          python server.py report --commit --projection all
-          python server.py report --projection agreements --format md
-          python server.py report --format csv --out centralities.csv --lang fr
-        """,
-    )
-    parser.add_argument(
-        "--projection", default="default", metavar="NAME", help="which network (default: default)"
-    )
-    parser.add_argument(
-        "--format", choices=REPORT_FORMATS, help="default: by the name of FILE, else html"
-    )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
-    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language (default: en)")
-    parser.add_argument(
-        "--commit",
-        action="store_true",
-        help="record the measures as data, in place of the last report of the projection",
-    )
-
-
-def _add_check(commands: Any) -> None:
-    _add_command(
-        commands,
-        "check",
-        "verify the store: log, derived data, shapes",
-        """\
-        Verifies every record and payload of the log and their chain, compares the dataset hash
-        of the log, the snapshot and the SPARQL store by reading all of them, and checks the
-        whole dataset against the shapes. Changes nothing. Exit code 0 says that all is well.
-
-        examples:
-          python server.py check
-          python server.py check --store /srv/rhizome && echo all well
-        """,
-    )
-
-
-def _add_token(commands: Any) -> None:
-    parser = commands.add_parser(
-        "token",
-        help="make, list and revoke access tokens",
-        description="Make, list and revoke access tokens.",
-        epilog="commands: token create, token list, token revoke\n"
-        "  python server.py token create --help\n\n" + _EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
-    create = _add_command(
-        kinds,
-        "create",
-        "make an access token and print it, this once",
-        """\
-        A token goes into the header `Authorization: Bearer rhz_...`. It is printed to standard
-        output and kept nowhere: the store has its hash alone. Whoever has it may do what its
-        scopes say until it expires. It can be used at once, also while a server runs. Tokens of
-        one name act as one agent: what the old one wrote the new one may change.
-
-        scopes: write (mutations, into sources of its own), explain (how a query is answered),
-        changes (what was changed, from the log)
-
-        examples:
-          python server.py token create --scope write --name observatory --expires 30d
-          python server.py token create --scope write --scope changes --expires 2027-03-31
-        """,
-    )
-    create.add_argument(
-        "--scope", action="append", metavar="SCOPE", required=True, help="what it allows; repeat"
-    )
-    create.add_argument(
-        "--expires", metavar="WHEN", help="a day (until its end, UTC) or days, 30d (default: 90d)"
-    )
-    create.add_argument("--name", help="under which it acts (default: its identifier)")
-    create.add_argument(
-        "--source", action="append", metavar="IRI", help="a source begun by others to write; repeat"
-    )
-    _add_command(
-        kinds,
-        "list",
-        "list the access tokens, without their secrets",
-        """\
-        One line a token: identifier, name, state, scopes, when it was made and when it expires.
-
-        examples:
-          python server.py token list
-        """,
-    )
-    revoke = _add_command(
-        kinds,
-        "revoke",
-        "revoke an access token, at once",
-        """\
-        From the next request on it is refused, also by a server that runs. A name revokes all
-        tokens of that name.
-
-        examples:
-          python server.py token revoke 3kT9xQ2a
-          python server.py token revoke observatory
-        """,
-    )
-    revoke.add_argument("token", metavar="TOKEN", help="identifier or name, see `token list`")
 
 
 def serve(settings: Settings, *, seeds: bool) -> int:
@@ -404,6 +152,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 def read_command(options: argparse.Namespace) -> Command:
     """Return the command that the options describe."""
+    from web.arguments import EXPORT_FORMATS, REPORT_FORMATS
     from web.control import Command
 
     if options.command == "load":

@@ -18,7 +18,6 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # when run as a script
     sys.path.insert(0, str(ROOT))
 
-import server  # noqa: E402 - the path has to be set first
 from graph.analysis.measures.registry import write_measures_page  # noqa: E402
 from graph.analysis.projection import NAMED_PROJECTIONS, find_projection  # noqa: E402
 from graph.errors import ConfigurationError, RhizomeError, leaves  # noqa: E402
@@ -29,6 +28,7 @@ from schema.questions_page import write_questions_page  # noqa: E402
 from schema.reference import classes_page, shapes_page  # noqa: E402
 from web import report  # noqa: E402
 from web.app import list_routes  # noqa: E402
+from web.arguments import make_parser  # noqa: E402
 from web.export import FORMATS as EXPORTED  # noqa: E402
 from web.problems import ERROR_BASE, INTERNAL, title_of  # noqa: E402
 from web.texts import LANGUAGES  # noqa: E402
@@ -83,7 +83,7 @@ def errors_page() -> str:
 
 def commands_page() -> str:
     """Return the page of the command line: what each command takes, and how it is used."""
-    parser = server.make_parser()
+    parser = make_parser()
     parts = [
         "Run from the checkout, in its environment (`make venv`). Where a server runs on the "
         "store, all commands but `serve` are done by it, through a socket in the "

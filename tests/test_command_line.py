@@ -19,6 +19,7 @@ from graph.settings import Settings
 from graph.store.lock import StoreLock
 from tests.require import ROOT
 from web import commands
+from web.arguments import make_parser
 from web.control import Command, Piece, RemoteFailure
 
 TOKEN = ("token", "token create", "token list", "token revoke")
@@ -114,7 +115,7 @@ class TestWords:
 
     def test_options_become_commands(self) -> None:
         def read(*arguments: str) -> Command:
-            return server.read_command(server.make_parser().parse_args(arguments))
+            return server.read_command(make_parser().parse_args(arguments))
 
         loaded = read("load", "a.ttl", "/b.ttl", "--graph", "x:y", "--dry-run")
         assert loaded.arguments == {

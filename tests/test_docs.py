@@ -12,12 +12,12 @@ from types import ModuleType
 
 import pytest
 
-import server
 from graph.errors import leaves
 from graph.settings import Settings, variable_name
 from tests.require import ROOT
 from web import report
 from web.app import list_routes
+from web.arguments import make_parser
 
 
 def _load() -> ModuleType:
@@ -60,7 +60,7 @@ def test_every_error_has_its_heading_and_row() -> None:
 
 def test_every_command_and_argument_is_described() -> None:
     page = PAGES["commands.md"]()
-    commands = generate._commands(server.make_parser())
+    commands = generate._commands(make_parser())
     tokens = {"token create", "token list", "token revoke"}
     assert set(commands) == {"serve", "load", "export", "report", "check", *tokens}
     for name, command in commands.items():

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-import server
 from tests.require import ROOT
 from tests.showing import write_json
+from web.arguments import make_parser
 
 README = ROOT / "README.md"
 LINES_MAX = 150
@@ -63,7 +63,7 @@ def test_the_answers_in_the_readme_are_what_the_product_says(
 
 
 def test_the_commands_in_the_readme_are_understood() -> None:
-    parser = server.make_parser()
+    parser = make_parser()
     shown = [
         line.partition("#")[0].split("server.py")[1].split()
         for block in blocks("")
