@@ -114,7 +114,7 @@ class Answer:
 class Operation:
     """A validated operation; its plans differ only by the conditions of `@skip`, `@include`.
 
-    `texts` names its variables when all are required text, which needs no coercion.
+    `texts` names its variables when all are text: given as such they need no coercion.
     """
 
     document: DocumentNode
@@ -419,13 +419,15 @@ def _is_small(variables: Mapping[str, Any]) -> bool:
 
 
 def _text_variables(node: OperationDefinitionNode) -> frozenset[str] | None:
-    """Return the names of an operation's variables if each is `ID!` or `String!`, else None."""
+    """Return the names of an operation's variables if each is an ID or a String, else None."""
     names: set[str] = set()
     for definition in node.variable_definitions or ():
         kind = definition.type
-        if definition.default_value is not None or not isinstance(kind, NonNullTypeNode):
+        if isinstance(kind, NonNullTypeNode):
+            kind = kind.type
+        if definition.default_value is not None or not isinstance(kind, NamedTypeNode):
             return None
-        if not isinstance(kind.type, NamedTypeNode) or kind.type.name.value not in _TEXTS:
+        if kind.name.value not in _TEXTS:
             return None
         names.add(definition.variable.name.value)
     return frozenset(names)

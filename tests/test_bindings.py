@@ -107,6 +107,22 @@ def test_the_cost_of_several_identifiers_is_that_of_each_request(
     assert costs == [costs[0], 5 * costs[0], 2 * costs[0]]
 
 
+def test_a_kept_plan_begins_each_page_where_the_request_says(ask: Ask) -> None:
+    query = """query ($after: String, $before: String) {
+      clusters(first: 2, after: $after, before: $before) {
+        nodes { id } pageInfo { endCursor hasPreviousPage } } }"""
+    first = data(ask(query))["clusters"]
+    for _ in range(2):
+        at = first["pageInfo"]["endCursor"]
+        second = data(ask(query, {"after": at}))["clusters"]
+        assert second["nodes"][0]["id"] > first["nodes"][-1]["id"]
+        assert second["pageInfo"]["hasPreviousPage"]
+        assert code(ask(query, {"after": "forged"})) == "BAD_CURSOR"
+        before = second["pageInfo"]["endCursor"]
+        assert data(ask(query, {"before": before}))["clusters"]["nodes"] == first["nodes"]
+        assert data(ask(query))["clusters"] == first
+
+
 def test_long_documents_are_answered_and_not_kept(ask: Ask, engine: Engine) -> None:
     query = "{ clusters { totalCount } } # "
     for text, is_kept in (
