@@ -145,7 +145,9 @@ print(resource.getrlimit(resource.RLIMIT_CORE))
 def test_a_worker_in_the_midst_of_its_work_ends_with_the_service() -> None:
     at_work = "from graph.store import sandbox; sandbox.settle_in(); print('begun', flush=True); "
     at_work += "sum(range(10**13))"
-    service = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {at_work!r}]).wait()"
+    service = (
+        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {at_work!r}]).wait()"
+    )
     command = [sys.executable, "-c", service]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
