@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from graph.access import Level
+from graph.curation.changes import read_changes
 from graph.curation.check import check_snapshot
 from graph.curation.gate import Gate
 from graph.errors import ShapeViolationError
@@ -179,6 +180,36 @@ def test_a_restart_keeps_what_readers_of_the_public_level_see_of_it(gate: Gate) 
         assert (found.time, found.latest) == (view.time, view.latest), expected
         assert found.snapshot.revision == view.snapshot.revision == 1
         again.log.close()
+
+
+def test_the_history_of_what_is_gone_stays_what_it_was(gate: Gate) -> None:
+    """Also after a restart, from the image and from the log."""
+    submit(gate, hidden())
+    submit(gate, (), hidden())
+    assert gate.dataset.levels.level_of(HIDDEN) is Level.PARTNER
+    gate.dataset.close()
+    for gone in (None, "image"):
+        if gone is not None:
+            (gate.settings.store / gone).unlink()
+        again = open_gate(gate.settings.store)
+        levels = again.dataset.levels
+        assert levels.level_of(HIDDEN) is Level.PARTNER, gone
+        assert levels.public.revision == 1, gone
+        page = read_changes(
+            again.dataset.log,
+            levels.public,
+            0,
+            10,
+            entities_max=100,
+            statements_max=1_000,
+            sees=lambda graph, now=levels: now.is_seen(f"<{graph}>", Level.PUBLIC),
+        )
+        assert [change.revision for change in page.items] == [1], gone
+        again.dataset.log.close()
+    again = open_gate(gate.settings.store)
+    submit(again, hidden(Level.PUBLIC))
+    assert again.dataset.levels.level_of(HIDDEN) is Level.PUBLIC
+    again.dataset.close()
 
 
 def test_lineages_do_not_see_each_others_terms() -> None:

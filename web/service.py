@@ -154,6 +154,11 @@ class Service:
         return None if self._parts is None else self._parts.dataset.revision
 
     @property
+    def public_revision(self) -> int | None:
+        """The last revision that changed anything public; None while the store opens."""
+        return None if self._parts is None else self.public_snapshot.revision
+
+    @property
     def dataset(self) -> Dataset:
         """The dataset; StoreUnavailableError while it opens."""
         return self._opened.dataset

@@ -14,7 +14,7 @@ from graph.store.build import build_snapshot
 from graph.store.bulk import replay_log
 from graph.store.feed import FAR_BEHIND
 from graph.store.level_images import split
-from graph.store.levels import Levels
+from graph.store.levels import Levels, Seals
 from graph.store.log import Log, log_behind
 from graph.store.oxigraph import OxigraphStore
 
@@ -37,16 +37,18 @@ def build_parts(model: Model, log: Log, store: OxigraphStore | None) -> Levels:
     if store is not None and store.revision > log.revision and store.fault is None:
         raise log_behind(log, "the SPARQL store", store.revision)
     fault = None if store is None else _find_fault(store, log)
+    seals = Seals()
     if store is None or fault is None:
-        return split(build_snapshot(model, log.commits()), log)
+        snapshot = build_snapshot(model, seals.watch(log.commits()))
+        return split(snapshot, log, seals.of(snapshot))
     _log.warning("building the SPARQL store anew: %s", fault)
     with ThreadPoolExecutor(1, "store") as pool:
         storing = pool.submit(
             store.rebuild_from, replay_log(log), log.revision, log.dataset_hash, log.quad_count
         )
-        snapshot = build_snapshot(model, log.commits())
+        snapshot = build_snapshot(model, seals.watch(log.commits()))
         storing.result()
-    return split(snapshot, log)
+    return split(snapshot, log, seals.of(snapshot))
 
 
 def _find_fault(store: OxigraphStore, log: Log) -> str | None:

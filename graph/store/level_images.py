@@ -34,7 +34,8 @@ def pack_levels(levels: Levels) -> dict[str, list[bytes]]:
     *lower, top = levels.views
     images = {f"{NAME}-{view.level.name.lower()}": pack_image(view.snapshot) for view in lower}
     views = {view.level.name.lower(): _describe(view) for view in levels.views}
-    note = {"revision": levels.revision, "views": views}
+    sealed = {graph: level.name.lower() for graph, level in levels.sealed.items()}
+    note = {"revision": levels.revision, "views": views, "sealed": sealed}
     return {**images, NAME: pack_image(top.snapshot, note)}
 
 
@@ -75,7 +76,7 @@ def open_images(folder: Path, model: Model, log: Log) -> tuple[Levels | None, in
         raise log_behind(log, "the snapshot's image", revision)
     if not note or not log.states(revision, whole.dataset_hash, whole.quad_count):
         return None, -1
-    levels = _read(folder, whole, revision, note["views"])
+    levels = _read(folder, whole, revision, note)
     for commit in log.commits(revision):
         levels = follow_commit(levels, commit)
     return levels, revision
@@ -86,18 +87,20 @@ def noted_revision(whole: Snapshot, note: Mapping[str, Any]) -> int:
     return int(note.get("revision", whole.revision))
 
 
-def split(whole: Snapshot, log: Log) -> Levels:
+def split(whole: Snapshot, log: Log, sealed: Mapping[str, Level] | None = None) -> Levels:
     """Return the version of the log's end, of which `whole` is the highest level.
 
-    What changed a level last is read from the headers by the levels of today.
+    `sealed` gives the graphs that are gone, with their levels. What changed a level last is read
+    from the headers by the levels of today.
     """
     above = levels_of(whole)
     present = sorted({Level.PUBLIC, *above.values()})
     times: dict[Level, str] = dict.fromkeys(present, "")
     latest: dict[Level, dict[str, int]] = {level: {} for level in present}
-    if above:
+    known = {**(sealed or {}), **above}
+    if known:
         for header in log.headers():
-            levels = (above.get(f"<{graph}>", Level.PUBLIC) for graph in header.graphs)
+            levels = (known.get(f"<{graph}>", Level.PUBLIC) for graph in header.graphs)
             lowest = min(levels, default=Level.PUBLIC)
             for level in present:
                 if level >= lowest:
@@ -111,19 +114,20 @@ def split(whole: Snapshot, log: Log) -> Levels:
         revision = max(latest[level].values(), default=0)
         snapshot = replace(snapshot, revision=revision)
         views.append(LevelView(level, snapshot, times[level], latest[level]))
-    return Levels(log.revision, tuple(views), above)
+    return Levels(log.revision, tuple(views), above, sealed=sealed or {})
 
 
-def _read(folder: Path, whole: Snapshot, revision: int, noted: Mapping[str, Any]) -> Levels:
+def _read(folder: Path, whole: Snapshot, revision: int, note: Mapping[str, Any]) -> Levels:
     """Return the version that images hold together."""
-    above = levels_of(whole)
+    above, noted = levels_of(whole), note["views"]
     views: list[LevelView] = []
     for name, known in noted.items():
         level = Level[name.upper()]
         is_top = len(views) == len(noted) - 1
         snapshot = whole if is_top else _read_lower(folder, whole, above, level, known)
         views.append(LevelView(level, snapshot, known["time"], known["latest"]))
-    return Levels(revision, tuple(views), above)
+    sealed = {graph: Level[name.upper()] for graph, name in note["sealed"].items()}
+    return Levels(revision, tuple(views), above, sealed=sealed)
 
 
 def _read_lower(

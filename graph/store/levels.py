@@ -49,14 +49,16 @@ class LevelView:
 class Levels:
     """One version: `revision` of the dataset, and the views, the lowest first.
 
-    `above` gives the graphs (N-Triples text) that are not public. `renewed` names the levels from
-    which this version hid something: their snapshots share nothing with those before.
+    `above` gives the graphs (N-Triples text) that are not public, `sealed` those that are gone
+    with the level that they had last: their history stays what they were. `renewed` names the
+    levels from which this version hid something: their snapshots share nothing with those before.
     """
 
     revision: int
     views: tuple[LevelView, ...]
     above: Mapping[str, Level] = field(default_factory=dict)
     renewed: frozenset[Level] = frozenset()
+    sealed: Mapping[str, Level] = field(default_factory=dict)
 
     @property
     def whole(self) -> Snapshot:
@@ -76,12 +78,16 @@ class Levels:
         return self.views[0]
 
     def is_seen(self, graph: str, level: Level) -> bool:
-        """Tell whether a level may read a graph (N-Triples text)."""
-        return self.above.get(graph, Level.PUBLIC) <= level
+        """Tell whether a level may read a graph (N-Triples text), or what is told of a past one."""
+        return self.level_of(graph) <= level
+
+    def level_of(self, graph: str) -> Level:
+        """Return the level of a graph; of one that is gone the level that it had last."""
+        return self.above.get(graph) or self.sealed.get(graph, Level.PUBLIC)
 
     def seen(self, quads: Iterable[Quad], level: Level) -> tuple[Quad, ...]:
         """Return the quads whose graphs a level may read."""
-        if not self.above:
+        if not self.above and not self.sealed:
             return tuple(quads)
         return tuple(quad for quad in quads if self.is_seen(quad[3], level))
 
@@ -154,12 +160,17 @@ def follow_commit(before: Levels, commit: Commit) -> Levels:
         if level in division.hides:
             view = replace(view, snapshot=_renew(view.snapshot, snapshot))
         views.append(view)
-    return Levels(commit.revision, tuple(views), division.above, division.hides)
+    sealed = {g: level for g, level in before.sealed.items() if g not in division.levels}
+    for graph, (old, new) in division.levels.items():
+        if new is None and old is not None and old > Level.PUBLIC:
+            sealed[graph] = old
+    return Levels(commit.revision, tuple(views), division.above, division.hides, sealed)
 
 
 def is_simple(before: Levels, added: Iterable[Quad]) -> bool:
     """Tell whether all is public before and after a change: there is one level then."""
-    return not before.above and not any(quad[1] == VISIBILITY for quad in added)
+    is_public = not before.above and not before.sealed
+    return is_public and not any(quad[1] == VISIBILITY for quad in added)
 
 
 def divide(before: Levels, added: Iterable[Quad], removed: Iterable[Quad]) -> Division:
@@ -203,6 +214,8 @@ def find_moves(commit: Commit) -> dict[str, tuple[Level, Level]]:
         for subject, predicate, value, graph in quads:
             if predicate == VISIBILITY and subject == graph:
                 stated.setdefault(graph, ([], []))[place].append(value)
+    if not stated:
+        return {}
     changed = {
         graph: (read_level(before), read_level(after)) for graph, (before, after) in stated.items()
     }
@@ -212,6 +225,28 @@ def find_moves(commit: Commit) -> dict[str, tuple[Level, Level]]:
         if _describes(quad) and quad[3] in changed
     }
     return {g: pair for g, pair in changed.items() if pair[0] != pair[1] and g not in whole}
+
+
+class Seals:
+    """Learns from all commits, in their order, which level each graph had last."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Level] = {}
+
+    def watch(self, commits: Iterable[Commit]) -> Iterator[Commit]:
+        """Yield the commits as they are."""
+        for commit in commits:
+            moves = find_moves(commit)
+            for subject, predicate, value, graph in commit.added:
+                if predicate == VISIBILITY and subject == graph:
+                    self._last[graph] = read_level([value])
+            self._last.update({graph: new for graph, (_, new) in moves.items()})
+            yield commit
+
+    def of(self, whole: Snapshot) -> dict[str, Level]:
+        """Return the graphs that are gone and were not public."""
+        found = {g: level for g, level in self._last.items() if level > Level.PUBLIC}
+        return {g: level for g, level in found.items() if not whole.graph_count(g)}
 
 
 def _describes(quad: Quad) -> bool:
