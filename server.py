@@ -162,13 +162,15 @@ def read_command(options: argparse.Namespace) -> Command:
             "dry_run": options.dry_run,
         }
     elif options.command == "export":
-        arguments = {"format": options.format or _by_name(options.out, EXPORT_FORMATS, "trig")}
+        form = options.format or _by_name(options.out, EXPORT_FORMATS, "trig")
+        arguments = {"format": form, "level": options.level}
     elif options.command == "report":
         arguments = {
             "projection": options.projection,
             "format": options.format or _by_name(options.out, REPORT_FORMATS, "html"),
             "language": options.lang,
             "commit": options.commit,
+            "level": options.level,
             "write": not options.commit or bool(options.out or options.format),
         }
     elif options.command == "token":
@@ -185,10 +187,11 @@ def _read_token_command(options: argparse.Namespace) -> Command:
     arguments: dict[str, Any] = {}
     if options.kind == "create":
         arguments = {
-            "scopes": options.scope,
+            "scopes": options.scope or [],
             "expires": options.expires,
             "name": options.name,
             "sources": options.source or [],
+            "level": options.level,
         }
     elif options.kind == "revoke":
         arguments = {"token": options.token}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
@@ -33,6 +33,7 @@ from graph.curation.mutations import require_scope
 from graph.errors import ForbiddenError, MethodNotAllowedError, RhizomeError
 from graph.model import Model
 from graph.settings import Settings
+from graph.store.levels import Levels
 from graph.store.log import Log
 from graph.store.snapshot import Snapshot
 from schema.aside_types import ASIDES
@@ -168,11 +169,12 @@ class Engine:
         schema: GraphQLSchema,
         settings: Settings,
         log: Log | None = None,
+        newest: Callable[[], Levels] | None = None,
         *,
         rewrites: bool = True,
     ) -> None:
         self.rewrites = rewrites
-        self.asides = Asides(model, settings, log)
+        self.asides = Asides(model, settings, log, newest)
         self.model = model
         self.schema = schema
         self.settings = settings

@@ -224,5 +224,5 @@ def test_code_bound_to_a_snapshot_is_kept_for_so_many_plans(model: Model) -> Non
     for number in range(20):
         answer = few.answer(Request(f"{{ a{number}: revision }}"), snapshot, VISITOR)
         assert data(answer) == {f"a{number}": snapshot.revision}
-    assert few._readers._served is not None
-    assert 0 < len(few._readers._served.readers) <= 3
+    (served,) = few._readers._served.values()
+    assert 0 < len(served.readers) <= 3

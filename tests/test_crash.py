@@ -22,10 +22,14 @@ from pathlib import Path
 
 import pytest
 
-from graph.curation.check import check_store
+from graph.access import Level
+from graph.curation.check import check_store, check_stores
 from graph.settings import Settings
+from graph.store.build import build_snapshot
 from graph.store.commit import Change, Commit, Position, follow
 from graph.store.dataset import Dataset
+from graph.store.feed import Feed
+from graph.store.level_images import split
 from graph.store.log import Log
 from graph.terms import RDF_TYPE, Quad, hash_dataset
 from tests.crash_child import ALIAS, GRAPHS, describe
@@ -97,7 +101,7 @@ def _check(store: Path, added: set[str], removed: set[str]) -> None:
         assert dataset.store.stamp().dataset_hash == snapshot.dataset_hash
     finally:
         dataset.close()
-    assert check_store(store / "oxigraph", dataset.log).error is None
+    assert [found.error for found in check_stores(dataset)] == [None]
 
 
 # --- a load of a file ----------------------------------------------------------------------------
@@ -163,7 +167,8 @@ def test_a_killed_load_is_recorded_whole_or_not_at_all(
     assert again.returncode == 0, again.stderr
     log = Log.open(store / "log")
     assert (log.revision, log.quad_count, log.torn) == (1, count, ())
-    assert check_store(store / "oxigraph", log).error is None
+    feed = Feed(log, lambda: split(build_snapshot(model(), log.commits()), log), Level.PUBLIC)
+    assert check_store(store / "oxigraph", feed).error is None
 
 
 # --- the power cut -------------------------------------------------------------------------------

@@ -146,7 +146,9 @@ async def _start(service: Service, opener: Opener, verifier: Verifier | None) ->
 
 async def _stop(service: Service) -> None:
     """Close what is open: workers first, the log last."""
-    parts = service.close()
+    parts, pools = service.close()
+    if pools is not None:
+        await pools.close()
     if parts is not None:
         await parts.pool.close()
         await asyncio.to_thread(parts.close)

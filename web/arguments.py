@@ -10,6 +10,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any, Final
 
+from graph.access import LEVELS
+
 EXPORT_FORMATS: Final = ("trig", "nq", "turtle", "nt", "jsonld")
 REPORT_FORMATS: Final = ("html", "md", "json", "csv")
 LANGUAGES: Final = ("en", "fr")
@@ -130,21 +132,30 @@ def _add_export(commands: Any) -> None:
     parser = _add_command(
         commands,
         "export",
-        "write the whole dataset",
+        "write the dataset",
         """\
-        TriG, N-Quads and JSON-LD keep a named graph for each source; Turtle and N-Triples hold
-        the triples of all sources merged. An export loaded into an empty store gives the same
+        Writes what everyone may read; --level restricted writes all (docs/visibility.md). TriG,
+        N-Quads and JSON-LD keep a named graph for each source; Turtle and N-Triples hold the
+        triples of all sources merged. An export loaded into an empty store gives the same
         dataset. An empty store is given the seeds first.
 
         examples:
           python server.py export --out rhizome.trig
           python server.py export --format nq | gzip > rhizome.nq.gz
+          python server.py export --level restricted --out all.trig
         """,
     )
     parser.add_argument(
         "--format", choices=EXPORT_FORMATS, help="default: by the name of FILE, else trig"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    _add_level(parser)
+
+
+def _add_level(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--level", choices=LEVELS, default=LEVELS[0], help=f"what is read (default: {LEVELS[0]})"
+    )
 
 
 def _add_report(commands: Any) -> None:
@@ -174,6 +185,7 @@ def _add_report(commands: Any) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
     parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language (default: en)")
+    _add_level(parser)
     parser.add_argument(
         "--commit",
         action="store_true",
@@ -219,15 +231,18 @@ def _add_token(commands: Any) -> None:
         one name act as one agent: what the old one wrote the new one may change.
 
         scopes: write (mutations, into sources of its own), explain (how a query is answered),
-        changes (what was changed, from the log)
+        changes (what was changed, from the log). A token that reads more than everyone
+        (--level partner or restricted, docs/visibility.md) needs none.
 
         examples:
           python server.py token create --scope write --name observatory --expires 30d
           python server.py token create --scope write --scope changes --expires 2027-03-31
+          python server.py token create --level partner --name ministry
         """,
     )
+    create.add_argument("--scope", action="append", metavar="SCOPE", help="what it allows; repeat")
     create.add_argument(
-        "--scope", action="append", metavar="SCOPE", required=True, help="what it allows; repeat"
+        "--level", choices=LEVELS, default=LEVELS[0], help=f"what it reads (default: {LEVELS[0]})"
     )
     create.add_argument(
         "--expires", metavar="WHEN", help="a day (until its end, UTC) or days, 30d (default: 90d)"

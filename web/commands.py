@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from graph.access import LEVELS, Level
 from graph.curation.check import (
     Finding,
     check_checkpoint,
@@ -21,7 +22,7 @@ from graph.curation.check import (
     check_log,
     check_shapes,
     check_snapshot,
-    check_store,
+    check_stores,
 )
 from graph.curation.export import export
 from graph.curation.formats import format_named
@@ -34,6 +35,8 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
+from graph.store.level_images import split
+from graph.store.levels import LevelView
 from graph.store.lock import StoreLock, read_holder
 from graph.store.log import Log
 from web.control import Command, Piece, ask_server
@@ -162,10 +165,23 @@ def _load(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
 
 def _export(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     """Write the dataset out."""
-    snapshot = opened.dataset.snapshot
+    view = _view(opened, arguments)
+    snapshot = view.snapshot
     for content in export(snapshot, format_named(arguments["format"])):
         yield Piece.out(content)
     yield Piece.say(f"revision {snapshot.revision}: {snapshot.quad_count} statements")
+    more = opened.dataset.snapshot.quad_count - snapshot.quad_count
+    if more:
+        name = view.level.name.lower()
+        yield Piece.say(f"{more} statements are above the level {name}: --level restricted has all")
+
+
+def _view(opened: Opened, arguments: Mapping[str, Any]) -> LevelView:
+    """Return what the level sees that a command names; public, where it names none."""
+    name = str(arguments.get("level") or Level.PUBLIC.name)
+    if name.upper() not in Level.__members__:
+        raise BadValueError("--level", name[:40], f"one of {', '.join(LEVELS)}")
+    return opened.dataset.levels.at(Level[name.upper()])
 
 
 def _report(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
@@ -176,8 +192,11 @@ def _report(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     writes = bool(arguments.get("write", True))
     is_all = commits and not writes and name == "all"
     for parameters in NAMED_PROJECTIONS.values() if is_all else [find_projection(name)]:
-        snapshot, changed = opened.dataset.snapshot, opened.dataset.log.time
-        report = measure_report(snapshot, parameters, arguments["language"], changed)
+        view = _view(opened, arguments)
+        if commits and view.level is not Level.PUBLIC:
+            expected = "public with --commit: a committed report can be read by everyone"
+            raise BadValueError("--level", view.level.name.lower(), expected)
+        report = measure_report(view.snapshot, parameters, arguments["language"], view.time)
         if writes:
             yield Piece.out(render_report(report, arguments["format"]))
         if commits:
@@ -206,8 +225,8 @@ def _check(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     )
     dataset = opened.dataset
     findings = [check_log(dataset.log.folder), check_snapshot(dataset)]
-    if (found := check_checkpoint(dataset)) is not None:
-        findings.append(found)
+    checked = (check_checkpoint(dataset, view.level) for view in dataset.levels.views)
+    findings += [found for found in checked if found is not None]
     yield from _tell(findings, dataset, dataset.model)
 
 
@@ -223,16 +242,18 @@ def _check_alone(settings: Settings) -> Iterator[Piece]:
         model = load_model()
         log = Log.open(settings.store / "log")
         image, snapshot = check_image(settings.store / "image", model, log)
-        dataset = Dataset(settings, model, log, snapshot)  # never closed: that saves the image
-        store = check_store(settings.store / "oxigraph", log)
-        yield from _tell([image, check_snapshot(dataset), store], dataset, model)
+        levels = split(snapshot, log)
+        dataset = Dataset(settings, model, log, levels)  # never closed: that saves the image
+        yield from _tell([image, check_snapshot(dataset), *check_stores(dataset)], dataset, model)
 
 
 def _tell(findings: list[Finding], dataset: Dataset, model: Model) -> Iterator[Piece]:
     """Yield a line for each part and for the shapes; raise the first thing that is wrong."""
     for finding in findings:
         yield _line(finding)
-    results = list(check_shapes(dataset.snapshot, Validator(model)))
+    validator = Validator(model)
+    views = dataset.levels.views
+    results = list(dict.fromkeys(r for v in views for r in check_shapes(v.snapshot, validator)))
     violations = tuple(v for v in results if v.severity == "Violation")
     warnings = [v for v in results if v.severity != "Violation"]
     text = f"{len(violations)} violations, {len(warnings)} warnings"

@@ -1,4 +1,4 @@
-"""The whole dataset, streamed in the format that the client wants.
+"""The dataset as far as the one who asks may read it, streamed in the format that he wants.
 
 Floor 5. What is written stands in `graph/curation/export.py`; here it is negotiated, tagged and
 named. The snapshot is taken once, so that an export is one revision however long it takes.
@@ -15,6 +15,7 @@ from starlette.routing import Route
 from graph.curation.export import export
 from graph.curation.formats import JSON_LD, N_QUADS, N_TRIPLES, TRIG, TURTLE, Format
 from graph.errors import BadValueError
+from web.access import VIEWER, kept_by
 from web.conditional import answer_if_changed
 from web.frame import REVISION
 from web.negotiation import choose_media_type, refuse_unknown
@@ -36,12 +37,13 @@ async def export_dataset(request: Request) -> Response:
     service: Service = request.app.state.service
     refuse_unknown(request.query_params, ("format",))
     chosen = read_format(request)
-    snapshot = service.public_snapshot
+    snapshot = service.view_for(request.scope).snapshot
+    is_private = VIEWER in request.scope
     etag = f'"{snapshot.dataset_hash:064x}-{snapshot.revision}-{chosen.key}"'
     name = f"rhizome-{snapshot.revision}{chosen.suffixes[0]}"
     headers = {
         REVISION: str(snapshot.revision),
-        "Cache-Control": "no-cache",
+        "Cache-Control": kept_by(request.scope),
         "Vary": "Accept",
         "Content-Disposition": f'attachment; filename="{name}"',
     }
@@ -52,7 +54,7 @@ async def export_dataset(request: Request) -> Response:
         content = export(snapshot, chosen)
         return StreamingResponse(content, headers=headers, media_type=chosen.media_type)
 
-    return answer_if_changed(request, etag, make)
+    return make() if is_private else answer_if_changed(request, etag, make)
 
 
 def read_format(request: Request) -> Format:

@@ -65,6 +65,7 @@ async def read_graph(request: Request) -> Response:
     media_type = choose_media_type(request.headers.get("accept"), media_types(GRAPHS))
     format = next(name for name, types in GRAPHS.items() if media_type in types)
     viewer = viewer_of(request.scope, anonymous(service.settings))
+    pool = await service.pool_for(viewer)
     query = Query(
         text=graph or "",
         format=format,
@@ -75,7 +76,7 @@ async def read_graph(request: Request) -> Response:
     )
     seen = read_revision(request.headers.get(MIN_REVISION, "0"))
     async with service.limiter.query(request) as use:
-        answer = await service.pool.query(query, max(seen, service.sparql_revision))
+        answer = await pool.query(query, max(seen, service.sparql_revision))
         use.seconds = answer.seconds
     if answer.is_truncated:
         place = f"the graph; {service.larger_graphs}"

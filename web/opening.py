@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import threading
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
@@ -21,6 +20,7 @@ from graph.curation.sparql_writes import SparqlWrites
 from graph.errors import StoreUnavailableError
 from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
+from graph.store.level_images import drop_images
 from graph.store.workers import QueryPool
 from schema.execute import Engine
 from schema.mutation import Writer
@@ -69,7 +69,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
             service.stage = "loading the seeds"
             seed(gate, SEEDS)
         service.stage = "building the schema"
-        engine = Engine(model, load_schema(model), settings, dataset.log)
+        engine = Engine(model, load_schema(model), settings, dataset.log, lambda: dataset.levels)
         tokens = Tokens.open(settings)
         mutations = Mutations(gate, tokens.recheck)
         writer = Writer(engine, mutations)
@@ -77,32 +77,25 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
         stack.callback(writes.close)
         subscriber = Subscriber(engine)
         service.stage = "waiting for the SPARQL store"
-        if not dataset.wait_for_store(dataset.snapshot.revision, _STORE_WAIT_S):
+        if not dataset.wait_for_store(dataset.revision, _STORE_WAIT_S):
             raise StoreUnavailableError("the SPARQL store does not follow the log; see the log")
         pool = QueryPool(settings, dataset)
         opened = Opened(settings, dataset, gate, tokens, f"the server at {address}")
         control = ControlServer(settings.store, lambda command: run_command(command, opened))
         stack.callback(control.close, settings.stop_s)
-        _index_texts(dataset)
+        dataset.index_texts()
         closing = stack.pop_all()
     _logger.info(
         "opened",
         extra={
             "fields": {
-                "revision": dataset.snapshot.revision,
+                "revision": dataset.revision,
                 "quads": dataset.snapshot.quad_count,
                 "seconds": round(time.monotonic() - started, 2),
             }
         },
     )
     return Parts(dataset, gate, pool, engine, writer, writes, subscriber, tokens, closing.close)
-
-
-def _index_texts(dataset: Dataset) -> None:
-    """Read what can be searched, in the background: searches are refused until that is done."""
-    snapshot = dataset.snapshot
-    build = snapshot.search.build
-    threading.Thread(target=build, args=(snapshot,), name="search", daemon=True).start()
 
 
 def verify_parts(parts: Parts) -> None:
@@ -123,7 +116,7 @@ def verify_parts(parts: Parts) -> None:
     dataset = parts.dataset
     finding = check_snapshot(dataset, lambda: time.sleep(_PAUSE_S))
     if finding.error is not None:
-        (dataset.folder / "image").unlink(missing_ok=True)
+        drop_images(dataset.folder)
         raise finding.error
     found = check_checkpoint(dataset)
     if found is not None and found.error is not None:

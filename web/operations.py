@@ -64,10 +64,11 @@ async def version(request: Request) -> Response:
         "uptimeSeconds": round(time.monotonic() - service.started, 1),
     }
     if service.is_ready:
-        snapshot = service.public_snapshot
+        view = service.public_view
+        snapshot = view.snapshot
         answer |= {
             "revision": snapshot.revision,
-            "changed": service.dataset.log.time or None,
+            "changed": view.time or None,
             "datasetHash": f"{snapshot.dataset_hash:064x}",
             "quads": snapshot.quad_count,
             "sources": len(snapshot.graphs()),

@@ -38,8 +38,8 @@ async def home(request: Request) -> Response:
     """What Rhizome is, counts by class, and links to all ways in, as a page (en, fr)."""
     service: Service = request.app.state.service
     language = request_language(request, LANGUAGES)
-    snapshot = service.public_snapshot
-    changed = service.dataset.log.time
+    view = service.public_view
+    snapshot, changed = view.snapshot, view.time
     state = f"{snapshot.revision}-{snapshot.dataset_hash:064x}"[:24]
     etag = f'W/"home-{service.version}-{state}-{language}"'
 

@@ -145,6 +145,7 @@ async def _answer(
     if not is_page:
         format, media_type = _choose_format(request, formats)
     viewer = viewer_of(request.scope, anonymous(settings))
+    pool = await service.pool_for(viewer)
     query = Query(
         text=asked.text,
         format=format,
@@ -160,7 +161,7 @@ async def _answer(
     )
     seen = read_revision(request.headers.get(MIN_REVISION, "0"))
     async with service.limiter.query(request) as use:
-        work = service.pool.query(query, max(seen, service.sparql_revision))
+        work = pool.query(query, max(seen, service.sparql_revision))
         answer = await _while_connected(request, work)
         use.seconds = answer.seconds
     return answer, media_type

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graph.errors import BadValueError
+from web.access import kept_by
 from web.negotiation import choose_language, request_language
 from web.static import static_link
 from web.texts import LANGUAGES, NAMES, read_text
@@ -46,7 +47,7 @@ def render_page(
         "link": lambda path: prefix + path,
         "static": lambda name: prefix + static_link(name),
         "languages": [(tag, NAMES[tag], _link_in(request, prefix, tag)) for tag in LANGUAGES],
-        "revision": service.revision,
+        "revision": service.public_revision,
         "version": service.version,
         "path": request.url.path,
         **(context or {}),
@@ -55,7 +56,7 @@ def render_page(
     all_headers = {
         "Content-Language": language,
         "Vary": "Accept, Accept-Language",
-        "Cache-Control": "no-cache",
+        "Cache-Control": kept_by(request.scope),
         **(headers or {}),
     }
     return Response(text, status, all_headers, "text/html")

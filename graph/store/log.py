@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -136,10 +136,13 @@ class Log:
                 if record.header.revision >= last:
                     return
 
-    def quads(self, header: Header) -> Iterator[tuple[bool, Quad]]:
+    def quads(
+        self, header: Header, sees: Callable[[str], bool] | None = None
+    ) -> Iterator[tuple[bool, Quad]]:
         """Yield the change of one commit, graph by graph: whether a quad is added, and the quad.
 
-        Memory stays bounded however large the commit is.
+        `sees` tells of the IRI of a graph whether it is read. Memory stays bounded however large
+        the commit is.
 
         Raises
         ------
@@ -147,7 +150,18 @@ class Log:
             A payload is not what was written.
         """
         for part in header.parts:
-            yield from self._payloads.read(header.revision, part)
+            if sees is None or sees(part.graph):
+                yield from self._payloads.read(header.revision, part)
+
+    def states(self, revision: int, dataset_hash: int, quad_count: int) -> bool:
+        """Tell whether these are hash and count that the log states of a revision."""
+        if revision == 0:
+            return (dataset_hash, quad_count) == (0, 0)
+        header = next(iter(self.headers(revision - 1)), None)
+        return header is not None and (header.dataset_hash, header.quad_count) == (
+            dataset_hash,
+            quad_count,
+        )
 
     def text(self, revision: int, part: Part) -> Iterator[bytes]:
         """Yield one payload of a commit as RDF Patch lines, whole lines at a time.
@@ -281,3 +295,12 @@ class Log:
             yield
         except RecordError as error:
             raise StoreCorruptError(str(self._path), str(error)) from error
+
+
+def log_behind(log: Log, part: str, revision: int) -> StoreCorruptError:
+    """Return the error of a log that lacks commits which a derived part has."""
+    detail = (
+        f"it ends at revision {log.revision}, but {part} holds revision {revision}: commits are "
+        f"missing; restore the log from a backup, or delete the derived parts to accept the loss"
+    )
+    return StoreCorruptError(str(log.folder), detail)
