@@ -13,7 +13,7 @@ from graph.access import Viewer, anonymous
 from graph.model import Model
 from graph.settings import Settings
 from graph.shapes import load_model
-from graph.store.build import build_snapshot
+from graph.store.build import build_snapshot, step
 from schema.execute import Answer, Engine, Prepared, Request
 from schema.run import Run, Tables
 from schema.types import load_schema
@@ -208,8 +208,9 @@ def test_kept_code_reads_the_snapshot_that_is_asked_and_holds_no_other(
 ) -> None:
     query = "{ clusters { nodes { label projectRoles { totalCount } } } }"
     quads = listed_dataset()
-    first = build_snapshot(model, [commit_of(quads, (), None)])
-    second = build_snapshot(model, [commit_of(quads[:-1], (), None)])
+    begun = commit_of(quads, (), None)
+    first = build_snapshot(model, [begun])
+    second = step(first, commit_of((), quads[-1:], begun))
     for snapshot in (first, second, first):
         plain = Engine(model, engine.schema, SETTINGS).answer(Request(query), snapshot, VISITOR)
         assert engine.answer(Request(query), snapshot, VISITOR) == plain

@@ -12,12 +12,12 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.build import build_snapshot, step
 from graph.store.snapshot import Snapshot
-from graph.terms import write_literal
+from graph.terms import SKOS, write_literal
 from schema.chosen import ChosenTexts
 from schema.execute import Engine, Request
 from schema.languages import language_order
 from schema.types import load_schema
-from tests.asking import SKOS, A, B, data, organisation, small_dataset
+from tests.asking import A, B, data, organisation, small_dataset
 from tests.snapshots import commit_of
 
 NAMES = "{ clusters { nodes { id name } } }"

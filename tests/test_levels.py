@@ -16,7 +16,7 @@ from graph.curation.gate import Gate
 from graph.errors import ShapeViolationError
 from graph.store.dataset import Dataset
 from graph.store.difference import find_difference
-from graph.store.levels import find_moves, read_level
+from graph.store.levels import Levels, find_moves, read_level
 from graph.store.snapshot import fork
 from graph.terms import Quad
 from tests.gates import open_gate, submit, violations
@@ -195,6 +195,10 @@ def test_the_history_of_what_is_gone_stays_what_it_was(gate: Gate) -> None:
         levels = again.dataset.levels
         assert levels.level_of(HIDDEN) is Level.PARTNER, gone
         assert levels.public.revision == 1, gone
+
+        def is_public(graph: str, now: Levels = levels) -> bool:
+            return now.is_seen(f"<{graph}>", Level.PUBLIC)
+
         page = read_changes(
             again.dataset.log,
             levels.public,
@@ -202,7 +206,7 @@ def test_the_history_of_what_is_gone_stays_what_it_was(gate: Gate) -> None:
             10,
             entities_max=100,
             statements_max=1_000,
-            sees=lambda graph, now=levels: now.is_seen(f"<{graph}>", Level.PUBLIC),
+            sees=is_public,
         )
         assert [change.revision for change in page.items] == [1], gone
         again.dataset.log.close()
