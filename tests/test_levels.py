@@ -5,20 +5,24 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from graph.access import Level
+from graph.access import Level, Viewer
 from graph.curation.changes import read_changes
 from graph.curation.check import check_snapshot
 from graph.curation.gate import Gate
-from graph.errors import ShapeViolationError
+from graph.curation.mutations import Mutations
+from graph.errors import KeyReusedError, RevisionConflictError, ShapeViolationError
+from graph.store.commit import Change
 from graph.store.dataset import Dataset
 from graph.store.difference import find_difference
 from graph.store.levels import Levels, find_moves, read_level
 from graph.store.snapshot import fork
-from graph.terms import Quad
+from graph.terms import ENTITY, SKOS, XSD, Quad, write_literal
+from graph.terms import RDF_TYPE as TYPE
 from tests.gates import open_gate, submit, violations
 from tests.gates import refusal as refused
 from tests.levelled import (
@@ -31,6 +35,7 @@ from tests.levelled import (
     terms_of,
     visibility,
 )
+from tests.mutating import ask, create, delete, named, update, viewer
 from tests.samples import base, iri, model, rz, snapshot_of
 
 HIDDEN = iri("source/hidden")
@@ -289,15 +294,14 @@ def _membership(node: str, member: str, graph: str) -> list[Quad]:
     evidence = iri("evidence/open-1")
     org = "http://www.w3.org/ns/org#"
 
-    kind = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
     return [
-        (node, kind, rz("Membership"), graph),
+        (node, TYPE, rz("Membership"), graph),
         (node, f"<{org}member>", member, graph),
         (node, f"<{org}organization>", iri("network/n"), graph),
         (node, f"<{org}role>", iri("concept/role--member"), graph),
         (node, rz("status"), '"stated"', graph),
         (node, rz("evidence"), evidence, graph),
-        (evidence, kind, rz("Evidence"), graph),
+        (evidence, TYPE, rz("Evidence"), graph),
         (evidence, "<http://www.w3.org/ns/prov#hadPrimarySource>", graph, graph),
         (evidence, rz("quote"), '"It joined."', graph),
     ]
@@ -310,3 +314,105 @@ def test_moves_are_told_by_the_commit_alone(gate: Gate) -> None:
     begun, moved, gone = list(gate.dataset.log.commits(1))
     assert find_moves(begun) == find_moves(gone) == {}
     assert find_moves(moved) == {HIDDEN: (Level.PARTNER, Level.PUBLIC)}
+
+
+# --- writers --------------------------------------------------------------------------------------
+
+
+def _asker(level: Level) -> Viewer:
+    return replace(viewer("me"), level=level)
+
+
+def _leaning(gate: Gate) -> str:
+    """A cluster of the source `mine`, which a membership above rests on; its IRI."""
+    mutations = Mutations(gate)
+    made = mutations.run(ask(create("Cluster", named("Q"))), _asker(Level.PUBLIC))
+    assert made.ids[0] is not None
+    graph = iri("source/leaning")
+    tie = _membership(iri("membership/q--n--member"), f"<{made.ids[0]}>", graph)
+    submit(gate, [*source("leaning", Level.RESTRICTED), *tie])
+    return made.ids[0]
+
+
+@pytest.mark.parametrize("level", Level)
+def test_what_something_above_rests_on_stays_and_nothing_is_told_of_it(
+    gate: Gate, level: Level
+) -> None:
+    node = _leaning(gate)
+    before = gate.dataset.revision
+    outcome = Mutations(gate).run(ask(delete(node, "Cluster")), _asker(level))
+    assert not outcome.accepted
+    assert gate.dataset.revision == before
+    told = [(v.violation.constraint, v.violation.focus_node) for v in outcome.violations]
+    if level is Level.RESTRICTED:
+        assert ("class", iri("membership/q--n--member")) in told
+    else:
+        assert told == [("visibility", "")]
+        assert "leaning" not in repr(outcome)
+
+
+def test_what_a_rule_counts_is_told_by_level(gate: Gate) -> None:
+    """A memorandum states three parties; how many are known depends on who may read what."""
+
+    def signed(name: str, signatory: str, level: Level | None = None) -> list[Quad]:
+        graph, node = iri(f"source/{name}"), iri(f"signature/m--{name}")
+        return [
+            *source(name, level),
+            (node, TYPE, rz("Signature"), graph),
+            (node, rz("agreement"), iri("memorandum/m"), graph),
+            (node, rz("signatory"), iri(signatory), graph),
+            (node, rz("status"), '"stated"', graph),
+            (node, rz("evidence"), iri("evidence/one-1"), graph),
+        ]
+
+    def told(level: Level) -> str:
+        change = Change((), (), "me", "edit", "why")
+        graph, node = iri("source/mine"), iri("memorandum/m")
+        quads = [
+            *source("mine"),
+            (node, TYPE, rz("MemorandumOfUnderstanding"), graph),
+            (node, rz("statedPartyCount"), write_literal("7", f"{XSD}integer"), graph),
+        ]
+        return repr(gate.settle(change, lambda _: (quads, ()), dry_run=True, level=level).warnings)
+
+    before = told(Level.PUBLIC)
+    node = cluster(SECRET, "hidden", SECRET)
+    submit(gate, [*signed("hidden", f"organisation/{SECRET}", Level.PARTNER), *node])
+    assert told(Level.PUBLIC) == before
+    assert told(Level.PARTNER) != before
+
+
+def test_a_mutation_of_a_public_source_repeats_nothing_that_is_hidden(gate: Gate) -> None:
+    """Ends and dates of a relation are restated from what others say: of the same level only."""
+    graph = iri("source/hidden")
+    tie = _membership(iri("membership/b--n--member"), iri("organisation/b"), graph)
+    submit(gate, [*source("hidden", Level.PARTNER), *tie])
+    act = update("Membership", f"{ENTITY}membership/b--n--member", {"status": "disputed"})
+    outcome = Mutations(gate).run(ask(act), _asker(Level.PARTNER))
+    assert {v.violation.constraint for v in outcome.violations} == {"exists"}
+    begin = {"title": "Mine", "kind": "user", "visibility": "partner"}
+    outcome = Mutations(gate).run(ask(act, begin=begin), _asker(Level.PARTNER))
+    assert outcome.accepted, outcome.violations
+    assert_sound(gate.dataset.levels)
+
+
+def test_a_key_of_one_level_is_not_answered_to_another(gate: Gate) -> None:
+    mutations = Mutations(gate)
+    begin = {"title": "Mine", "kind": "user", "visibility": "partner"}
+    asked = ask(create("Cluster", named("Q")), begin=begin, key="key-of-eight")
+    assert mutations.run(asked, _asker(Level.PARTNER)).accepted
+    assert mutations.run(asked, _asker(Level.PARTNER)).repeated
+    with pytest.raises(KeyReusedError):
+        mutations.run(asked, _asker(Level.PUBLIC))
+
+
+def test_a_conflict_is_told_of_what_the_writer_may_read(gate: Gate) -> None:
+    mutations = Mutations(gate)
+    made = mutations.run(ask(create("Cluster", named("Q"))), _asker(Level.PUBLIC)).ids[0]
+    seen = gate.dataset.revision
+    alias = (f"<{made}>", f"<{SKOS}altLabel>", f'"{SECRET}"@en', iri("source/hidden"))
+    submit(gate, [*source("hidden", Level.PARTNER), alias])
+    act = ask(update("Cluster", str(made), named("R")), if_revision=seen, dry_run=True)
+    assert mutations.run(act, _asker(Level.PUBLIC)).accepted
+    with pytest.raises(RevisionConflictError):
+        mutations.run(act, _asker(Level.PARTNER))

@@ -5,19 +5,24 @@ Each way in is asked of two services that differ by graphs above public alone.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from graph.errors import BadValueError
 from graph.shapes import load_model
 from graph.terms import ENTITY
 from schema.questions import load_questions
 from schema.types import load_schema
 from tests.documents import Documents
-from tests.hiding import Pair, pair
+from tests.hiding import Pair, hide, pair
 from tests.levelled import SECRET
+from tests.seeded import make_settings
+from web.commands import run_locally
+from web.control import Command, Kind
 
 CLUSTER = f"{ENTITY}organisation/{SECRET}-partner"
 VALLEY = f"{ENTITY}organisation/vegepolys-valley"
@@ -240,3 +245,54 @@ def test_a_source_above_is_refused_as_another_s(both: Pair, level: str) -> None:
     assert both.beside.post("/sparql", data={"update": update}, headers=head).status_code == 403
     path = f"/graphs?graph={ENTITY}source/hidden-restricted"
     assert both.beside.delete(path, headers=head).status_code == 404
+
+
+def test_an_update_reads_what_its_writer_may(both: Pair) -> None:
+    """What it finds it would write into a source that is not described: only then is it refused."""
+    update = (
+        f"INSERT {{ GRAPH <{ENTITY}source/none-yet> {{ ?s ?p ?o }} }} "
+        f"WHERE {{ BIND(<{CLUSTER}> AS ?s) ?s ?p ?o }}"
+    )
+    for level, status in (("public", 204), ("partner", 422), ("restricted", 422)):
+        head = {"Authorization": f"Bearer {both.tokens[level]}"}
+        answer = both.beside.post("/sparql", data={"update": update}, headers=head)
+        assert answer.status_code == status, (level, answer.text)
+        assert level != "public" or SECRET not in answer.text
+
+
+def test_a_form_with_a_token_is_kept_by_nobody(both: Pair) -> None:
+    head = {"Authorization": f"Bearer {both.tokens['partner']}", "Accept": "text/html"}
+    for path in ("/graphql?query={revision}", "/sparql?query=ASK%20{}", "/graphql", "/sparql"):
+        answer = both.beside.get(path, headers=head)
+        assert answer.headers["cache-control"] == "private, no-store", path
+
+
+def test_commands_write_what_is_public_unless_told_otherwise(
+    seeded_store: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(seeded_store, store)
+    hide(store, "partner", "restricted")
+    settings = make_settings(store)
+
+    def run(name: str, **arguments: Any) -> tuple[str, str]:
+        found: dict[Kind, str] = {Kind.OUT: "", Kind.SAY: ""}
+        for piece in run_locally(Command(name, arguments), settings):
+            found[piece.kind] += piece.content.decode()
+        return found[Kind.OUT], found[Kind.SAY]
+
+    written, said = run("export", format="nq", level="public")
+    assert SECRET not in written
+    assert "above the level public" in said
+    assert f"{SECRET}-restricted" not in run("export", format="nq", level="partner")[0]
+    assert f"{SECRET}-restricted" in run("export", format="nq", level="restricted")[0]
+    report = {"projection": "default", "format": "csv", "language": "en"}
+    assert SECRET not in run("report", **report)[0]
+    assert SECRET in run("report", **report, level="restricted")[0]
+    with pytest.raises(BadValueError):
+        run("report", **report, level="restricted", commit=True)
+    with pytest.raises(BadValueError):
+        run("export", format="nq", level="secret")
+    said = run("check")[0]
+    assert "levels public, partner, restricted" in said
+    assert "store-partner" in said

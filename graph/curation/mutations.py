@@ -36,8 +36,9 @@ from graph.errors import (
     UnauthenticatedError,
 )
 from graph.store.commit import Change
+from graph.store.levels import read_level
 from graph.store.snapshot import Snapshot
-from graph.terms import RDF_TYPE, Quad
+from graph.terms import RDF_TYPE, Quad, write_literal
 
 #: A source that a mutation begins is what a user states, unless it says otherwise.
 _KIND: Final = ("kind", "user")
@@ -153,7 +154,7 @@ class Mutations:
 
         def decide(sight: Sight) -> tuple[Iterable[Quad], Iterable[Quad]]:
             nonlocal draft, ids
-            snapshot = sight.snapshot
+            snapshot = self._seen_by_readers(mutation, sight)
             draft = self._draft(mutation)
             self.owners.require_valid(viewer)
             self.owners.require_own(mutation.source, viewer, sight)
@@ -212,6 +213,19 @@ class Mutations:
 
     def _draft(self, mutation: Mutation) -> Draft:
         return Draft(f"<{mutation.source}>", self.settings, mutation.language)
+
+    def _seen_by_readers(self, mutation: Mutation, sight: Sight) -> Snapshot:
+        """Return what the readers of the source see of the version.
+
+        A mutation repeats what others state (the ends of a relation): what its source's readers may
+        not read must not come into the source by that.
+        """
+        levels, graph = sight.levels, f"<{mutation.source}>"
+        level = levels.level_of(graph)
+        begun = (mutation.begin or {}).get("visibility")
+        if not levels.whole.graph_count(graph) and begun is not None:
+            level = read_level([write_literal(str(begun))])
+        return levels.at(min(level, sight.level)).snapshot
 
     # --- the source -------------------------------------------------------------------------
 
