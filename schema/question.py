@@ -85,13 +85,12 @@ class Parameter:
 
     def _read_date(self, text: str) -> str:
         try:
-            return date.fromisoformat(text).isoformat() if len(text) == 10 else _no_date()
+            day = date.fromisoformat(text).isoformat()
         except ValueError:
-            raise BadValueError(self.name, text[:40], "a day such as 2026-11-22") from None
-
-
-def _no_date() -> str:
-    raise ValueError
+            day = ""
+        if day != text:  # also what Python reads as a day beside it: weeks, no hyphens
+            raise BadValueError(self.name, text[:40], "a day such as 2026-11-22")
+        return day
 
 
 @dataclass(frozen=True, slots=True)
