@@ -32,11 +32,11 @@ below is what the service gives. The numbers are those of the list of competency
 How to ask: open `/questions`, choose one and change what it is about; take the answer away from
 `/questions/NAME.csv?parameter=value` (also `.json`, `.tsv`), or by
 `python server.py question NAME` ([how](linked-data.md)). Or paste a document (and its variables)
-into the form at `/graphql`, a SELECT into the form at `/sparql`. The SELECTs hold the default values;
-put your own identifiers in their place. Where a token is needed, it goes into the header
+into the form at `/graphql`, a SELECT into the form at `/sparql`. The SELECTs hold the default
+values; put your own identifiers in their place. Where a token is needed, it goes into the header
 `Authorization`. SPARQL without a dataset sees the statements of all sources merged, each once;
-`GRAPH ?source {{ ... }}` sees which source makes a statement. GraphQL answers a field with one value
-by the source of the highest rank; `claims` shows the values of all.
+`GRAPH ?source {{ ... }}` sees which source makes a statement. GraphQL answers a field with one
+value by the source of the highest rank; `claims` shows the values of all.
 
 How to read: an empty cell is unknown. Identifiers are shortened: `organisation/cta` stands for
 `{ENTITY}organisation/cta`. Values of closed lists are written as

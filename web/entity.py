@@ -20,6 +20,7 @@ GROUPS: Final = {
     "names": "entity.names",
     "facts": "entity.facts",
     "ties": "entity.ties",
+    "figures": "entity.figures",
     "grounds": "entity.grounds",
     "others": "entity.others",
 }
@@ -44,10 +45,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What is told of a tie beside whom it ties: a field with its values."""
+    """What is told of a tie beside whom it ties: a field with its values, evidence folded away."""
 
     label: str
     texts: tuple[Text, ...]
+    is_folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,21 @@ from web.entity import (
     page_of,
     short_name,
 )
+from web.texts import write_number
+from web.texts_values import value_word
 
 _STATUS: Final = f"{RZ}status"
 _EVIDENCE: Final = f"{RZ}evidence"
 #: Fields of a tie, or of evidence, that are told beside it, and values of each.
 _DETAILS: Final = 8
 _DETAIL_VALUES: Final = 3
+#: Fields that make a name for what has none, and texts of each.
+_NAMING: Final = 3
 #: Longer texts of a detail are cut: they stand whole on the page of their own.
 _DETAIL_CHARACTERS: Final = 280
+_NUMBERS: Final = (f"{XSD}integer", f"{XSD}decimal")
+_FIGURE: Final = f"{RZ}Figure"
+_EVIDENCE_CLASS: Final = f"{RZ}Evidence"
 _WEB: Final = ("https://", "http://")
 
 
@@ -180,6 +187,10 @@ class EntityReader:
         """Return a value that is no node of ours: text, number, enum, or a link to elsewhere."""
         terms = self.snapshot.terms
         text = terms.text(value)
+        if each.kind is FieldKind.ENUM:
+            return Text(value_word(text, self.language) or text)
+        if each.datatype in _NUMBERS:
+            return Text(self._number(text))
         tag = terms.languages[value >> SHIFT]
         is_link = each.kind is FieldKind.IRI or each.datatype == f"{XSD}anyURI"
         if is_link and text.startswith(_WEB):
@@ -252,20 +263,33 @@ class EntityReader:
         shape = self.model.classes[class_iri]
         named = {self.model.label_paths.get(class_iri)}
         named.update(p for p in shape.identity if not self._is_concept_path(p, node))
+        if class_iri not in self.model.label_paths and not shape.relation:
+            named.update(each.path for each in self._naming_fields(class_iri))
         details: list[Detail] = []
-        for each in sorted(public_fields(self.model, class_iri), key=lambda f: (f.order, f.name)):
-            if each.inverse or each.path in named or len(details) == _DETAILS:
+        for each in self._forward(class_iri):
+            if each.path in named or len(details) == _DETAILS:
                 continue
-            rows = self._rows(node, each)[:_DETAIL_VALUES]
-            if each.kind is FieldKind.TEXT:
-                rows = rows[:1]
+            is_evidence = each.path == _EVIDENCE
+            rows = self._rows(node, each)[: 1 if each.kind is FieldKind.TEXT else _DETAIL_VALUES]
             texts = [self._detail(each, value) for value, _, _ in rows if value != here]
             if texts:
-                details.append(Detail(self.say(each.labels), tuple(texts)))
+                details.append(Detail(self.say(each.labels), tuple(texts), is_evidence))
         if shape.relation:
             iri = self.snapshot.terms.text(node)
             details.append(Detail("", (Text(self.say(shape.labels), "", page_of(iri)),)))
-        return tuple(details)
+        return tuple(sorted(details, key=lambda detail: detail.is_folded))
+
+    def _forward(self, class_iri: str) -> list[Field]:
+        """Return the fields that a class states itself, in their order."""
+        fields = [f for f in public_fields(self.model, class_iri) if not f.inverse]
+        return sorted(fields, key=lambda each: (each.order, each.name))
+
+    def _naming_fields(self, class_iri: str) -> list[Field]:
+        """Return the fields that name what has no name: the first, of evidence what it quotes."""
+        fields = [f for f in self._forward(class_iri) if f.path not in (_STATUS, _EVIDENCE)]
+        if class_iri == _EVIDENCE_CLASS:
+            return [f for f in fields if f.name in ("quote", "locator")]
+        return fields[:_NAMING]
 
     def _detail(self, each: Field, value: int) -> Text:
         if each.kind is FieldKind.ENTITY:
@@ -291,20 +315,47 @@ class EntityReader:
     # --- names and sources --------------------------------------------------------------------
 
     def _made_name(self, number: int) -> str:
-        """Return a name for what has none: its class, or of evidence what it quotes."""
+        """Return a name for what has none: what it ties, or its first values; empty for none."""
         class_iri = self.snapshot.class_of(number)
         if class_iri is None:
             return ""
         shape = self.model.classes[class_iri]
-        parts = []
-        for path in shape.identity:
-            value = self._one(path, number)
-            label = NIL if value == NIL else self._label(value)
-            if label != NIL:
-                parts.append(self.values.text(label))
         kind = self.say(shape.labels)
         kind = kind[:1].upper() + kind[1:]
-        return f"{kind}: {' – '.join(parts)}" if parts else kind
+        if shape.relation:
+            paths = [self._one(path, number) for path in shape.identity]
+            labels = [self._label(value) for value in paths if value != NIL]
+            named = " – ".join(self.values.text(label) for label in labels if label != NIL)
+            return f"{kind}: {named}" if named else kind
+        values = [self._naming_value(number, each) for each in self._naming_fields(class_iri)]
+        found = [value for value in values if value]
+        if class_iri == _EVIDENCE_CLASS:
+            return found[0] if found else kind
+        if class_iri == _FIGURE and len(found) > 1:
+            return f"{found[0]}: {' '.join(found[1:])}"
+        return ", ".join(found) or kind
+
+    def _naming_value(self, number: int, each: Field) -> str:
+        value = self._one(each.path, number)
+        if value == NIL:
+            return ""
+        if each.kind is FieldKind.ENTITY:
+            label = self._label(value)
+            return "" if label == NIL else self.values.text(label)
+        text = self.snapshot.terms.text(value)
+        if each.datatype in _NUMBERS:
+            return self._number(text)
+        return value_word(text, self.language) if each.kind is FieldKind.ENUM else text
+
+    def _number(self, text: str) -> str:
+        """Return a number with its thousands grouped as the language does."""
+        whole, point, rest = text.partition(".")
+        sign = "-" if whole.startswith("-") else ""
+        digits = whole.removeprefix(sign)
+        if not digits.isascii() or not digits.isdigit():
+            return text
+        comma = "," if self.language == "fr" else point
+        return sign + write_number(int(digits), self.language) + (comma + rest if rest else "")
 
     def _link(self, number: int, iri: str) -> tuple[str, bool]:
         """Return where a node leads: its page where something is stated of it, else its IRI."""
@@ -359,6 +410,8 @@ def _group(each: Field) -> str:
     """Return under which heading a field stands."""
     if each.path in (_STATUS, _EVIDENCE):
         return "grounds"
+    if each.target == _FIGURE:
+        return "figures"
     if each.inverse:
         return "ties"
     return "names" if each.kind is FieldKind.TEXT or each.name == "acronym" else "facts"

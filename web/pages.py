@@ -15,6 +15,8 @@ from starlette.routing import Route
 from graph.terms import RZ
 from web.conditional import answer_if_changed
 from web.counts import ClassCount, count_classes
+from web.entity import Text
+from web.entity_reader import EntityReader
 from web.export import FORMATS
 from web.negotiation import request_language
 from web.ontology import ontology_files
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 #: Classes shown with the ties: what carries status and evidence, and what that rests on.
 EVIDENCED: Final = tuple(f"{RZ}{name}" for name in ("Evidenced", "Source", "Evidence"))
+
+#: Classes of which the page names some, with how many.
+EXAMPLES: Final = {"Network": 6, "Memorandum": 3, "Cluster": 24}
 
 
 def routes() -> list[Route]:
@@ -68,8 +73,13 @@ def _context(
         },
         "things": [_row(row, language) for row in rows if not is_tie[row.shape.iri]],
         "ties": [_row(row, language) for row in rows if is_tie[row.shape.iri]],
+        "examples": _examples(service, snapshot, language),
         "exports": [(f"/export?format={known.key}", known.label) for known in FORMATS],
-        "ontology": [(f"/ontology/{name}", name) for name in ontology_files()],
+        "ontology": [
+            (f"/ontology?lang={language}", read_text("home.read", language)),
+            *((f"/ontology/{name}", name) for name in ontology_files()),
+            ("/.well-known/void", read_text("home.void", language)),
+        ],
         "citation": read_text(
             "home.citation",
             language,
@@ -79,6 +89,18 @@ def _context(
             hash=f"{snapshot.dataset_hash:064x}",
         ),
     }
+
+
+def _examples(service: Service, snapshot: Snapshot, language: str) -> list[Text]:
+    """Return some networks, memoranda and clusters by name, linked to their pages."""
+    reader = EntityReader(snapshot, (language, *service.languages), 1)
+    numbers = [
+        number
+        for name, most in EXAMPLES.items()
+        if (shape := snapshot.model.by_name.get(name)) is not None
+        for number in snapshot.instances(shape.iri)[:most]
+    ]
+    return [reader.name(number, linked=True) for number in numbers]
 
 
 def _row(row: ClassCount, language: str) -> dict[str, object]:

@@ -35,6 +35,7 @@ from web.question_form import Entry, write_form
 from web.sparql import LABELS, PAGE_ROWS, TRUNCATED, answer_text
 from web.templating import render_page
 from web.texts import LANGUAGES
+from web.texts_values import enum_word
 
 if TYPE_CHECKING:
     from web.service import Service
@@ -227,7 +228,10 @@ def _context(
             title=table.title[language],
             columns=table.columns,
             rows=[
-                [_cell(cell, reader) for cell in row]
+                [
+                    _cell(cell, reader, is_enum=name in table.enums)
+                    for name, cell in zip(table.columns, row, strict=True)
+                ]
                 for row in (asked.tables[place] if asked else ())[:PAGE_ROWS]
             ],
             total=len(asked.tables[place]) if asked else 0,
@@ -258,8 +262,10 @@ def _context(
     }
 
 
-def _cell(cell: Cell, reader: EntityReader) -> Text:
+def _cell(cell: Cell, reader: EntityReader, *, is_enum: bool) -> Text:
     """Return a cell as the page shows it: an entity by its name, linked to its page."""
+    if is_enum and isinstance(cell, str):
+        return Text(enum_word(cell, reader.language))
     if isinstance(cell, str) and is_iri(cell):
         number = reader.snapshot.number_of(f"<{cell}>")
         if number is not None and reader.snapshot.class_of(number) is not None:

@@ -28,6 +28,7 @@ LINKED: Final[dict[str, tuple[str, str]]] = {
     "entity.facts": ("Facts", "Faits"),
     "entity.names": ("Names and words", "Noms et textes"),
     "entity.ties": ("Ties", "Liens"),
+    "entity.figures": ("Figures", "Chiffres"),
     "entity.grounds": ("Status and evidence", "Statut et preuves"),
     "entity.others": ("Named by", "Cité par"),
     "entity.contents": ("On this page", "Sur cette page"),
@@ -57,6 +58,7 @@ LINKED: Final[dict[str, tuple[str, str]]] = {
         "Les listes contiennent ce que les sources nomment et peuvent être incomplètes.",
     ),
     "entity.sources": ("Sources", "Sources"),
+    "entity.source": ("Source", "Source"),
     "entity.retrieved": ("read on {date}", "consultée le {date}"),
     "entity.source.of": (
         "This source makes {statements} statements in the graph.",
