@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from graph.curation.describe import describe, is_known
 from graph.curation.formats import JSON_LD, N_QUADS, N_TRIPLES, RDF_XML, TRIG, TURTLE
+from graph.curation.jsonld import write_description
 from graph.errors import (
     BadValueError,
     NotFoundError,
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
     from graph.store.snapshot import Snapshot
     from web.service import Service
 
-#: The formats of the data, in the order in which they are offered; the last two keep the sources.
+#: The formats of the data, in the order in which they are offered. JSON-LD, TriG and N-Quads keep
+#: the sources.
 FORMATS: Final = (TURTLE, JSON_LD, RDF_XML, N_TRIPLES, TRIG, N_QUADS)
 HTML: Final = "text/html"
 HTML_SUFFIX: Final = ".html"
@@ -108,7 +110,7 @@ async def show_entity(request: Request) -> Response:
 
     def make() -> Response:
         view = reader.read(iri)
-        if only and not view.groups:
+        if only and not any(facts.shown for each in view.groups.values() for facts in each):
             raise NotFoundError(f"{iri}: no value of a field {only[:40]!r}")
         context = {
             "view": view,
@@ -152,7 +154,10 @@ async def send_data(request: Request) -> Response:
         }
         if found.is_cut:
             headers[TRUNCATED] = "true"
-        content = write_quads(found.quads, known.key, PREFIXES)
+        if known is JSON_LD:
+            content = write_description(snapshot.model, found.quads)
+        else:
+            content = write_quads(found.quads, known.key, PREFIXES)
         return Response(content, headers=headers, media_type=known.media_type)
 
     return answer_if_changed(request, etag, make)

@@ -6,7 +6,7 @@ Floor 5. A function of the model and a language; nothing here knows of requests.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,13 +52,12 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class ClassEntry:
-    """A class with what it says of itself; `depth` is how far it stands below the first."""
+    """A class with what it says of itself and its own fields."""
 
     name: Name
     comment: str
     iri: str
     graphql: str
-    depth: int
     abstract: bool
     computed: bool
     parents: Sequence[Name]
@@ -78,12 +77,13 @@ class PropertyEntry:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The whole page."""
+    """The whole page; `tree` has each class with its depth, below the first of its parents."""
 
     title: str
     description: str
     version: str
     prefixes: Sequence[tuple[str, str]]
+    tree: Sequence[tuple[Name, int]]
     classes: Sequence[ClassEntry]
     properties: Sequence[PropertyEntry]
 
@@ -113,6 +113,7 @@ def describe_ontology(model: Model, language: str) -> About:
         own[_DESCRIPTION],
         model.version,
         sorted(model.prefixes.items()),
+        [(writer.name(iri), min(depth, 3)) for iri, depth in _tree(model, shown)],
         [writer.entry(shape) for shape in shown],
         properties,
     )
@@ -171,7 +172,6 @@ class _Writer:
             comment=_pick(shape.comments, self.language),
             iri=shape.iri,
             graphql=shape.name,
-            depth=min(len(model.ancestors[shape.iri]) - 1, 3),
             abstract=shape.abstract,
             computed=shape.computed,
             parents=[self.name(iri) for iri in shape.parents],
@@ -192,6 +192,18 @@ class _Writer:
             required=each.required,
             many=each.many and not each.unique_language,
         )
+
+
+def _tree(model: Model, shown: Sequence[ClassShape]) -> Iterator[tuple[str, int]]:
+    """Yield the classes, each below the first of its parents, with their depth."""
+    below: dict[str, list[str]] = defaultdict(list)
+    for shape in shown:
+        below[shape.parents[0] if shape.parents else ""].append(shape.iri)
+    waiting = [(iri, 0) for iri in reversed(below[""])]
+    while waiting:
+        iri, depth = waiting.pop()
+        yield iri, depth
+        waiting += [(child, depth + 1) for child in reversed(below[iri])]
 
 
 def _kind(each: Field) -> str:

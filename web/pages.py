@@ -30,8 +30,15 @@ if TYPE_CHECKING:
 #: Classes shown with the ties: what carries status and evidence, and what that rests on.
 EVIDENCED: Final = tuple(f"{RZ}{name}" for name in ("Evidenced", "Source", "Evidence"))
 
-#: Classes of which the page names some, with how many.
-EXAMPLES: Final = {"Network": 6, "Memorandum": 3, "Cluster": 24}
+#: Classes of which the page names some: how many, and by which predicate others are tied to them.
+EXAMPLES: Final = {
+    "Network": (5, "http://www.w3.org/ns/org#organization"),
+    "Memorandum": (2, f"{RZ}agreement"),
+    "Cluster": (14, "http://www.w3.org/ns/org#member"),
+    "Project": (5, "http://data.europa.eu/s66#isInvolvedIn"),
+}
+#: Instances that are looked at to find those with the most ties.
+_LOOKED_AT: Final = 1_000
 
 
 def routes() -> list[Route]:
@@ -92,15 +99,16 @@ def _context(
 
 
 def _examples(service: Service, snapshot: Snapshot, language: str) -> list[Text]:
-    """Return some networks, memoranda and clusters by name, linked to their pages."""
+    """Return the things with the most ties of some classes, by name, linked to their pages."""
     reader = EntityReader(snapshot, (language, *service.languages), 1)
-    numbers = [
-        number
-        for name, most in EXAMPLES.items()
-        if (shape := snapshot.model.by_name.get(name)) is not None
-        for number in snapshot.instances(shape.iri)[:most]
-    ]
-    return [reader.name(number, linked=True) for number in numbers]
+    found: list[int] = []
+    for name, (most, predicate) in EXAMPLES.items():
+        shape = snapshot.model.by_name.get(name)
+        column = snapshot.inverse.get(predicate)
+        if shape is not None and column is not None:
+            numbers = snapshot.instances(shape.iri)[:_LOOKED_AT]
+            found += sorted(numbers, key=column.count, reverse=True)[:most]
+    return [reader.name(number, linked=True) for number in found]
 
 
 def _row(row: ClassCount, language: str) -> dict[str, object]:

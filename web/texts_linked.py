@@ -91,10 +91,7 @@ LINKED: Final[dict[str, tuple[str, str]]] = {
     "ontology.prefixes": ("Prefixes", "Préfixes"),
     "ontology.classes": ("Classes", "Classes"),
     "ontology.properties": ("Properties", "Propriétés"),
-    "ontology.abstract": (
-        "has only subclasses’ instances",
-        "n’a que les instances de ses sous-classes",
-    ),
+    "ontology.abstract": ("abstract", "abstraite"),
     "ontology.computed": ("computed by the service", "calculée par le service"),
     "ontology.parents": ("a kind of", "sorte de"),
     "ontology.children": ("kinds", "sortes"),
