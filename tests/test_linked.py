@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from graph.terms import ENTITY, RZ
+from tests.rdf import READ, read
 from tests.seeded import serve
 from tests.test_pages import Page, links
-from tests.test_rdf_text import READ, read
 from tests.writing import Client, http
 from web.entity import data_of, page_of
 from web.linked import FORMATS

@@ -21,9 +21,9 @@ from schema.question import Question
 from schema.questions import load_questions, read_expected
 from schema.tabulated import find_question, find_table, write_table
 from tests.questioning import BY_NUMBER
+from tests.rdf import read
 from tests.require import ROOT
 from tests.test_pages import Page, links
-from tests.test_rdf_text import read
 from tests.writing import Client, http
 from web.texts_values import VALUES
 
@@ -165,7 +165,8 @@ def test_a_text_stays_a_text(client: TestClient, text: str) -> None:
     harmless = client.get("/questions/14.json?name=nobody&acronym=nobody").json()["tables"]
     assert tables == harmless
     for table in range(1, 4):
-        query = client.get(f"/questions/14.rq?table={table}", params=parameters).text
+        asked = {**parameters, "table": str(table)}
+        query = client.get("/questions/14.rq", params=asked).text
         rows = client.get("/sparql", params={"query": query}).json()["results"]["bindings"]
         assert len(rows) == len(tables[table - 1]["rows"])
     page = client.get("/questions/14", params=parameters, headers={"Accept": "text/html"}).text

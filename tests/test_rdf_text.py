@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pyoxigraph as ox
 import pytest
 from starlette.testclient import TestClient
 
@@ -12,6 +11,7 @@ from graph.store.prefixes import PREFIXES
 from graph.store.rdf_text import write_quads
 from graph.store.snapshot import Snapshot
 from graph.terms import ENTITY, RZ, Quad
+from tests.rdf import READ, read
 
 GRAPH = f"<{ENTITY}source/s>"
 QUADS: list[Quad] = [
@@ -20,22 +20,6 @@ QUADS: list[Quad] = [
     (f"<{ENTITY}organisation/a>", f"<{RZ}founded>", '"a < b & c"@fr', f"<{ENTITY}source/t>"),
     (f"<{ENTITY}organisation/a>", f"<{RZ}member>", f"<{ENTITY}organisation/b>", GRAPH),
 ]
-READ = {
-    "turtle": ox.RdfFormat.TURTLE,
-    "nt": ox.RdfFormat.N_TRIPLES,
-    "rdfxml": ox.RdfFormat.RDF_XML,
-    "jsonld": ox.RdfFormat.JSON_LD,
-    "trig": ox.RdfFormat.TRIG,
-    "nq": ox.RdfFormat.N_QUADS,
-}
-
-
-def read(data: bytes, format: str) -> set[Quad]:
-    found = ox.parse(data, format=READ[format])
-    return {
-        (str(q.subject), str(q.predicate), str(q.object), str(q.graph_name).replace("DEFAULT", ""))
-        for q in found
-    }
 
 
 @pytest.mark.parametrize("format", READ)

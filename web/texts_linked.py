@@ -31,7 +31,6 @@ LINKED: Final[dict[str, tuple[str, str]]] = {
     "entity.figures": ("Figures", "Chiffres"),
     "entity.grounds": ("Status and evidence", "Statut et preuves"),
     "entity.others": ("Named by", "Cité par"),
-    "entity.contents": ("On this page", "Sur cette page"),
     "entity.differ": ("Sources differ", "Les sources divergent"),
     "entity.differ.text": (
         "They contradict each other on: {fields}. All their words stand side by side below; the "
@@ -65,7 +64,6 @@ LINKED: Final[dict[str, tuple[str, str]]] = {
         "Cette source est à l’origine de {statements} énoncés du graphe.",
     ),
     "entity.source.graph": ("All its statements", "Tous ses énoncés"),
-    "entity.more": ("All {total}", "Les {total}"),
     "entity.part": ("{first} to {last} of {total}", "{first} à {last} sur {total}"),
     "entity.next": ("Next", "Suite"),
     "entity.previous": ("Back", "Précédents"),
@@ -77,7 +75,6 @@ LINKED: Final[dict[str, tuple[str, str]]] = {
         "{name}. In: Rhizome, revision {revision}. {iri}",
         "{name}. Dans : Rhizome, révision {revision}. {iri}",
     ),
-    "entity.record": ("details", "détails"),
     "entity.thing": ("Thing", "Objet"),
     "ontology.title": ("Ontology", "Ontologie"),
     "ontology.version": ("Version {version}, CC BY 4.0", "Version {version}, CC BY 4.0"),
