@@ -152,7 +152,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 def read_command(options: argparse.Namespace) -> Command:
     """Return the command that the options describe."""
-    from web.arguments import EXPORT_FORMATS, REPORT_FORMATS
+    from web.arguments import EXPORT_FORMATS, QUESTION_FORMATS, REPORT_FORMATS
     from web.control import Command
 
     if options.command == "load":
@@ -172,6 +172,14 @@ def read_command(options: argparse.Namespace) -> Command:
             "commit": options.commit,
             "level": options.level,
             "write": not options.commit or bool(options.out or options.format),
+        }
+    elif options.command == "question":
+        arguments = {
+            "name": options.name or "",
+            "parameters": options.param or [],
+            "table": options.table or "",
+            "format": options.format or _by_name(options.out, QUESTION_FORMATS, "csv"),
+            "language": options.lang,
         }
     elif options.command == "token":
         return _read_token_command(options)

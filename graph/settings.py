@@ -132,6 +132,16 @@ class Settings:
         16, "MB", "notices kept for others who ask the same; 0: none"
     )
 
+    entity_values: int = _setting(50, "values", "values of a field on one page of an entity")
+    entity_statements: int = _setting(
+        10_000, "statements", "statements in the description of an entity as data"
+    )
+    void_sources: int = _setting(2_000, "sources", "sources that VoID and DCAT describe one by one")
+    question_pages: int = _setting(20, "pages", "pages of a list that one question follows")
+    question_choices: int = _setting(
+        300, "entities", "entities that the form of a question offers; of more, a text field"
+    )
+
     search_letters: int = _setting(200, "characters", "longest text to search for")
     search_words: int = _setting(16, "words", "distinct words to search for")
     search_choices: int = _setting(50, "items", "classes or languages that one search names")

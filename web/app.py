@@ -23,12 +23,15 @@ from web import (
     export,
     graph_store,
     graphql,
+    linked,
     ontology,
     operations,
     pages,
+    questions,
     report,
     sparql,
     static,
+    void,
 )
 from web.at_once import AtOnce
 from web.frame import Frame, Revisions
@@ -103,7 +106,10 @@ def create_app(
 
 def list_routes() -> list[Route]:
     """Return the routes of all endpoint families."""
-    families = (pages, graphql, sparql, graph_store, export, report, ontology, operations, static)
+    families = (
+        *(pages, linked, questions, graphql, sparql, graph_store, export, report),
+        *(ontology, void, operations, static),
+    )
     return [route for family in families for route in family.routes()]
 
 

@@ -14,6 +14,7 @@ from graph.access import LEVELS
 
 EXPORT_FORMATS: Final = ("trig", "nq", "turtle", "nt", "jsonld")
 REPORT_FORMATS: Final = ("html", "md", "json", "csv")
+QUESTION_FORMATS: Final = ("csv", "tsv", "json")
 LANGUAGES: Final = ("en", "fr")
 #: What `serve` serves, the default first.
 PROFILES: Final = ("full", "plain")
@@ -47,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_load(commands)
     _add_export(commands)
     _add_report(commands)
+    _add_question(commands)
     _add_check(commands)
     _add_token(commands)
     return parser
@@ -191,6 +193,39 @@ def _add_report(commands: Any) -> None:
         action="store_true",
         help="record the measures as data, in place of the last report of the projection",
     )
+
+
+def _add_question(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "question",
+        "list the questions of the library, or ask one",
+        """\
+        Without NAME it lists the questions. NAME is a question's number or whole name. What it is
+        about is set by --param, as often as needed; what is not set has its default. Of an IRI of
+        ours the end will do: organisation/cta. CSV and TSV hold one table, JSON holds all. The
+        same questions have pages at /questions, which name their parameters (docs/linked-data.md).
+        An empty store is given the seeds first.
+
+        examples:
+          python server.py question
+          python server.py question 3 --param cluster=organisation/femac
+          python server.py question 12 --param deadline=2027-06-30 --table 3 --out unknown.csv
+          python server.py question 2 --format json --lang fr
+        """,
+    )
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="number or name of a question; none lists them"
+    )
+    parser.add_argument(
+        "--param", action="append", metavar="NAME=VALUE", help="what it is about; repeat"
+    )
+    parser.add_argument("--table", metavar="N", help="which table, counted from 1 (default: 1)")
+    parser.add_argument(
+        "--format", choices=QUESTION_FORMATS, help="default: by the name of FILE, else csv"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language (default: en)")
 
 
 def _add_check(commands: Any) -> None:

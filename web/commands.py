@@ -40,6 +40,7 @@ from graph.store.levels import LevelView
 from graph.store.lock import StoreLock, read_holder
 from graph.store.log import Log
 from web.control import Command, Piece, ask_server
+from web.question_commands import run_question
 from web.report import measure_report, render_report
 from web.token_commands import TOKEN_COMMANDS
 
@@ -123,7 +124,7 @@ def run_locally(command: Command, settings: Settings) -> Iterator[Piece]:
             yield from TOKEN_COMMANDS[command.name](tokens, command.arguments)
         return
     with open_store(settings, command.name) as opened:
-        if command.name in ("export", "report") and opened.dataset.log.revision == 0:
+        if command.name in ("export", "report", "question") and opened.dataset.log.revision == 0:
             yield Piece.say(f"the store {settings.store} is empty: loading the seeds first")
             seed(opened.gate, SEEDS)
         yield from run_command(command, opened)
@@ -287,4 +288,5 @@ _COMMANDS: Final[dict[str, Callable[[Opened, Mapping[str, Any]], Iterator[Piece]
     "export": _export,
     "report": _report,
     "check": _check,
+    "question": run_question,
 }

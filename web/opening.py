@@ -23,6 +23,7 @@ from graph.store.dataset import Dataset
 from graph.store.level_images import drop_images
 from graph.store.workers import QueryPool
 from schema.execute import Engine
+from schema.library import with_library
 from schema.mutation import Writer
 from schema.subscribing import Subscriber
 from schema.types import load_schema
@@ -62,7 +63,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
     settings, model = service.settings, service.model
     started = time.monotonic()
     with ExitStack() as stack:
-        dataset = Dataset.open(settings, model)
+        dataset = Dataset.open(settings, with_library(model, settings))
         stack.callback(dataset.close)
         gate = Gate(dataset, model, settings)
         if seeds:

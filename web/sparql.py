@@ -132,8 +132,9 @@ async def _answer(
     prefixes: Mapping[str, str] = PREFIXES,
     *,
     is_page: bool = False,
+    named: str | None = None,
 ) -> tuple[Answer, str]:
-    """Return the workers' answer and its media type."""
+    """Return the workers' answer and its media type; the format is `named`, or negotiated."""
     service: Sparql = request.app.state.service
     settings = service.settings
     if len(asked.text) > _INLINE_CHARACTERS:
@@ -142,7 +143,9 @@ async def _answer(
         checked = check_query(asked.text, settings)
     formats = TABLES if checked.form in ("SELECT", "ASK") else GRAPHS
     format, media_type = next(iter(formats)), HTML
-    if not is_page:
+    if named is not None:
+        format, media_type = named, formats[named][0]
+    elif not is_page:
         format, media_type = _choose_format(request, formats)
     viewer = viewer_of(request.scope, anonymous(settings))
     pool = await service.pool_for(viewer)
@@ -165,6 +168,14 @@ async def _answer(
         answer = await _while_connected(request, work)
         use.seconds = answer.seconds
     return answer, media_type
+
+
+async def answer_text(request: Request, text: str, format: str) -> tuple[Answer, str]:
+    """Return the answer to a query of ours in a format, and its media type.
+
+    It goes the way of everybody's queries: guard, limits, workers.
+    """
+    return await _answer(request, Asked(text, (), ()), named=format)
 
 
 async def _while_connected(request: Request, work: Awaitable[Answer]) -> Answer:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from graph.errors import BadValueError
 from web.access import kept_by
+from web.entity import page_of
 from web.negotiation import choose_language, request_language
 from web.static import static_link
 from web.texts import LANGUAGES, NAMES, read_text
@@ -36,7 +37,8 @@ def render_page(
     """Return a page in the language that the request asks for.
 
     Templates see `context` and: `lang`, `t(key)` for a text of `web/texts.py`, `link(path)`,
-    `static(name)`, `languages` (tag, name, link to this page in it), `revision`, `path`.
+    `static(name)`, `page_of(iri)`, `languages` (tag, name, link to this page in it), `revision`,
+    `path`.
     """
     language = _language(request)
     service = request.app.state.service
@@ -46,6 +48,7 @@ def render_page(
         "t": lambda key, **fields: read_text(key, language, **fields),
         "link": lambda path: prefix + path,
         "static": lambda name: prefix + static_link(name),
+        "page_of": page_of,
         "languages": [(tag, NAMES[tag], _link_in(request, prefix, tag)) for tag in LANGUAGES],
         "revision": service.public_revision,
         "version": service.version,

@@ -96,9 +96,11 @@ class NotFoundError(RequestError):
     code: ClassVar[str] = "NOT_FOUND"
     status: ClassVar[int] = 404
     term: str
+    suggestions: tuple[str, ...] = ()
 
     def _say(self) -> str:
-        return f"not found: {self.term}"
+        hint = f"; did you mean {' or '.join(self.suggestions)}?" if self.suggestions else ""
+        return f"not found: {self.term}{hint}"
 
 
 @dataclass(eq=False)
