@@ -128,6 +128,7 @@ class Connection:
         return int(head[9:12]), body
 
     def close(self) -> None:
+        """Close it."""
         self.socket.close()
 
     def _chunks(self) -> Iterator[bytes]:
@@ -169,6 +170,7 @@ def write_request(peer: Peer, text: str, accept: str) -> bytes:
 
 
 def accept_of(text: str) -> str:
+    """Return the media type that a query is asked for."""
     return "text/turtle" if "CONSTRUCT" in text else "application/sparql-results+json"
 
 

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
-import pyoxigraph
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,7 +20,7 @@ from graph.curation.mutations import require_scope
 from graph.errors import BadValueError, RhizomeError
 from graph.store.guard import Checked, check_query
 from graph.store.patterns import Pattern, estimate, find_patterns, read_prefixes
-from graph.store.query import Answer
+from graph.store.query import ENGINE, Answer
 from web.access import PRIVATE
 from web.frame import REVISION
 from web.problems import describe_error
@@ -137,7 +136,7 @@ def _describe_run(
 
 
 def _describe_engine(answer: Answer | None) -> dict[str, Any]:
-    engine: dict[str, Any] = {"name": "Oxigraph", "version": pyoxigraph.__version__}
+    engine: dict[str, Any] = dict(zip(("name", "version"), ENGINE, strict=True))
     if answer is not None and answer.taken is not None:
         taken = answer.taken
         engine |= {

@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+import pyoxigraph as ox
+
 from graph.access import Level
 
 if TYPE_CHECKING:
     from graph.store.spool import Stream
 
+#: The engine behind the workers, as `explain` names it.
+ENGINE: Final = ("Oxigraph", ox.__version__)
 #: Bytes of an answer; above this it is cut, and says so, as it does above the rows.
 ANSWER_BYTES: Final = 16 * 1024 * 1024
 
