@@ -129,6 +129,35 @@ def test_a_streamed_answer_is_whole_or_fails_at_its_deadline(kept: History) -> N
     run(Source(kept), test, sparql_fast_s=0.3)
 
 
+def test_who_asks_runaways_often_waits_behind_the_others(kept: History) -> None:
+    async def test(pool: QueryPool) -> None:
+        for number_ in range(3):
+            text = f"{RUNAWAY} # {number_}"
+            await refused(pool, ask(text, deadline_s=0.2, origin="a"))
+        asked = [ask(f"{RUNAWAY} # {name}", deadline_s=60.0, origin=name) for name in "ab"]
+        first = asyncio.create_task(refused(pool, asked[0]))
+        await until(lambda: lanes(pool) == ["slow"])
+        second = asyncio.create_task(refused(pool, asked[1]))
+        await until(lambda: lanes(pool) == ["slow", "fast"])
+        for told in pool.running.list():
+            pool.running.stop(told["id"])
+        for task in (first, second):
+            assert isinstance(await task, QueryStoppedError)
+
+    run(Source(kept), test, sparql_fast_s=0.1, sparql_queue_s=60.0)
+
+
+def test_large_answers_raise_no_suspicion(kept: History) -> None:
+    async def test(pool: QueryPool) -> None:
+        for _ in range(4):
+            answer = await pool.query(streamed(origin="a"))
+            assert answer.rest is not None
+            await answer.rest.close()
+        assert not pool._is_suspect("a")
+
+    run(Source(kept), test, sparql_fast_s=60.0)
+
+
 def test_who_leaves_a_streamed_answer_ends_its_query(kept: History) -> None:
     async def test(pool: QueryPool) -> None:
         answer = await pool.query(streamed())

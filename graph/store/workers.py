@@ -56,11 +56,15 @@ _GRACE_S: Final = 0.2
 
 
 class _TooSlowError(Exception):
-    """A query was not done in the fast lane; `seconds` is what it had."""
+    """A query was not done in the fast lane; `seconds` is what it had.
 
-    def __init__(self, seconds: float) -> None:
+    `is_large` tells that it was quick, but its answer is one to be streamed.
+    """
+
+    def __init__(self, seconds: float, *, is_large: bool = False) -> None:
         super().__init__()
         self.seconds = seconds
+        self.is_large = is_large
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +208,12 @@ class QueryPool:
             try:
                 return await self._run(self._fast, query, min(fast_s, query.deadline_s), run)
             except _TooSlowError as slow:
-                spent_s = slow.seconds
-            if query.deadline_s <= fast_s:
+                spent_s, is_large = slow.seconds, slow.is_large
+            if query.deadline_s <= fast_s and not is_large:
                 raise QueryTimeoutError(query.deadline_s)
             self._remember(query)
+            if query.origin and not is_large:
+                self._suspect(query.origin)
         try:
             answer = await self._run(self._slow, query, query.deadline_s - spent_s, run, spent_s)
         except _TooSlowError:
@@ -258,7 +264,7 @@ class QueryPool:
         loan.give_back()
         elapsed = time.perf_counter() - started
         if answer.get("error") == "more":  # to be streamed, which the fast lane does not
-            raise _TooSlowError(elapsed)
+            raise _TooSlowError(elapsed, is_large=True)
         if "error" in answer:
             refused = explain_query_refusal(answer, query.text, self._settings.sparql_memory_mb)
             self._fleet.suspect(refused)
@@ -341,17 +347,19 @@ class QueryPool:
             self._waiting -= 1
 
     def _remember(self, query: Query) -> None:
-        """Send this query to the slow lane at once the next time, and who asks often for such."""
+        """Send this query to the slow lane at once the next time."""
         self._known_slow[query.key] = None
         if len(self._known_slow) > _SLOW_KEPT:
             self._known_slow.popitem(last=False)
-        if query.origin:
-            count, since = self._given_up.pop(query.origin, (0, 0.0))
-            now = time.monotonic()
-            is_over = now - since > _SUSPECT_S
-            self._given_up[query.origin] = (1, now) if is_over else (count + 1, since)
-            if len(self._given_up) > _ORIGINS_KEPT:
-                self._given_up.popitem(last=False)
+
+    def _suspect(self, origin: str) -> None:
+        """Note that a query of an asker was given up in the fast lane."""
+        count, since = self._given_up.pop(origin, (0, 0.0))
+        now = time.monotonic()
+        is_over = now - since > _SUSPECT_S
+        self._given_up[origin] = (1, now) if is_over else (count + 1, since)
+        if len(self._given_up) > _ORIGINS_KEPT:
+            self._given_up.popitem(last=False)
 
     def _is_suspect(self, origin: str) -> bool:
         """Whether so much of the fast lane was spent on an asker that others go first there."""
