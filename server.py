@@ -183,6 +183,10 @@ def read_command(options: argparse.Namespace) -> Command:
         }
     elif options.command == "token":
         return _read_token_command(options)
+    elif options.command == "queries":
+        if options.kind == "kill":
+            return Command("queries kill", {"id": options.id})
+        arguments = {"json": options.json}
     else:
         arguments = {}
     return Command(options.command, arguments)

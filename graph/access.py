@@ -32,6 +32,7 @@ class Scope(StrEnum):
     WRITE = "write"  # mutations, into sources of its own
     EXPLAIN = "explain"  # how a query is answered
     CHANGES = "changes"  # what was changed, from the log
+    ADMIN = "admin"  # the queries that run: to see and to stop them
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Settings:
 
     sparql_deadline_s: float = _setting(5.0, "seconds", "wall time of a public SPARQL query")
     sparql_token_deadline_s: float = _setting(30.0, "seconds", "the same with a token")
-    sparql_admin_deadline_s: float = _setting(120.0, "seconds", "the same for admins")
+    sparql_admin_deadline_s: float = _setting(120.0, "seconds", "the same with the scope `admin`")
     sparql_fast_s: float = _setting(0.3, "seconds", "time in the fast lane before the slow one")
     sparql_memory_mb: int = _setting(512, "MB", "memory of a query above the worker's base")
     sparql_nesting: int = _setting(64, "levels", "nested brackets in a SPARQL text")
@@ -59,6 +59,15 @@ class Settings:
     sparql_values: int = _setting(10_000, "terms", "terms in VALUES")
     sparql_operations: int = _setting(100, "operations", "operations of one SPARQL update")
     sparql_rows: int = _setting(10_000, "rows", "solutions or triples answered by one query")
+    sparql_token_rows: int = _setting(
+        1_000_000, "rows", "solutions streamed to one query with a token"
+    )
+    sparql_token_bytes: int = _setting(
+        1024 * 1024 * 1024, "bytes", "bytes streamed to one query with a token"
+    )
+    sparql_spool_mb: int = _setting(
+        1024, "MB", "disk for answers that are made faster than they are read, in all"
+    )
     sparql_changes: int = _setting(
         100_000, "quads", "quads that one SPARQL update may add or remove"
     )

@@ -188,7 +188,7 @@ def test_an_expiry_is_a_day_or_a_number_of_days(
     "options",
     [
         {"scopes": []},
-        {"scopes": ["admin"]},
+        {"scopes": ["owner"]},
         {"scopes": ["write", "Write"]},
         {"expires": "never"},
         {"expires": ""},

@@ -63,7 +63,7 @@ def test_every_command_and_argument_is_described() -> None:
     commands = generate._commands(make_parser())
     tokens = {"token create", "token list", "token revoke"}
     assert set(commands) == {
-        *("serve", "load", "export", "report", "question", "check"),
+        *("serve", "load", "export", "report", "question", "check", "queries"),
         *tokens,
     }
     for name, command in commands.items():

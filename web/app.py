@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -29,6 +30,7 @@ from web import (
     pages,
     questions,
     report,
+    running,
     sparql,
     static,
     void,
@@ -75,6 +77,10 @@ class Application(Starlette):
             await self._graphql(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._sockets(scope, receive, send)
+        elif is_http and scope["path"] == sparql.PATH and scope["method"] in sparql.METHODS:
+            # Past the table of routes, whose search costs more than a small query's answer.
+            response = await sparql.answer_sparql(Request(scope, receive, send))
+            await response(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -107,7 +113,7 @@ def create_app(
 def list_routes() -> list[Route]:
     """Return the routes of all endpoint families."""
     families = (
-        *(pages, linked, questions, graphql, sparql, graph_store, export, report),
+        *(pages, linked, questions, graphql, sparql, running, graph_store, export, report),
         *(ontology, void, operations, static),
     )
     return [route for family in families for route in family.routes()]

@@ -51,6 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_question(commands)
     _add_check(commands)
     _add_token(commands)
+    _add_queries(commands)
     return parser
 
 
@@ -266,8 +267,9 @@ def _add_token(commands: Any) -> None:
         one name act as one agent: what the old one wrote the new one may change.
 
         scopes: write (mutations, into sources of its own), explain (how a query is answered),
-        changes (what was changed, from the log). A token that reads more than everyone
-        (--level partner or restricted, docs/visibility.md) needs none.
+        changes (what was changed, from the log), admin (the queries that run: seen and stopped).
+        A token that reads more than everyone (--level partner or restricted, docs/visibility.md)
+        needs none.
 
         examples:
           python server.py token create --scope write --name observatory --expires 30d
@@ -311,3 +313,24 @@ def _add_token(commands: Any) -> None:
         """,
     )
     revoke.add_argument("token", metavar="TOKEN", help="identifier or name, see `token list`")
+
+
+def _add_queries(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "queries",
+        "list the SPARQL queries that run, or stop one",
+        """\
+        One line a query, the oldest first: identifier, lane (waiting, fast, slow), seconds since it
+        came, who asks (anonymous or token, never which), and the text, shortened. `kill` and an
+        identifier stops it: who asked is told so (503, QUERY_STOPPED).
+
+        examples:
+          python server.py queries
+          python server.py queries --json
+          python server.py queries kill q17
+        """,
+    )
+    parser.add_argument("--json", action="store_true", help="write an object of JSON a line")
+    parser.add_argument("kind", nargs="?", choices=("kill",), help="stop the query named after it")
+    parser.add_argument("id", nargs="?", metavar="ID", help="identifier of a query, as listed")

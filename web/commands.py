@@ -42,10 +42,12 @@ from graph.store.log import Log
 from web.control import Command, Piece, ask_server
 from web.question_commands import run_question
 from web.report import measure_report, render_report
+from web.running import QUERY_COMMANDS, refuse_without_server
 from web.token_commands import TOKEN_COMMANDS
 
 if TYPE_CHECKING:
     from graph.analysis.findings import Report
+    from graph.store.workers import QueryPool
 
 SEEDS: Final = Path(__file__).parent.parent / "seeds"
 #: How long a command waits for a server that opens its store, in seconds.
@@ -57,13 +59,17 @@ _SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open store: what a command works on. `holder` names the server that has it open."""
+    """An open store: what a command works on.
+
+    `holder` names the server that has it open, `pool` are its SPARQL workers.
+    """
 
     settings: Settings
     dataset: Dataset
     gate: Gate
     tokens: Tokens
     holder: str = ""
+    pool: QueryPool | None = None
 
 
 def run_command(command: Command, opened: Opened) -> Iterator[Piece]:
@@ -78,9 +84,11 @@ def run_command(command: Command, opened: Opened) -> Iterator[Piece]:
     """
     if command.name in TOKEN_COMMANDS:
         return TOKEN_COMMANDS[command.name](opened.tokens, command.arguments)
+    if command.name in QUERY_COMMANDS and opened.pool is not None:
+        return QUERY_COMMANDS[command.name](opened.pool, command.arguments)
     run = _COMMANDS.get(command.name)
     if run is None:
-        known = ", ".join((*_COMMANDS, *TOKEN_COMMANDS))
+        known = ", ".join((*_COMMANDS, *TOKEN_COMMANDS, *QUERY_COMMANDS))
         raise BadValueError("command", command.name[:40], f"one of {known}")
     return run(opened, command.arguments)
 
@@ -118,6 +126,8 @@ def run_locally(command: Command, settings: Settings) -> Iterator[Piece]:
     if command.name == "check":
         yield from _check_alone(settings)
         return
+    if command.name in QUERY_COMMANDS:
+        refuse_without_server()
     if command.name in TOKEN_COMMANDS:
         with StoreLock(settings.store, command.name):
             tokens = Tokens.open(settings)

@@ -81,7 +81,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
         if not dataset.wait_for_store(dataset.revision, _STORE_WAIT_S):
             raise StoreUnavailableError("the SPARQL store does not follow the log; see the log")
         pool = QueryPool(settings, dataset)
-        opened = Opened(settings, dataset, gate, tokens, f"the server at {address}")
+        opened = Opened(settings, dataset, gate, tokens, f"the server at {address}", pool)
         control = ControlServer(settings.store, lambda command: run_command(command, opened))
         stack.callback(control.close, settings.stop_s)
         dataset.index_texts()

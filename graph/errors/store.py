@@ -73,6 +73,17 @@ class QueryMemoryError(StoreError):
 
 
 @dataclass(eq=False)
+class QueryStoppedError(StoreError):
+    """A query was stopped by an administrator."""
+
+    code: ClassVar[str] = "QUERY_STOPPED"
+    retry: ClassVar[bool] = False
+
+    def _say(self) -> str:
+        return "the query was stopped by an administrator of this service; ask for less"
+
+
+@dataclass(eq=False)
 class StoreCorruptError(StoreError):
     """A file of the store is not what was written."""
 

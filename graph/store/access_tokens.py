@@ -242,12 +242,16 @@ class Tokens:
         self._tokens = by_id
 
     def _viewer(self, token: Token) -> Viewer:
+        settings = self._settings
+        is_admin = Scope.ADMIN in token.scopes
         return Viewer(
             name=token.name,
             level=Level[token.level.upper()],
             scopes=frozenset(token.scopes),
-            nodes_max=self._settings.graphql_token_nodes,
-            query_deadline_s=self._settings.sparql_token_deadline_s,
+            nodes_max=settings.graphql_token_nodes,
+            query_deadline_s=(
+                settings.sparql_admin_deadline_s if is_admin else settings.sparql_token_deadline_s
+            ),
             token=token.id,
             expires=token.expires,
             sources=frozenset(token.sources),
