@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from web import (
+    changes,
     export,
     graph_store,
     graphql,
@@ -103,7 +104,9 @@ def create_app(
 
 def list_routes() -> list[Route]:
     """Return the routes of all endpoint families."""
-    families = (pages, graphql, sparql, graph_store, export, report, ontology, operations, static)
+    families = (
+        pages, graphql, sparql, graph_store, export, changes, report, ontology, operations, static
+    )  # fmt: skip
     return [route for family in families for route in family.routes()]
 
 
