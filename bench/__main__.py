@@ -53,6 +53,7 @@ class Size:
     report: tuple[str, ...]
     sparql: tuple[str, ...]
     subscriptions: tuple[str, ...]
+    replicas: tuple[str, ...]
     labels: int
     drawn: int
 
@@ -72,6 +73,7 @@ SIZES: Final = {
         report=("1000",),
         sparql=("100000",),
         subscriptions=("100000",),
+        replicas=("100000",),
         labels=10_000,
         drawn=300,
     ),
@@ -89,6 +91,7 @@ SIZES: Final = {
         report=("1000", "10000", "100000"),
         sparql=("100000", "1000000"),
         subscriptions=("400000",),
+        replicas=("400000",),
         labels=100_000,
         drawn=2_000,
     ),
@@ -175,7 +178,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Table]]]] = {
     "search": Bench.search,
 }
 #: Benches that print by themselves.
-PRINTED: Final = ("sparql", "subscriptions", "report")
+PRINTED: Final = ("sparql", "subscriptions", "replicas", "report")
 
 
 def main() -> None:
