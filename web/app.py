@@ -21,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from web import (
+    changes,
     export,
     graph_store,
     graphql,
@@ -113,8 +114,8 @@ def create_app(
 def list_routes() -> list[Route]:
     """Return the routes of all endpoint families."""
     families = (
-        *(pages, linked, questions, graphql, sparql, running, graph_store, export, report),
-        *(ontology, void, operations, static),
+        *(pages, linked, questions, graphql, sparql, running, graph_store, export, changes),
+        *(report, ontology, void, operations, static),
     )
     return [route for family in families for route in family.routes()]
 
