@@ -68,8 +68,8 @@ def write(gate: Gate, name: str, seed: int) -> None:
 def _move(gate: Gate, *, is_hidden: bool) -> None:
     """Let the last graph be for partners, or for everyone: stores are built anew by each move."""
     quad = (f"<{GRAPHS[2]}>", VISIBILITY, write_level(Level.PARTNER), f"<{GRAPHS[2]}>")
-    given = {"agent": "crash", "activity": "edit", "message": "a move"}
-    gate.submit([quad] if is_hidden else [], [] if is_hidden else [quad], **given)
+    added, removed = ([quad], []) if is_hidden else ([], [quad])
+    gate.submit(added, removed, agent="crash", activity="edit", message="a move")
 
 
 def main() -> None:
