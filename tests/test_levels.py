@@ -19,7 +19,7 @@ from graph.errors import KeyReusedError, RevisionConflictError, ShapeViolationEr
 from graph.store.commit import Change
 from graph.store.dataset import Dataset
 from graph.store.difference import find_difference
-from graph.store.levels import Levels, find_moves, read_level
+from graph.store.levels import find_moves, read_level
 from graph.store.snapshot import fork
 from graph.terms import ENTITY, SKOS, XSD, Quad, write_literal
 from graph.terms import RDF_TYPE as TYPE
@@ -193,6 +193,17 @@ def test_the_history_of_what_is_gone_stays_what_it_was(gate: Gate) -> None:
     submit(gate, (), hidden())
     assert gate.dataset.levels.level_of(HIDDEN) is Level.PARTNER
     gate.dataset.close()
+
+    def told(opened: Gate) -> list[int]:
+        levels = opened.dataset.levels
+
+        def sees(graph: str) -> bool:
+            return levels.is_seen(f"<{graph}>", Level.PUBLIC)
+
+        given = opened.dataset.log, levels.public, 0, 10
+        page = read_changes(*given, entities_max=100, statements_max=1_000, sees=sees)
+        return [change.revision for change in page.items]
+
     for gone in (None, "image"):
         if gone is not None:
             (gate.settings.store / gone).unlink()
@@ -200,20 +211,7 @@ def test_the_history_of_what_is_gone_stays_what_it_was(gate: Gate) -> None:
         levels = again.dataset.levels
         assert levels.level_of(HIDDEN) is Level.PARTNER, gone
         assert levels.public.revision == 1, gone
-
-        def is_public(graph: str, now: Levels = levels) -> bool:
-            return now.is_seen(f"<{graph}>", Level.PUBLIC)
-
-        page = read_changes(
-            again.dataset.log,
-            levels.public,
-            0,
-            10,
-            entities_max=100,
-            statements_max=1_000,
-            sees=is_public,
-        )
-        assert [change.revision for change in page.items] == [1], gone
+        assert told(again) == [1], gone
         again.dataset.log.close()
     again = open_gate(gate.settings.store)
     submit(again, hidden(Level.PUBLIC))
