@@ -25,6 +25,7 @@ from tests.rdf import read
 from tests.require import ROOT
 from tests.test_pages import Page, links
 from tests.writing import Client, http
+from web.texts_columns import COLUMNS
 from web.texts_values import VALUES
 
 __all__ = ["http"]  # fixture
@@ -293,6 +294,11 @@ def test_every_value_of_a_list_has_a_word(client: TestClient) -> None:
     model = client.app.state.service.model  # type: ignore[attr-defined]
     for literals in model.enum_values.values():
         assert set(literals) <= set(VALUES)
+
+
+def test_every_column_has_a_word() -> None:
+    names = {name for q in load_questions() for table in q.tables for name in table.columns}
+    assert names == set(COLUMNS)
 
 
 # --- as text, and by command --------------------------------------------------------------------

@@ -298,5 +298,5 @@ _COMMANDS: Final[dict[str, Callable[[Opened, Mapping[str, Any]], Iterator[Piece]
     "export": _export,
     "report": _report,
     "check": _check,
-    "question": run_question,
+    "question": lambda opened, arguments: run_question(opened.dataset, arguments),
 }

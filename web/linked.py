@@ -31,12 +31,12 @@ from graph.store.prefixes import PREFIXES
 from graph.store.rdf_text import write_quads
 from graph.store.search_text import SearchText
 from graph.terms import ENTITY, is_iri
-from web.conditional import answer_if_changed
 from web.entity import GROUPS, data_of, page_of
 from web.entity_reader import EntityReader
 from web.frame import REVISION
 from web.negotiation import choose_media_type, refuse_unknown, request_language
 from web.ontology_page import anchor_of
+from web.reading import answer_read
 from web.sparql import TRUNCATED
 from web.templating import render_page
 from web.texts import LANGUAGES, read_text, write_date
@@ -128,7 +128,7 @@ async def show_entity(request: Request) -> Response:
         headers = {"Link": write_links(_prefix(settings), iri, described=True)}
         return render_page(request, "entity.html", context, headers=headers)
 
-    return answer_if_changed(request, etag, make)
+    return await answer_read(request, etag, make)
 
 
 async def send_data(request: Request) -> Response:
@@ -160,7 +160,7 @@ async def send_data(request: Request) -> Response:
             content = write_quads(found.quads, known.key, PREFIXES)
         return Response(content, headers=headers, media_type=known.media_type)
 
-    return answer_if_changed(request, etag, make)
+    return await answer_read(request, etag, make)
 
 
 def write_links(prefix: str, iri: str, *, described: bool = False) -> str:

@@ -21,13 +21,14 @@ from schema.types import load_schema
 from web.control import Piece
 
 if TYPE_CHECKING:
-    from web.commands import Opened
+    from graph.settings import Settings
+    from graph.store.dataset import Dataset
 
 FORMATS: Final = ("csv", "tsv", "json")
 
 
-def run_question(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
-    """Yield the list of questions, or the answer to one.
+def run_question(dataset: Dataset, arguments: Mapping[str, Any]) -> Iterator[Piece]:
+    """Yield the list of questions, or the answer of a dataset to one.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def run_question(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece
         raise BadValueError("question", question.name, expected)
     is_all = arguments["format"] == "json" and not arguments["table"]
     places = [at for at in range(len(question.tables)) if is_all or at == place]
-    tables, revision = _ask(opened, question, values, places, language)
+    tables, revision = _ask(dataset, question, values, places, language)
     yield from _write(question, values, tables, arguments["format"], language, revision)
 
 
@@ -71,10 +72,10 @@ def read_pairs(pairs: list[str]) -> dict[str, str]:
 
 
 def _ask(
-    opened: Opened, question: Question, values: Variables, places: list[int], language: str
+    dataset: Dataset, question: Question, values: Variables, places: list[int], language: str
 ) -> tuple[dict[int, list[Row]], int]:
-    dataset, settings = opened.dataset, opened.settings
-    viewer = _operator(opened)
+    settings = dataset.settings
+    viewer = _operator(settings)
     snapshot = dataset.snapshot_for(viewer)
     unasked = [at for at in places if not question.tables[at].paths]
     if unasked and len(places) == len(unasked):
@@ -135,9 +136,9 @@ def _write(
     yield Piece.say(f"revision {revision}: {table.title[language]}{part}, {len(rows)} rows")
 
 
-def _operator(opened: Opened) -> Viewer:
+def _operator(settings: Settings) -> Viewer:
     """Return who asks: the one who has the store's folder, reading with a token's limits."""
-    visitor = anonymous(opened.settings)
+    visitor = anonymous(settings)
     scopes = frozenset(Scope) - {Scope.WRITE}
-    nodes = opened.settings.graphql_token_nodes
+    nodes = settings.graphql_token_nodes
     return replace(visitor, name="command line", scopes=scopes, nodes_max=nodes, token="command")

@@ -35,6 +35,7 @@ from web.question_form import Entry, write_form
 from web.sparql import LABELS, PAGE_ROWS, TRUNCATED, answer_text
 from web.templating import render_page
 from web.texts import LANGUAGES
+from web.texts_columns import column_word
 from web.texts_values import enum_word
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def _context(
     tables = [
         TableView(
             title=table.title[language],
-            columns=table.columns,
+            columns=[column_word(name, language) for name in table.columns],
             rows=[
                 [
                     _cell(cell, reader, is_enum=name in table.enums)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -26,6 +25,7 @@ from web.dataset_description import PREFIXES, VOID_PAGE, Place, describe_as_dcat
 from web.frame import REVISION
 from web.kept import Kept
 from web.negotiation import choose_media_type, refuse_unknown
+from web.reading import read_for
 
 if TYPE_CHECKING:
     from graph.store.snapshot import Snapshot
@@ -86,7 +86,7 @@ class Descriptions:
         tag = f'W/"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
         if matches(request.headers.get("if-none-match"), tag):
             return answer_if_changed(request, tag, Response)  # nothing need be counted
-        make = partial(self._write, snapshot, state, describe, place, known)
+        make = partial(self._write, request, snapshot, state, describe, place, known)
         content = await self._written.get(key, make)
         headers = {
             REVISION: str(snapshot.revision),
@@ -97,17 +97,25 @@ class Descriptions:
         return answer_if_changed(request, tag, response)
 
     async def _write(
-        self, snapshot: Snapshot, state: str, describe: Describe, place: Place, known: Format
+        self,
+        request: Request,
+        snapshot: Snapshot,
+        state: str,
+        describe: Describe,
+        place: Place,
+        known: Format,
     ) -> bytes:
-        counted = await self._counted.get(state, partial(self._count, snapshot))
+        """Return a description; who asks for it first is charged for it."""
+
+        def count() -> Partitions:
+            return self.partitioner.count(snapshot)
+
+        counted = await self._counted.get(state, partial(read_for, request, count))
 
         def write() -> bytes:
             return write_quads(describe(snapshot, counted, place), known.key, PREFIXES)
 
-        return await anyio.to_thread.run_sync(write)
-
-    async def _count(self, snapshot: Snapshot) -> Partitions:
-        return await anyio.to_thread.run_sync(self.partitioner.count, snapshot)
+        return await read_for(request, write)
 
 
 def _read_format(request: Request) -> Format:
