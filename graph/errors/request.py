@@ -116,6 +116,24 @@ class GoneError(RequestError):
 
 
 @dataclass(eq=False)
+class HistoryDivergedError(RequestError):
+    """The reader holds a history that is not this one, or no longer."""
+
+    code: ClassVar[str] = "HISTORY_DIVERGED"
+    status: ClassVar[int] = 409
+    revision: int
+    last: int
+
+    def _say(self) -> str:
+        if self.revision > self.last:
+            return f"this history ends at revision {self.last}: it has no revision {self.revision}"
+        return (
+            f"revision {self.revision} is another one here (the last is {self.last}): the reader "
+            "follows another dataset, or one of the two was restored from a backup"
+        )
+
+
+@dataclass(eq=False)
 class MethodNotAllowedError(RequestError):
     """The route exists but not with this method."""
 
@@ -245,3 +263,15 @@ class ForbiddenError(AccessError):
 
     def _say(self) -> str:
         return f"not allowed: {self.action}"
+
+
+@dataclass(eq=False)
+class ReplicaError(AccessError):
+    """A read replica takes no changes; its writer does."""
+
+    code: ClassVar[str] = "READ_ONLY_REPLICA"
+    status: ClassVar[int] = 421
+    writer: str
+
+    def _say(self) -> str:
+        return f"this is a read replica, nothing was changed: send changes to {self.writer}"

@@ -98,6 +98,18 @@ class StoreCorruptError(StoreError):
 
 
 @dataclass(eq=False)
+class FollowError(StoreError):
+    """A read replica cannot take what its writer answers; it serves on what it has."""
+
+    code: ClassVar[str] = "FOLLOW"
+    writer: str
+    detail: str
+
+    def _say(self) -> str:
+        return f"{self.writer}: {self.detail}"
+
+
+@dataclass(eq=False)
 class ConfigurationError(RhizomeError):
     """The service cannot start as configured."""
 
