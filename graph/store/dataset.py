@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from graph.access import Level, Viewer
-from graph.errors import RevisionConflictError
+from graph.errors import ReplicaError, RevisionConflictError
 from graph.model import Model
 from graph.settings import Settings
 from graph.store.commit import Change, Commit, Position, follow
@@ -27,6 +27,8 @@ from graph.store.level_stores import HigherStores, PublicStore, store_folder
 from graph.store.levels import Levels, LevelView, follow_commit
 from graph.store.log import Log, log_behind
 from graph.store.oxigraph import OxigraphStore
+from graph.store.replica import Received, require_effective
+from graph.store.role import read_writer
 from graph.store.snapshot import Snapshot
 
 _log = logging.getLogger("rhizome.dataset")
@@ -52,8 +54,8 @@ class Dataset(PublicStore):
     """Log, snapshots and SPARQL stores of one folder, with one writer.
 
     `levels` is the version for new readers, at each visibility level; `folder` the store's
-    folder; `higher` are the SPARQL stores above the public one. Methods may be called from any
-    thread.
+    folder; `higher` are the SPARQL stores above the public one; `writer` is the URL that a replica
+    follows: it takes no changes of its own. Methods may be called from any thread.
     """
 
     def __init__(self, settings: Settings, model: Model, log: Log, levels: Levels) -> None:
@@ -63,6 +65,7 @@ class Dataset(PublicStore):
         self.log = log
         self.levels = levels
         self.higher: HigherStores | None = None
+        self.writer = read_writer(settings.store)
         self._tip = levels
         self._last: Position = log
         self._queue: list[_Pending] = []
@@ -176,11 +179,14 @@ class Dataset(PublicStore):
 
         Raises
         ------
+        ReplicaError
+            This is the copy of a writer's dataset.
         RevisionConflictError
             There is a later revision than `expect`.
         StoreFullError, StoreUnavailableError
             The log could not be written; nothing changed.
         """
+        self.require_writer()
         while True:
             with self._order:
                 if expect is not None and self._tip.revision != expect:
@@ -198,6 +204,40 @@ class Dataset(PublicStore):
         if pending.error is not None:
             raise pending.error
         return pending.commit
+
+    def require_writer(self) -> None:
+        """Check that changes are taken here.
+
+        Raises
+        ------
+        ReplicaError
+            They are not: this is the copy of a writer's dataset.
+        """
+        if self.writer is not None:
+            raise ReplicaError(self.writer)
+
+    def adopt(self, received: Sequence[Received]) -> None:
+        """Record verified commits of the writer that is followed, and publish their versions.
+
+        Raises
+        ------
+        FollowError
+            One adds what is there, or removes what is not; nothing is recorded.
+        StoreFullError, StoreUnavailableError
+            The log could not be written; nothing changed.
+        """
+        with self._durable:
+            batch: list[_Pending] = []
+            with self._order:  # commits add terms
+                tip = self.levels
+                for each in received:
+                    require_effective(tip.whole, each.commit, self.writer or "")
+                    tip = follow_commit(tip, each.commit)
+                    batch.append(_Pending(each.commit, tip))
+            self.log.append_copies([each.copy for each in received])
+            with self._order:
+                self._tip, self._last = tip, self.log
+            self._publish(batch)
 
     def on_commit(self, listener: Callable[[Commit, Levels], None]) -> None:
         """Call a function with each commit and its version, in the thread that recorded it.

@@ -70,6 +70,11 @@ class Levels:
         """The snapshot of the public level."""
         return self.views[0].snapshot
 
+    @property
+    def highest(self) -> Level:
+        """The highest level of a graph that there is or was: who has it may read all of the log."""
+        return max((*self.above.values(), *self.sealed.values()), default=Level.PUBLIC)
+
     def at(self, level: Level) -> LevelView:
         """Return the view of a level; where it has none, that of the next below."""
         for view in reversed(self.views):
