@@ -103,6 +103,8 @@ class Gate:
             Terms that cannot be kept, broken shapes, or graphs that may not be written.
         ProvenanceMissingError
             A graph that is written is not described as a source.
+        ReplicaError
+            This is a read replica.
         RevisionConflictError
             There is a later revision than `expect`.
         StoreFullError, StoreUnavailableError
@@ -147,6 +149,7 @@ class Gate:
         RhizomeError
             As for `submit`.
         """
+        self.dataset.require_writer()
         if graph is not None and not is_iri(graph):
             raise BadValueError("--graph", graph[:200], "an absolute IRI")
         uploads = [f if isinstance(f, Upload) else open_file(f) for f in files]
@@ -194,6 +197,7 @@ class Gate:
         `level` is the writer's: nothing above it is seen, written or told; an operator sees all.
         No other change comes between the look and the record. Raises as `submit` does.
         """
+        self.dataset.require_writer()
         warnings: tuple[Violation, ...] = ()
 
         def look(levels: Levels, asked: Change) -> Change:

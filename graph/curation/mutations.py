@@ -101,6 +101,8 @@ class Mutations:
         ------
         UnauthenticatedError, ForbiddenError
             The viewer may not write, or not into this source.
+        ReplicaError
+            This is a read replica.
         BadValueError, QueryTooLargeError
             Message or key cannot be used, or there are too many acts.
         RevisionConflictError
@@ -111,6 +113,7 @@ class Mutations:
             The log could not be written; nothing changed.
         """
         require_scope(viewer, Scope.WRITE)
+        self.gate.dataset.require_writer()
         self._require_bounds(mutation)
         mutation = self._with_source(mutation)
         if mutation.key is None or mutation.dry_run:

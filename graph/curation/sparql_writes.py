@@ -79,14 +79,17 @@ class SparqlWrites:
         self._writer = CopyWriter(gate.settings, stands_by=False)
 
     def admit(self, viewer: Viewer) -> None:
-        """Check that a viewer's token has the scope.
+        """Check that a viewer's token has the scope, and that changes are taken here.
 
         Raises
         ------
         UnauthenticatedError, ForbiddenError
             There is none, or it has not.
+        ReplicaError
+            This is a read replica.
         """
         require_scope(viewer, Scope.WRITE)
+        self._dataset.require_writer()
 
     def update(self, update: Update, viewer: Viewer) -> Written:
         """Run an update as one commit, or refuse it whole.
