@@ -21,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from web import (
+    changes,
     export,
     graph_store,
     graphql,
@@ -114,7 +115,7 @@ def list_routes() -> list[Route]:
     """Return the routes of all endpoint families."""
     families = (
         *(pages, linked, questions, graphql, sparql, running, graph_store, export, report),
-        *(ontology, void, operations, static),
+        *(changes, ontology, void, operations, static),
     )
     return [route for family in families for route in family.routes()]
 

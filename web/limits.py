@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+CHANGES_PATH: Final = "/changes"
 #: Paths of the API; all else are pages and assets. Health and readiness are never refused.
-API_PATHS: Final = frozenset({"/graphql", "/sparql", "/export", "/report"})
+API_PATHS: Final = frozenset({"/graphql", "/sparql", "/export", "/report", CHANGES_PATH})
 GRAPHS_PATH: Final = "/graphs"
 #: Below it, each question is asked when it is looked at.
 QUESTIONS_PATH: Final = "/questions/"
