@@ -94,6 +94,11 @@ def _add_serve(commands: Any) -> None:
           python server.py serve --port 9000 --store /srv/rhizome
           python server.py serve --no-seeds --store var/empty
           python server.py serve --profile plain --store var/plain
+
+        With --follow it becomes a read replica: it copies the log of another Rhizome into a
+        store of its own, answers every read, and refuses changes (docs/replicas.md).
+
+          python server.py serve --follow https://writer.example --token-file token --store var/copy
         """,
     )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
@@ -106,6 +111,19 @@ def _add_serve(commands: Any) -> None:
         choices=PROFILES,
         default=PROFILES[0],
         help="plain: a bare SPARQL server that anyone may write, without model, gate and log",
+    )
+    parser.add_argument(
+        "--follow", metavar="URL", help="be a read replica of the Rhizome that answers there"
+    )
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="with --follow: holds the token, of scope changes, that the writer gave",
+    )
+    parser.add_argument(
+        "--promote",
+        action="store_true",
+        help="let what was a read replica take changes of its own from now on",
     )
 
 

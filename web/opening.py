@@ -10,6 +10,7 @@ import gc
 import logging
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from graph.curation.check import check_checkpoint, check_snapshot
@@ -17,10 +18,11 @@ from graph.curation.gate import Gate
 from graph.curation.mutations import Mutations
 from graph.curation.seeding import seed
 from graph.curation.sparql_writes import SparqlWrites
-from graph.errors import StoreUnavailableError
+from graph.errors import SettingError, StoreUnavailableError
 from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
 from graph.store.level_images import drop_images
+from graph.store.role import mark_replica, promote, read_writer
 from graph.store.workers import QueryPool
 from schema.execute import Engine
 from schema.library import with_library
@@ -29,10 +31,13 @@ from schema.subscribing import Subscriber
 from schema.types import load_schema
 from web.commands import SEEDS, Opened, run_command
 from web.control import ControlServer
+from web.following import Following
 from web.report import load_analysis
 from web.service import Parts
+from web.upstream import Upstream, is_open_to_others
 
 if TYPE_CHECKING:
+    from graph.settings import Settings
     from web.service import Service
 
 #: How long the SPARQL store may take to hold what the start has just loaded, in seconds.
@@ -41,6 +46,29 @@ _STORE_WAIT_S: Final = 60.0
 _PAUSE_S: Final = 0.002
 
 _logger = logging.getLogger("rhizome.start")
+
+
+def settle_role(settings: Settings, *, promotes: bool) -> None:
+    """Make sure that a store is served as what it is, a writer's or a replica's.
+
+    Raises
+    ------
+    SettingError
+        A replica's is to be served without following, or the settings of following are wrong.
+    """
+    if settings.follow:
+        if promotes:
+            raise SettingError("follow", "...", "given together with --promote")
+        Upstream(settings)
+        return
+    if promotes:
+        promote(settings.store)
+    elif (writer := read_writer(settings.store)) is not None:
+        expected = (
+            f"the URL of a writer: this store is a read replica of {writer}; --follow that, or "
+            "--promote this one, so that it takes changes of its own"
+        )
+        raise SettingError("follow", "", expected)
 
 
 def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
@@ -53,7 +81,8 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
     address : str
         Where the server listens, for those who ask who has the store.
     seeds : bool
-        Whether an empty store is given the seeds, and older seeds are replaced.
+        Whether an empty store is given the seeds, and older seeds are replaced; a replica never
+        loads any.
 
     Raises
     ------
@@ -63,10 +92,13 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
     settings, model = service.settings, service.model
     started = time.monotonic()
     with ExitStack() as stack:
+        if settings.follow:
+            mark_replica(settings.store, Upstream(settings).name)
         dataset = Dataset.open(settings, with_library(model, settings))
         stack.callback(dataset.close)
         gate = Gate(dataset, model, settings)
-        if seeds:
+        following = _follow(service, dataset, stack)
+        if seeds and following is None:
             service.stage = "loading the seeds"
             seed(gate, SEEDS)
         service.stage = "building the schema"
@@ -85,6 +117,8 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
         control = ControlServer(settings.store, lambda command: run_command(command, opened))
         stack.callback(control.close, settings.stop_s)
         dataset.index_texts()
+        if following is not None:
+            following.start()
         closing = stack.pop_all()
     _logger.info(
         "opened",
@@ -96,7 +130,28 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
             }
         },
     )
-    return Parts(dataset, gate, pool, engine, writer, writes, subscriber, tokens, closing.close)
+    return Parts(
+        dataset, gate, pool, engine, writer, writes, subscriber, tokens, closing.close, following
+    )
+
+
+def _follow(service: Service, dataset: Dataset, stack: ExitStack) -> Following | None:
+    """Return what follows the writer, if one is to be followed; an empty store is filled first."""
+    settings = service.settings
+    if not settings.follow:
+        return None
+    upstream = Upstream(settings)
+    if upstream.is_open_to_eavesdroppers:
+        _logger.warning("the writer is asked over http: who listens on the way learns the token")
+    if is_open_to_others(Path(settings.follow_token_file)):
+        _logger.warning("others may read the file of the writer's token: chmod 600")
+    following = Following(settings, dataset, upstream)
+    stack.callback(following.close)
+    if dataset.log.revision == 0:
+        following.copy_all(
+            lambda text: setattr(service, "stage", text), service.streams.closing.is_set
+        )
+    return following
 
 
 def verify_parts(parts: Parts) -> None:

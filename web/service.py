@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from schema.execute import Engine
     from schema.mutation import Writer
     from schema.subscribing import Subscriber
+    from web.following import Following
 
 VERSION: Final = "0.1.0"
 
@@ -90,7 +91,10 @@ class Sparql(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What opens at the start; `close` lets go of all but the pool, which closes by itself."""
+    """What opens at the start; `close` lets go of all but the pool, which closes by itself.
+
+    `following` is what keeps a replica in step with its writer.
+    """
 
     dataset: Dataset
     gate: Gate
@@ -101,6 +105,7 @@ class Parts:
     subscriber: Subscriber
     tokens: Tokens
     close: Callable[[], None]
+    following: Following | None = None
 
 
 def public_address(request: Request, settings: Settings) -> str:
@@ -230,6 +235,11 @@ class Service:
     def writes(self) -> Writes:
         """Who takes updates and graphs; StoreUnavailableError while the store opens."""
         return self._opened.writes
+
+    @property
+    def following(self) -> Following | None:
+        """What keeps a replica in step; None of a writer. StoreUnavailableError as above."""
+        return self._opened.following
 
     @property
     def sparql_revision(self) -> int:
