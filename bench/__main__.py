@@ -55,6 +55,7 @@ class Size:
     endpoint: tuple[str, ...]
     attacks: tuple[str, ...]
     subscriptions: tuple[str, ...]
+    replicas: tuple[str, ...]
     labels: int
     drawn: int
 
@@ -76,6 +77,7 @@ SIZES: Final = {
         endpoint=("100000",),
         attacks=("100000", "60"),
         subscriptions=("100000",),
+        replicas=("100000",),
         labels=10_000,
         drawn=300,
     ),
@@ -95,6 +97,7 @@ SIZES: Final = {
         endpoint=("1000000",),
         attacks=("100000", "1800"),
         subscriptions=("400000",),
+        replicas=("400000",),
         labels=100_000,
         drawn=2_000,
     ),
@@ -181,7 +184,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Table]]]] = {
     "search": Bench.search,
 }
 #: Benches that print by themselves.
-PRINTED: Final = ("sparql", "endpoint", "attacks", "subscriptions", "report")
+PRINTED: Final = ("sparql", "endpoint", "attacks", "subscriptions", "replicas", "report")
 
 
 def main() -> None:
