@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from graph.access import Level
 from graph.errors import (
     FollowError,
     HistoryDivergedError,
@@ -21,7 +22,7 @@ from graph.errors import (
 )
 from graph.store.commit import NO_HASH, Change, Commit
 from graph.store.dataset import Dataset
-from graph.store.levels import Levels
+from graph.store.levels import VISIBILITY, Levels
 from graph.store.log import Log
 from graph.store.log_pages import gather, hash_at, read_page, write_patch
 from graph.store.role import mark_replica, promote, read_writer
@@ -344,3 +345,22 @@ def test_a_damaged_payload_is_not_sent_as_if_it_were_whole(writer: Dataset, tmp_
     for write in (sent, lambda log: b"".join(write_patch(log, log.records()))):
         with pytest.raises(StoreCorruptError):
             write(log)
+
+
+def test_levels_of_a_copy_are_those_of_the_writer(tmp_path: Path) -> None:
+    writer, copy = write_history(tmp_path / "writer"), open_copy(tmp_path / "copy")
+    assert writer.levels.highest is Level.PUBLIC
+    hidden = (f"<{GRAPH}>", VISIBILITY, '"partner"', f"<{GRAPH}>")
+    writer.commit(Change((hidden,), (), "tests", "load", "hide"))
+    take(copy, sent(writer.log))
+    assert copy.levels.highest is writer.levels.highest is Level.PARTNER
+    for level in Level:
+        mine, theirs = copy.levels.at(level).snapshot, writer.levels.at(level).snapshot
+        assert set(mine.quads()) == set(theirs.quads())
+        assert mine.dataset_hash == theirs.dataset_hash
+    everything = tuple(writer.snapshot.quads(f"<{GRAPH}>"))
+    writer.commit(Change((), everything, "tests", "load", "take away"))
+    assert writer.levels.highest is Level.PARTNER  # what is gone stands in the log still
+    assert take(copy, sent(writer.log, copy.log.revision)) == 1
+    for each in (writer, copy):
+        each.close()
