@@ -99,6 +99,7 @@ def test_a_missing_file_of_the_sparql_store_is_found(store: Path, missing: str) 
     assert "ok   image" in out
 
 
+@pytest.mark.broad
 def test_a_sparql_server_of_others_is_checked_whole_when_that_is_asked(store: Path) -> None:
     with fake_server() as server:
         settings = Settings(store, sparql=server.address)
@@ -117,5 +118,5 @@ def test_a_sparql_server_of_others_is_checked_whole_when_that_is_asked(store: Pa
         assert f"ok   external  revision 1, counts at {server.address}" in run(is_deep=False)
         assert "ok   external  revision 1, counts and contents at" in run(is_deep=True)
         server.store.update('DELETE WHERE { GRAPH ?g { ?s ?p "Greenport West-Holland"@nl } }')
-        with pytest.raises(StoreCorruptError, match="statements, [0-9]+ in the log"):
+        with pytest.raises(StoreCorruptError, match=r"statements, [0-9]+ in the log"):
             run(is_deep=True)
