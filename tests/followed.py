@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from graph.access import Level
 from graph.curation.check import check_external
 from graph.model import Model
 from graph.settings import Settings
@@ -17,6 +18,7 @@ from graph.store.commit import Change
 from graph.store.dataset import Dataset
 from graph.store.external import ExternalStore
 from graph.store.external_follower import ExternalFollower
+from graph.store.feed import Feed
 from graph.store.stamp import SYSTEM_GRAPH
 from graph.terms import ENTITY, Quad, write_literal
 from tests.fake_sparql import FakeServer, fake_server
@@ -57,8 +59,7 @@ class Followed:
         store = ExternalStore(self.settings, self.dataset.model.system_quads)
         return ExternalFollower(
             store,
-            self.dataset.log,
-            lambda: self.dataset.snapshot,
+            Feed(self.dataset.log, lambda: self.dataset.levels, Level.PUBLIC),
             lambda: None,
             self.settings,
         )
@@ -81,7 +82,8 @@ class Followed:
 
     def check(self, *, is_deep: bool = True) -> str | None:
         """What `check --deep` finds wrong."""
-        found = check_external(self.settings, self.dataset, is_deep=is_deep)
+        system = self.dataset.model.system_quads
+        found = check_external(self.settings, self.dataset, system, is_deep=is_deep)
         return None if found.error is None else found.error.message
 
 

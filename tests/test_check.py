@@ -13,6 +13,7 @@ from graph.shapes import load_model
 from graph.store.dataset import Dataset
 from graph.store.external import ExternalStore
 from graph.store.external_marker import name_log
+from schema.library import with_library
 from tests.fake_sparql import fake_server
 from web.commands import run_locally
 from web.control import Command
@@ -110,9 +111,11 @@ def test_a_sparql_server_of_others_is_checked_whole_when_that_is_asked(store: Pa
 
         with pytest.raises(StoreCorruptError, match="its marker is not that of revision 1"):
             run(is_deep=False)
-        dataset = Dataset.open(settings, load_model(), with_store=False)
-        external = ExternalStore(settings, dataset.model.system_quads)
-        external.feed(dataset.snapshot, name_log(dataset.log))
+        model = with_library(load_model(), settings)
+        dataset = Dataset.open(settings, model, with_store=False)
+        external = ExternalStore(settings, model.system_quads)
+        marker = external.marker_of(1, dataset.levels.public, name_log(dataset.log))
+        external.feed(marker, dataset.levels.public)
         external.close()
         dataset.close()
         assert f"ok   external  revision 1, counts at {server.address}" in run(is_deep=False)

@@ -75,7 +75,7 @@ def behind(
 def _await_fed(http: TestClient) -> None:
     external = _dataset(http).external
     assert external is not None
-    assert external.wait_for(_dataset(http).snapshot.revision, 120), external.fault
+    assert external.wait_for(_dataset(http).revision, 120), external.fault
 
 
 def _dataset(http: TestClient) -> Any:
@@ -146,7 +146,8 @@ def test_formats_commits_and_contents_are_right(behind: Behind) -> None:
     assert answer.status_code == 200, answer.text
     assert answer.headers["Rhizome-Revision"] == str(made["revision"])
     assert "été" in answer.text
-    assert check_external(dataset.settings, dataset, is_deep=True).error is None
+    system = dataset.model.system_quads
+    assert check_external(dataset.settings, dataset, system, is_deep=True).error is None
     assert dataset.external.feeds == 1
     # What a query does wrong is its own fault, and opens no circuit.
     wrong = ask(http, "SELECT ?a { ?s ?p ?o } GROUP BY")

@@ -153,24 +153,26 @@ class ExternalStore:
     # --- changing ---------------------------------------------------------------------------
 
     def apply(
-        self, old: Marker, commits: Iterable[Commit], snapshot: Snapshot, begun: Callable[[], None]
-    ) -> tuple[Marker, set[str]]:
-        """Bring the server from a marker to the version `snapshot`, and return what it holds then.
+        self,
+        old: Marker,
+        new: Marker,
+        commits: Iterable[Commit],
+        snapshot: Snapshot,
+        begun: Callable[[], None],
+    ) -> set[str]:
+        """Bring the server from one marker to another; return the graphs that changed, by IRI.
 
         Parameters
         ----------
-        old : Marker
-            What it holds now.
+        old, new : Marker
+            What it holds now, and is to hold.
         commits : iterable of Commit
             All of them between the two.
         snapshot : Snapshot
+            The version that `new` is of.
         begun : callable
             Called before a change that takes several updates: until it ends the server holds
             neither the one nor the other.
-
-        Returns
-        -------
-        Marker and the IRIs of the graphs that changed.
 
         Raises
         ------
@@ -181,13 +183,12 @@ class ExternalStore:
         entering = {quad[:3] for quad in added}
         gone = {quad[:3] for quad in removed} - entering
         leaving = [triple for triple in gone if not self._is_stated(triple, snapshot)]
-        new = self.marker_of(snapshot, old.log)
         touched = {quad[3][1:-1] for quad in chain(added, removed)}
         size = self._settings.sparql_feed_statements
         if 2 * len(added) + len(removed) + len(leaving) <= size:
             text = write_change(old, new, added, removed, (entering, leaving), self.merged_graph)
             self._change(text, old, new)
-            return new, touched
+            return touched
         begun()
         marker = self._begin_part(old, new)
         for piece in split(removed, size):
@@ -196,10 +197,10 @@ class ExternalStore:
             marker = self._put(marker, (), (), ((), leaving[start : start + size]))
         marker = self._insert(marker, added)
         self._end_part(marker)
-        return marker.whole, touched
+        return touched
 
-    def feed(self, snapshot: Snapshot, log: str) -> Marker:
-        """Give the server everything anew, and return what it holds then.
+    def feed(self, new: Marker, snapshot: Snapshot) -> None:
+        """Give the server everything anew: the version that a marker is of.
 
         Graphs of ours are dropped first, graphs of others left alone.
 
@@ -208,7 +209,7 @@ class ExternalStore:
         StoreUnavailableError
             It was not done to the end.
         """
-        marker = self.marker_of(snapshot, log).next_part
+        marker = new.next_part
         self.requests.update(write_beginning(marker))
         self._expect(marker)
         known = {graph[1:-1] for graph in snapshot.graphs()}
@@ -220,13 +221,12 @@ class ExternalStore:
             raise self.requests.unavailable("it keeps statements that were to be dropped")
         marker = self._insert(marker, chain(self.system, snapshot.quads()))
         self._end_part(marker)
-        return marker.whole
 
-    def marker_of(self, snapshot: Snapshot, log: str) -> Marker:
-        """Return the marker of a version."""
+    def marker_of(self, revision: int, snapshot: Snapshot, log: str) -> Marker:
+        """Return the marker of a version: a level's snapshot at a revision of the dataset."""
         return Marker(
             log,
-            snapshot.revision,
+            revision,
             snapshot.dataset_hash,
             snapshot.quad_count,
             self.system_digest,

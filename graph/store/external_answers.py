@@ -17,6 +17,7 @@ import pyoxigraph as ox
 
 from graph.store import nesting, results
 from graph.store.query import Query
+from graph.store.tables import write_table
 
 #: What we ask for; graphs are read as N-Triples where a server has them.
 TABLE_ACCEPT: Final = "application/sparql-results+json"
@@ -27,6 +28,7 @@ _JSON: Final = (TABLE_ACCEPT, "application/json", "text/json")
 #: How Virtuoso says true and false, as a table with this column.
 _ASK_COLUMN: Final = "__ask_retval"
 _TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]', re.DOTALL)
+_STRING: Final = "http://www.w3.org/2001/XMLSchema#string"
 _BOOLEAN: Final = "http://www.w3.org/2001/XMLSchema#boolean"
 _LABEL: Final = re.compile(r"[^A-Za-z0-9_]")
 _BINDINGS: Final = re.compile(rb'"bindings"\s*:\s*\[')
@@ -40,6 +42,9 @@ _BOOLEANS: Final = {
     )
     for value, text in ((True, b"true"), (False, b"false"))
 }
+
+#: What a cell of a table may hold.
+Term = ox.NamedNode | ox.BlankNode | ox.Literal
 
 
 class UnreadableError(Exception):
@@ -60,11 +65,12 @@ class Received:
 
 
 class Solutions:
-    """The solutions of a SELECT: `variables`, and rows of terms when iterated."""
+    """The solutions of a SELECT: `names` of the variables, and rows of terms by name."""
 
     def __init__(self, names: list[str], rows: list[Any]) -> None:
-        self.variables = [ox.Variable(name) for name in names]
-        self._names = names
+        for name in names:
+            ox.Variable(name)
+        self.names = names
         self._rows = rows
 
     def __len__(self) -> int:
@@ -74,11 +80,20 @@ class Solutions:
         """Add a row without values."""
         self._rows.append({})
 
-    def __iter__(self) -> Iterator[list[results.Term | None]]:
+    def __iter__(self) -> Iterator[dict[str, Term]]:
         for row in self._rows:
             if not isinstance(row, dict):
                 raise UnreadableError("a solution is no object")
-            yield [_read_term(row[name]) if name in row else None for name in self._names]
+            yield {name: _read_term(row[name]) for name in self.names if name in row}
+
+    def for_engine(self) -> ox.QuerySolutions:
+        """Return them, checked, as the engine's writers take them."""
+        rows = [{name: _write_term(term) for name, term in row.items()} for row in self]
+        value = {"head": {"vars": self.names}, "results": {"bindings": rows}}
+        form = ox.QueryResultsFormat.JSON
+        solutions = ox.parse_query_results(orjson.dumps(value), format=form)
+        assert isinstance(solutions, ox.QuerySolutions)
+        return solutions
 
 
 def read_table(received: Received) -> tuple[bool | Solutions, bool]:
@@ -120,8 +135,8 @@ def read_boolean(received: Received) -> bool:
     answer, _ = read_table(received)
     if isinstance(answer, bool):
         return answer
-    names = [variable.value.lower() for variable in answer.variables]
-    cells = [term for row in answer for term in row]
+    names = [name.lower() for name in answer.names]
+    cells = [term for row in answer for term in row.values()]
     if names == [_ASK_COLUMN] and len(cells) <= 1:
         text = cells[0].value if cells and isinstance(cells[0], ox.Literal) else "0"
         if text in ("0", "1", "true", "false"):
@@ -189,7 +204,7 @@ def write_answer(
         if is_cut:  # what is missing is missing, even where the rows that came are few enough
             rows_max = min(rows_max, len(answer))
             answer.append_unbound()
-        return results.write_table(answer, query.format, rows_max, bytes_max)
+        return write_table(answer.for_engine(), query.format, rows_max, bytes_max)
     triples = read_triples(received, levels_max)
     body = results.write_graph(triples, query.format, query.rows_max, bytes_max, query.prefixes)
     return replace(body, is_truncated=body.is_truncated or received.is_cut)
@@ -228,7 +243,7 @@ def _cut_rows(body: bytes) -> bytes:
     return body[:end] + b"]}}"
 
 
-def _read_term(cell: Any) -> results.Term:
+def _read_term(cell: Any) -> Term:
     """Return the term of a cell.
 
     Raises
@@ -258,6 +273,21 @@ def _read_term(cell: Any) -> results.Term:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UnreadableError("one of its terms is not well formed") from error
     raise UnreadableError("one of its terms is of no kind that is known")
+
+
+def _write_term(term: Term) -> dict[str, str]:
+    """Return a term as a cell of SPARQL JSON."""
+    match term:
+        case ox.NamedNode():
+            return {"type": "uri", "value": term.value}
+        case ox.BlankNode():
+            return {"type": "bnode", "value": term.value}
+    found = {"type": "literal", "value": term.value}
+    if term.language is not None:
+        return {**found, "xml:lang": term.language}
+    if term.datatype.value == _STRING:
+        return found
+    return {**found, "datatype": term.datatype.value}
 
 
 def _spell(found: re.Match[str]) -> str:

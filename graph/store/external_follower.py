@@ -12,13 +12,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from graph.errors import RhizomeError, StoreUnavailableError
 from graph.settings import Settings
+from graph.store.commit import Commit
 from graph.store.external import ExternalStore
 from graph.store.external_marker import Marker, is_ours, name_log
-from graph.store.log import Log
+from graph.store.feed import Feed, MovedError
 from graph.store.snapshot import Snapshot
 from graph.store.stamp import Stamp
 
@@ -29,6 +30,22 @@ _COUNTED: Final = 50_000
 _COUNTED_GRAPHS: Final = 50
 #: Pauses between attempts grow up to this, in seconds.
 _PAUSE_MAX_S: Final = 30.0
+
+
+class _Version(NamedTuple):
+    """What the server is to hold: a revision of the dataset, and what its level sees of it."""
+
+    revision: int
+    snapshot: Snapshot
+
+
+class _Holding(NamedTuple):
+    """What the server holds, as a feed asks it of a store."""
+
+    revision: int
+    dataset_hash: int
+    quad_count: int
+    fault: str | None = None
 
 
 class NotOursError(Exception):
@@ -44,9 +61,8 @@ class ExternalFollower:
     Parameters
     ----------
     store : ExternalStore
-    log : Log
-    newest : callable
-        Returns the version that readers have.
+    feed : Feed
+        The commits and versions of the level that the server holds: the public one.
     stamp : callable
         Returns the stamp of the embedded store, which knows the number of merged triples.
     settings : Settings
@@ -55,8 +71,7 @@ class ExternalFollower:
     def __init__(
         self,
         store: ExternalStore,
-        log: Log,
-        newest: Callable[[], Snapshot],
+        feed: Feed,
         stamp: Callable[[], Stamp | None],
         settings: Settings,
     ) -> None:
@@ -66,14 +81,15 @@ class ExternalFollower:
         self.epoch = 0
         self.feeds = 0
         self.others: tuple[str, ...] = ()
-        self._log = log
-        self._newest = newest
+        self._commits = feed
+        self._log = feed.log
         self._stamp = stamp
         self._settings = settings
         self._changed = threading.Condition()
         self._listeners: list[Callable[[], None]] = []
         self._is_stopping = False
         self._is_suspect = False
+        self._hold_reason: str | None = None
         self._is_compared = False
         self._fed_for_difference: float | None = None
         self._failures = 0
@@ -100,6 +116,18 @@ class ExternalFollower:
         """Say that a query failed for a reason that may be the server's: it is looked into."""
         with self._changed:
             self._is_suspect = True
+            self._changed.notify_all()
+
+    def hold(self, reason: str) -> None:
+        """Let nobody ask, and what is being answered be nothing, until the server is in step.
+
+        For what was hidden from its level: it is fed anew.
+        """
+        with self._changed:
+            self.epoch += 1
+            self._hold_reason = reason
+            self._is_suspect = True
+            self.fault = reason
             self._changed.notify_all()
 
     def on_change(self, listener: Callable[[], None]) -> None:
@@ -131,7 +159,7 @@ class ExternalFollower:
             with self._changed:
                 if self.fault is None:
                     self._changed.wait_for(self._has_work, self._settings.sparql_check_s)
-                else:
+                elif self._hold_reason is None:
                     self._changed.wait_for(lambda: self._is_stopping, self._pause_s())
 
     def _has_work(self) -> bool:
@@ -165,6 +193,7 @@ class ExternalFollower:
 
     def _publish(self, revision: int, fault: str | None) -> None:
         with self._changed:
+            fault = fault or self._hold_reason  # it came meanwhile
             if fault is None and self.fault is not None:
                 _logger.info(
                     "the SPARQL server at %s holds revision %d", self.store.place, revision
@@ -176,30 +205,35 @@ class ExternalFollower:
 
     # --- following --------------------------------------------------------------------------
 
+    def _newest(self) -> _Version:
+        revision, view = self._commits.view()
+        return _Version(revision, view.snapshot)
+
     def _follow(self) -> None:
-        snapshot = self._newest()
-        marker, difference = self._judge(snapshot)
-        if marker is None:
-            self._feed(snapshot, difference)
+        hidden, self._hold_reason = self._hold_reason, None
+        version = self._newest()
+        marker, difference = self._judge(version.snapshot)
+        if marker is None or hidden is not None:
+            self._feed(version, difference)
             return
-        if marker.revision < snapshot.revision:
-            commits = [
-                commit
-                for commit in self._log.commits(marker.revision)
-                if commit.revision <= snapshot.revision
-            ]
-            marker, touched = self.store.apply(marker, commits, snapshot, self._begin)
-            if self._is_compared and not self._is_touch_right(snapshot, touched):
+        new = self.store.marker_of(version.revision, version.snapshot, marker.log)
+        if marker.revision < version.revision:
+            try:
+                commits = self._list_commits(marker, version.revision)
+            except MovedError:
+                self._feed(version, None)
+                return
+            touched = self.store.apply(marker, new, commits, version.snapshot, self._begin)
+            if self._is_compared and not self._is_touch_right(version.snapshot, touched):
                 self._is_compared = False
-        if not self._is_compared and (wrong := self._compare(self._newest_of(marker))):
+        if not self._is_compared and (wrong := self._compare(version)):
             self._feed(self._newest(), wrong)
             return
-        self._publish(marker.revision, None)
+        self._publish(version.revision, None)
 
-    def _newest_of(self, marker: Marker) -> Snapshot | None:
-        """Return the version that the server holds, if that is still the newest."""
-        snapshot = self._newest()
-        return snapshot if snapshot.revision == marker.revision else None
+    def _list_commits(self, marker: Marker, last: int) -> list[Commit]:
+        holding = _Holding(marker.revision, marker.dataset_hash, marker.quad_count)
+        return [c for c in self._commits.commits(holding) if c.revision <= last]
 
     def _judge(self, snapshot: Snapshot) -> tuple[Marker | None, str | None]:
         """Return the marker to go on from, or None and why the server is to be fed.
@@ -231,9 +265,11 @@ class ExternalFollower:
             )
         if marker.part is not None or marker.system_digest != self.store.system_digest:
             return None, None
-        header = next(iter(self._log.headers(marker.revision - 1)), None)
-        stated = (0, 0) if header is None else (header.dataset_hash, header.quad_count)
-        if marker.revision and (marker.dataset_hash, marker.quad_count) != stated:
+        try:
+            expected = self._commits.expected(marker.revision)
+        except MovedError:
+            return None, None
+        if (marker.dataset_hash, marker.quad_count) != expected:
             return None, f"its dataset hash at revision {marker.revision} is not the log's"
         return marker, None
 
@@ -257,7 +293,7 @@ class ExternalFollower:
             )
         return None
 
-    def _feed(self, snapshot: Snapshot, difference: str | None) -> None:
+    def _feed(self, version: _Version, difference: str | None) -> None:
         """Feed the server anew; for a difference once, and not again for a while."""
         if difference is not None:
             last, now = self._fed_for_difference, time.monotonic()
@@ -271,14 +307,16 @@ class ExternalFollower:
         self._begin()
         self.feeds += 1
         started = time.monotonic()
-        marker = self.store.feed(snapshot, name_log(self._log))
+        snapshot = version.snapshot
+        marker = self.store.marker_of(version.revision, snapshot, name_log(self._log))
+        self.store.feed(marker, snapshot)
         _logger.info(
             "fed the SPARQL server: revision %d, %d quads, %.1f s",
             marker.revision,
             snapshot.quad_count,
             time.monotonic() - started,
         )
-        if wrong := self._compare(snapshot):
+        if wrong := self._compare(version):
             self._fed_for_difference = time.monotonic()
             raise StoreUnavailableError(
                 f"the SPARQL server at {self.store.place} differs from the log although it was "
@@ -292,15 +330,13 @@ class ExternalFollower:
         self._is_compared = False
         self._publish(self.revision, "it is being fed")
 
-    def _compare(self, snapshot: Snapshot | None) -> str | None:
+    def _compare(self, version: _Version) -> str | None:
         """Return how the counts differ from those of a version, in words, if they do."""
-        if snapshot is None:
-            return None
         stamp = self._stamp()
         merged = None
-        if stamp is not None and stamp.revision == snapshot.revision:
+        if stamp is not None and stamp.revision == version.revision:
             merged = stamp.total - stamp.quad_count - len(self.store.system)
-        wrong, others = self.store.differences(snapshot, merged)
+        wrong, others = self.store.differences(version.snapshot, merged)
         if wrong:
             more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
             return "; ".join(wrong[:3]) + more

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from graph.access import Level
 from graph.errors import (
     NotAcceptableError,
     NotFoundError,
+    QueryStoppedError,
     QuerySyntaxError,
     QueryTimeoutError,
     QueryTooLargeError,
@@ -31,14 +33,19 @@ from graph.store.external_follower import ExternalFollower
 from graph.store.external_marker import MARKER_GRAPH, MERGED_GRAPH
 from graph.store.external_query import hide_graphs, refuse_relative
 from graph.store.external_requests import explain_status, read_words
+from graph.store.feed import Feed
 from graph.store.graph_formats import UnwritableError
 from graph.store.guard import check_query
 from graph.store.query import ANSWER_BYTES, Answer, Query
+from graph.store.running import Running
 from graph.store.sparql_client import Call, Pairs, Reply, ServerFailedError
 from graph.store.tokens import LANGUAGE
 
 if TYPE_CHECKING:
+    from graph.store.commit import Commit
     from graph.store.dataset import Dataset
+    from graph.store.levels import Levels
+    from graph.store.stamp import Stamp
 
 _logger = logging.getLogger("rhizome.external")
 
@@ -51,12 +58,17 @@ _BUSY: Final = (408, 429, 502, 503, 504)
 _CUT_ROWS: Final = "x-sparql-maxrows"
 _CUT_TIME: Final = "x-sql-state"
 _AGAIN_S: Final = 0.1
+# How long another thread waits for the loop.
+_IN_LOOP_S: Final = 5.0
+
+Result = TypeVar("Result")
 
 
 class ExternalPool:
     """Asks one server, a bounded number of queries at a time; used from one event loop."""
 
     def __init__(self, settings: Settings, follower: ExternalFollower) -> None:
+        self.running = Running()
         self._settings = settings
         self._follower = follower
         self._store = follower.store
@@ -77,6 +89,25 @@ class ExternalPool:
     def revision(self) -> int:
         """The revision that the next query is answered with; -1 before that is known."""
         return self._follower.revision
+
+    def in_loop(self, function: Callable[[], Result]) -> Result:
+        """Return what a function returns, run in the pool's loop; called in another thread.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The pool is not started, or does not answer.
+        """
+
+        async def run() -> Result:
+            return function()
+
+        if self._loop is None or self._loop.is_closed():
+            raise StoreUnavailableError("SPARQL is not started")
+        try:
+            return asyncio.run_coroutine_threadsafe(run(), self._loop).result(_IN_LOOP_S)
+        except TimeoutError:
+            raise StoreUnavailableError("the service is too busy to answer; try again") from None
 
     async def start(self) -> None:
         """Begin to listen to the follower; a server that is not there yet is not waited for."""
@@ -108,7 +139,21 @@ class ExternalPool:
             It was given up at its deadline.
         StoreUnavailableError
             The server fails, or is fed, or does not hold the revision; too many are waiting.
+        QueryStoppedError
+            An administrator stopped it.
         """
+        run = self.running.begin(query)
+        try:
+            return await self._answer(query, min_revision)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not run.is_stopped or task is None or task.uncancel():
+                raise
+            raise QueryStoppedError from None
+        finally:
+            self.running.end(run)
+
+    async def _answer(self, query: Query, min_revision: int) -> Answer:
         form = "CONSTRUCT" if query.is_graph else check_query(query.text, self._settings).form
         if query.base is None and not query.is_graph:
             refuse_relative(query.text)
@@ -303,13 +348,18 @@ def open_external(settings: Settings, dataset: Dataset) -> ExternalFollower:
         A setting of the server cannot be used.
     """
     store = ExternalStore(settings, dataset.model.system_quads)
-    follower = ExternalFollower(
-        store,
-        dataset.log,
-        lambda: dataset.snapshot,
-        lambda: None if dataset.store is None else dataset.store.stamp(),
-        settings,
-    )
-    dataset.on_commit(lambda *_: follower.tell())
+    feed = Feed(dataset.log, lambda: dataset.levels, Level.PUBLIC)
+
+    def stamp() -> Stamp | None:
+        return None if dataset.store is None else dataset.store.stamp()
+
+    follower = ExternalFollower(store, feed, stamp, settings)
+
+    def tell(_: Commit, levels: Levels) -> None:
+        if Level.PUBLIC in levels.renewed:
+            follower.hold("a graph was hidden from the public; SPARQL is built anew")
+        follower.tell()
+
+    dataset.on_commit(tell)
     follower.start()
     return follower

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-import pyoxigraph as ox
-
 from graph.errors import StoreUnavailableError
 from graph.settings import Settings
 from graph.store import external_answers as answers
@@ -61,15 +59,7 @@ class Requests:
             table, is_cut = answers.read_table(received)
             if isinstance(table, bool) or is_cut:
                 raise answers.UnreadableError("it answered no whole table")
-            names = [variable.value for variable in table.variables]
-            return [
-                {
-                    n: t.value
-                    for n, t in zip(names, row, strict=True)
-                    if not isinstance(t, ox.Triple | None)
-                }
-                for row in table
-            ]
+            return [{name: term.value for name, term in row.items()} for row in table]
         except (answers.UnreadableError, results.AnswerTooLargeError) as error:
             raise self.unavailable(str(error) or "its answer is too large") from error
 
