@@ -9,7 +9,9 @@ import pytest
 
 from graph.model import Model
 from graph.store.external_marker import MARKER_GRAPH, MERGED_GRAPH
+from graph.store.levels import VISIBILITY
 from graph.store.stamp import SYSTEM_GRAPH
+from graph.terms import ENTITY
 from tests.followed import A, B, Followed, Make, followed, make, model, quad, server, when
 
 __all__ = ["followed", "make", "model", "server"]  # fixtures
@@ -89,6 +91,34 @@ def test_a_server_that_is_behind_is_caught_up(followed: Followed) -> None:
     assert followed.step() is None
     assert followed.is_right()
     assert followed.follower.feeds == 0
+
+
+def test_what_is_not_public_never_reaches_the_server(followed: Followed) -> None:
+    hidden = f"<{ENTITY}source/hidden>"
+    level = (hidden, VISIBILITY, '"restricted"', hidden)
+    followed.commit([level, quad("secret", "1", hidden)])
+    assert followed.step() is None
+    assert followed.follower.revision == 2
+    assert not any("secret" in text or "hidden" in text for _, text in followed.server.asked)
+    assert followed.check() is None
+
+
+def test_what_is_hidden_is_taken_from_the_server_before_anyone_asks_again(
+    followed: Followed,
+) -> None:
+    epoch = followed.follower.epoch
+    followed.commit([(B, VISIBILITY, '"partner"', B)])
+    followed.follower.hold("a graph was hidden")  # as the dataset tells with the commit
+    assert followed.follower.fault == "a graph was hidden"
+    assert followed.follower.epoch > epoch
+    assert followed.step() is None
+    assert B[1:-1] not in followed.server.graphs()
+    assert followed.follower.revision == 2
+    assert followed.check() is None
+    followed.commit([], [(B, VISIBILITY, '"partner"', B)])
+    assert followed.step() is None
+    assert B[1:-1] in followed.server.graphs()
+    assert followed.check() is None
 
 
 def test_a_new_ontology_is_fed(followed: Followed) -> None:

@@ -49,7 +49,7 @@ from web.token_commands import TOKEN_COMMANDS
 
 if TYPE_CHECKING:
     from graph.analysis.findings import Report
-    from graph.store.query import Pool
+    from graph.store.pool import Pool
 
 SEEDS: Final = Path(__file__).parent.parent / "seeds"
 #: How long a command waits for a server that opens its store, in seconds.

@@ -22,7 +22,7 @@ from web.access import PRIVATE, viewer_of
 from web.control import Piece
 
 if TYPE_CHECKING:
-    from graph.store.query import Pool
+    from graph.store.pool import Pool
     from web.service import Sparql
 
 PATH: Final = "/sparql/queries"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from graph.store.access_tokens import Tokens
     from graph.store.dataset import Dataset
     from graph.store.levels import LevelView
-    from graph.store.query import Pool
+    from graph.store.pool import Pool
     from graph.store.snapshot import Snapshot
     from graph.store.writes import Writes
     from schema.execute import Engine

@@ -30,13 +30,24 @@ class Held(Protocol):
     """What a store of a level says that it holds; `fault` tells why that cannot be used."""
 
     @property
-    def fault(self) -> str | None: ...  # noqa: D102
+    def fault(self) -> str | None:
+        """Why it cannot be used, if so."""
+        ...
+
     @property
-    def revision(self) -> int: ...  # noqa: D102
+    def revision(self) -> int:
+        """Revision that it holds."""
+        ...
+
     @property
-    def dataset_hash(self) -> int: ...  # noqa: D102
+    def dataset_hash(self) -> int:
+        """Dataset hash at that revision."""
+        ...
+
     @property
-    def quad_count(self) -> int: ...  # noqa: D102
+    def quad_count(self) -> int:
+        """Quads at that revision."""
+        ...
 
 
 class MovedError(Exception):

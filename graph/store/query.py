@@ -5,20 +5,17 @@ Floor 1. Plain records between the endpoint, which checks and negotiates, and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import pyoxigraph as ox
 
 from graph.access import Level
 
 if TYPE_CHECKING:
-    from graph.store.running import Running
     from graph.store.spool import Stream
-
-Result = TypeVar("Result")
 
 #: The engine behind the workers, as `explain` names it.
 ENGINE: Final = ("Oxigraph", ox.__version__)
@@ -111,38 +108,3 @@ class RdfText:
 
     format: str
     data: bytes
-
-
-class Pool(Protocol):
-    """Who answers queries: the embedded workers, or a SPARQL server of others."""
-
-    @property
-    def running(self) -> Running:
-        """The queries that run."""
-        ...
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether the service can answer."""
-        ...
-
-    @property
-    def revision(self) -> int:
-        """The revision that the next query is answered with; -1 before there is one."""
-        ...
-
-    def in_loop(self, function: Callable[[], Result]) -> Result:
-        """Return what a function returns, run in the pool's loop; called in another thread."""
-        ...
-
-    async def start(self) -> None:
-        """Begin."""
-        ...
-
-    async def close(self) -> None:
-        """End, and what still runs."""
-        ...
-
-    async def query(self, query: Query, min_revision: int = 0) -> Answer:
-        """Return the answer to a query, of at least a revision."""
-        ...
