@@ -212,37 +212,6 @@ class Settings:
         0.0, "seconds", "time without news of the writer until /ready says 503; 0: never"
     )
 
-    changes_bytes: int = _setting(
-        8 * 1024 * 1024, "bytes", "of the log in one answer of /changes; one commit always fits"
-    )
-    changes_commits: int = _setting(1_000, "commits", "commits in one answer of /changes")
-    changes_wait_s: float = _setting(30.0, "seconds", "longest `wait` of /changes")
-    changes_readers: int = _setting(
-        64, "requests", "requests to /changes at once, waiting ones too"
-    )
-    follow: str = _setting("", "URL", "writer whose log this process copies, as a read replica")
-    follow_token_file: str = _setting(
-        "", "file", "holds the token, of scope `changes`, that the writer is asked with"
-    )
-    follow_interval_s: float = _setting(
-        0.1, "seconds", "least time between two requests to the writer"
-    )
-    follow_wait_s: float = _setting(
-        20.0, "seconds", "how long the writer is asked to wait for a commit"
-    )
-    follow_deadline_s: float = _setting(
-        10.0, "seconds", "silence, beyond that wait, after which the writer counts as lost"
-    )
-    follow_pause_s: float = _setting(
-        30.0, "seconds", "longest pause before a writer that failed is asked again"
-    )
-    follow_record_bytes: int = _setting(
-        64 * 1024 * 1024, "bytes", "longest record of the log that is taken from a writer"
-    )
-    follow_behind_s: float = _setting(
-        0.0, "seconds", "time without news of the writer until /ready says 503; 0: never"
-    )
-
     search_letters: int = _setting(200, "characters", "longest text to search for")
     search_words: int = _setting(16, "words", "distinct words to search for")
     search_choices: int = _setting(50, "items", "classes or languages that one search names")
