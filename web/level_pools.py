@@ -7,6 +7,7 @@ what those it answers may not read. They end with the level. Used in the event l
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from graph.settings import Settings
     from graph.store.dataset import Dataset
     from graph.store.follower import Follower
-    from graph.store.running import Running
 
 #: Few know these levels: one worker in each lane is enough.
 _WORKERS: Final = 1
@@ -33,14 +33,16 @@ class _Served:
 
 
 class LevelPools:
-    """The pools of the levels above public."""
+    """The pools of the levels above public; `public` returns that of the public one."""
 
-    def __init__(self, settings: Settings, dataset: Dataset, running: Running) -> None:
+    def __init__(
+        self, settings: Settings, dataset: Dataset, public: Callable[[], QueryPool]
+    ) -> None:
         self._settings = replace(
             settings, sparql_fast_workers=_WORKERS, sparql_slow_workers=_WORKERS
         )
         self._dataset = dataset
-        self._running = running
+        self._public = public
         self._served: dict[Level, _Served] = {}
         self._turn = asyncio.Lock()
         self._endings: set[asyncio.Task[None]] = set()
@@ -69,7 +71,7 @@ class LevelPools:
                 if known is not None:
                     await known.pool.close()
                     del self._served[level]
-                pool = QueryPool(self._settings, follower, self._running)
+                pool = QueryPool(self._settings, follower, self._public().running)
                 await pool.start()
                 known = self._served[level] = _Served(follower, pool)
         return known.pool
