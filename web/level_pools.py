@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from graph.settings import Settings
     from graph.store.dataset import Dataset
     from graph.store.follower import Follower
+    from graph.store.running import Running
 
 #: Few know these levels: one worker in each lane is enough.
 _WORKERS: Final = 1
@@ -33,16 +34,16 @@ class _Served:
 
 
 class LevelPools:
-    """The pools of the levels above public; `public` returns that of the public one."""
+    """The pools of the levels above public; `running` returns the queries of all."""
 
     def __init__(
-        self, settings: Settings, dataset: Dataset, public: Callable[[], QueryPool]
+        self, settings: Settings, dataset: Dataset, running: Callable[[], Running]
     ) -> None:
         self._settings = replace(
             settings, sparql_fast_workers=_WORKERS, sparql_slow_workers=_WORKERS
         )
         self._dataset = dataset
-        self._public = public
+        self._running = running
         self._served: dict[Level, _Served] = {}
         self._turn = asyncio.Lock()
         self._endings: set[asyncio.Task[None]] = set()
@@ -71,7 +72,7 @@ class LevelPools:
                 if known is not None:
                     await known.pool.close()
                     del self._served[level]
-                pool = QueryPool(self._settings, follower, self._public().running)
+                pool = QueryPool(self._settings, follower, self._running())
                 await pool.start()
                 known = self._served[level] = _Served(follower, pool)
         return known.pool
