@@ -68,6 +68,13 @@ PATHS = {
     "default graph": "/graphs?default",
     "no such graph": f"/graphs?graph={ENTITY}source/none-such",
     "schema": "/schema.graphql",
+    "void": "/.well-known/void?format=nt",
+    "dcat": "/.well-known/dcat?format=nt",
+    "entity": "/id/organisation/vegepolys-valley.html",
+    "entity's data": "/id/organisation/vegepolys-valley.nq",
+    "hidden entity": f"/id/organisation/{SECRET}-partner.ttl",
+    "hidden source": "/id/source/hidden-partner.nq",
+    "near": "/id/organisation/vegepolys-valey",
 }
 
 
@@ -128,7 +135,7 @@ def test_a_sparql_answer_is_the_same(both: Pair, name: str) -> None:
 @pytest.mark.parametrize("name", PATHS)
 def test_a_page_or_file_is_the_same(both: Pair, name: str) -> None:
     answer = both.differ("GET", PATHS[name])
-    assert SECRET not in answer.text
+    assert SECRET not in answer.text.replace(PATHS[name], "").replace(CLUSTER, "")
 
 
 def test_the_version_is_the_same_but_for_the_clock(both: Pair) -> None:
