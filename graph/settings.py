@@ -22,6 +22,10 @@ def _setting(default: Any, unit: str, text: str) -> Any:
     return field(default=default, metadata={"unit": unit, "help": text})
 
 
+def _secret(text: str) -> Any:
+    return field(default="", repr=False, metadata={"unit": "secret", "help": text})
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What can be set, each field also as the variable `RHIZOME_` and its name in capitals."""
@@ -47,6 +51,33 @@ class Settings:
     )
     connections: int = _setting(512, "connections", "open connections in all")
     connections_per_address: int = _setting(32, "connections", "open connections of an address")
+
+    sparql: str = _setting(
+        "", "URL", "query address of a SPARQL server to ask in place of the embedded workers"
+    )
+    sparql_update: str = _setting("", "URL", "its update address; empty: the same")
+    sparql_graphs: str = _setting(
+        "", "URL", "its graph store address, to read graphs whole; empty: none"
+    )
+    sparql_user: str = _setting("", "name", "its user, for Basic authentication")
+    sparql_password: str = _secret("password of that user")
+    sparql_token: str = _secret("its bearer token, in place of user and password")
+    sparql_merged: str = _setting(
+        "default", "place", "of its merged triples: default graph, or named where it has none"
+    )
+    sparql_connections: int = _setting(8, "connections", "queries that it is asked at once")
+    sparql_feed_s: float = _setting(600.0, "seconds", "wall time of one update or count of it")
+    sparql_feed_statements: int = _setting(
+        500, "statements", "written to it by one update, at most"
+    )
+    sparql_probe_s: float = _setting(5.0, "seconds", "time it has to tell what it holds")
+    sparql_check_s: float = _setting(15.0, "seconds", "how often it is asked what it holds")
+    sparql_retry_s: float = _setting(
+        1.0, "seconds", "first pause after it failed; doubled up to 30"
+    )
+    sparql_refeed_s: float = _setting(
+        600.0, "seconds", "pause before it is fed anew when that did not help"
+    )
 
     sparql_deadline_s: float = _setting(5.0, "seconds", "wall time of a public SPARQL query")
     sparql_token_deadline_s: float = _setting(30.0, "seconds", "the same with a token")
