@@ -6,7 +6,7 @@ findings mean for an exit code or an answer is the caller's part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,9 @@ from graph.curation.validate import Validator
 from graph.curation.view import View
 from graph.errors import RhizomeError, StoreCorruptError, StoreUnavailableError, Violation
 from graph.store.build import build_snapshot, step
+from graph.store.external import ExternalStore
+from graph.store.external_contents import compare_contents
+from graph.store.external_marker import Marker, name_log
 from graph.store.feed import Feed, MovedError
 from graph.store.image import load_noted
 from graph.store.level_images import noted_revision
@@ -23,10 +26,11 @@ from graph.store.level_stores import store_folder
 from graph.store.live import scan_live
 from graph.store.log import Log, log_behind
 from graph.store.workers import scan_checkpoint
-from graph.terms import HASH_MODULUS, hash_quad
+from graph.terms import HASH_MODULUS, Quad, hash_quad
 
 if TYPE_CHECKING:
     from graph.model import Model
+    from graph.settings import Settings
     from graph.store.dataset import Dataset
     from graph.store.levels import Levels
     from graph.store.snapshot import Snapshot
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Checkpoints that are tried while newer ones come; then the store is left unjudged.
 _TRIES: Final = 3
+#: Differences of a SPARQL server that are written out.
+_SHOWN: Final = 5
 #: Quads between two pauses: about a millisecond of work.
 _STRIDE: Final = 256
 
@@ -209,6 +215,46 @@ def check_checkpoint(dataset: Dataset, level: Level = Level.PUBLIC) -> Finding |
     return Finding("store", "is written to all the time: not judged")
 
 
+def check_external(
+    settings: Settings, dataset: Dataset, system: Iterable[Quad], *, is_deep: bool
+) -> Finding:
+    """Return whether the SPARQL server of the settings holds the newest version.
+
+    Its marker and its counts are compared; with `is_deep` it is read whole, graph by graph.
+
+    Raises
+    ------
+    SettingError
+        A setting of the server cannot be used.
+    """
+    feed = Feed(dataset.log, lambda: dataset.levels, Level.PUBLIC)
+    revision, view = feed.view()
+    store = ExternalStore(settings, system)
+    try:
+        expected = store.marker_of(revision, view.snapshot, name_log(dataset.log))
+        markers = store.read_markers()
+        held = markers[0] if len(markers) == 1 else None
+        if held is not None and _is_behind(held, expected, feed):
+            return Finding("external", f"at revision {held.revision}, behind: it is caught up")
+        if markers != [expected]:
+            detail = f"its marker is not that of revision {revision} of this log"
+            return Finding("external", store.place, StoreCorruptError(store.place, detail))
+        wrong, _ = store.differences(view.snapshot, None)
+        text = f"revision {revision}, counts"
+        if is_deep and not wrong:
+            found = compare_contents(store, view.snapshot, settings.sparql_feed_s)
+            wrong, text = [difference.text for difference in found], f"{text} and contents"
+    except StoreUnavailableError as error:
+        return Finding("external", "cannot be read", error)
+    finally:
+        store.close()
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        detail = "; ".join(wrong[:_SHOWN]) + more
+        return Finding("external", text, StoreCorruptError(store.place, detail))
+    return Finding("external", f"{text} at {store.place}")
+
+
 def check_shapes(snapshot: Snapshot, validator: Validator) -> Iterator[Violation]:
     """Yield every violation and warning of the whole dataset, violations first."""
     subjects = {quad[0] for quad in snapshot.quads()}
@@ -218,6 +264,17 @@ def check_shapes(snapshot: Snapshot, validator: Validator) -> Iterator[Violation
 def _name(feed: Feed) -> str:
     level = feed.level
     return "store" if level is Level.PUBLIC else f"store-{level.name.lower()}"
+
+
+def _is_behind(held: Marker, expected: Marker, feed: Feed) -> bool:
+    """Tell whether a server holds an earlier revision of the same log, whole."""
+    same = (held.log, held.system_digest) == (expected.log, expected.system_digest)
+    if not same or held.part is not None or held.revision >= expected.revision:
+        return False
+    try:
+        return (held.dataset_hash, held.quad_count) == feed.expected(held.revision)
+    except MovedError:  # it is fed anew
+        return True
 
 
 def _differences(stamp: Stamp, feed: Feed) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from graph.model import Model
 from graph.settings import Settings
 from graph.store.commit import Change, Commit, Position, follow
 from graph.store.derive import build_parts
+from graph.store.external_follower import ExternalFollower
 from graph.store.feed import Feed
 from graph.store.follower import Follower, store_revision
 from graph.store.level_images import open_images, pack_levels, write_levels
@@ -66,6 +67,8 @@ class Dataset(PublicStore):
         self.levels = levels
         self.higher: HigherStores | None = None
         self.writer = read_writer(settings.store)
+        #: Keeps the SPARQL server of others in step, where the settings name one.
+        self.external: ExternalFollower | None = None
         self._tip = levels
         self._last: Position = log
         self._queue: list[_Pending] = []
@@ -117,6 +120,12 @@ class Dataset(PublicStore):
         self.higher.follow(self.levels)
 
     # --- reading --------------------------------------------------------------------------
+
+    @property
+    def fault(self) -> str | None:
+        """Why SPARQL is behind the log, or not answered, in words, if it is."""
+        outside = None if self.external is None else self.external.fault
+        return super().fault or outside
 
     @property
     def revision(self) -> int:

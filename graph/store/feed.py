@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from graph.access import Level
 from graph.store.commit import Commit
 from graph.store.levels import VISIBILITY, Levels, LevelView, find_moves, read_level
 from graph.store.log import Log, log_behind
-from graph.store.oxigraph import OxigraphStore
 from graph.terms import HASH_MODULUS, Quad, hash_dataset
 
 #: Quads that are missing from which on it is quicker to build all anew than to apply commits.
@@ -25,6 +24,30 @@ FAR_BEHIND: Final = 50_000
 Above = dict[str, Level]
 #: What a commit says of the levels of graphs: before and after it.
 _Said = dict[str, tuple[Level, Level]]
+
+
+class Held(Protocol):
+    """What a store of a level says that it holds; `fault` tells why that cannot be used."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why it cannot be used, if so."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """Revision that it holds."""
+        ...
+
+    @property
+    def dataset_hash(self) -> int:
+        """Dataset hash at that revision."""
+        ...
+
+    @property
+    def quad_count(self) -> int:
+        """Quads at that revision."""
+        ...
 
 
 class MovedError(Exception):
@@ -45,7 +68,7 @@ class Feed:
         levels = self.newest()
         return levels.revision, levels.at(self.level)
 
-    def find_fault(self, store: OxigraphStore) -> str | None:
+    def find_fault(self, store: Held) -> str | None:
         """Return why a store is to be built anew, in words; None when it can catch up.
 
         Raises
@@ -72,7 +95,7 @@ class Feed:
             return f"its dataset hash at revision {store.revision} is not the log's"
         return None
 
-    def commits(self, store: OxigraphStore) -> Iterator[Commit]:
+    def commits(self, store: Held) -> Iterator[Commit]:
         """Yield what a store has yet to apply, up to the newest version.
 
         Raises
@@ -95,7 +118,7 @@ class Feed:
         """Remember the version from which a store was built anew."""
         self._known = levels.revision, dict(levels.above)
 
-    def is_reached(self, store: OxigraphStore) -> bool:
+    def is_reached(self, store: Held) -> bool:
         """Tell whether a store that caught up holds what the level's snapshot does."""
         revision, view = self.view()
         if store.revision != revision:  # a newer version came meanwhile
