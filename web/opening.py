@@ -21,7 +21,9 @@ from graph.curation.sparql_writes import SparqlWrites
 from graph.errors import SettingError, StoreUnavailableError
 from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
+from graph.store.external_pool import ExternalPool, open_external
 from graph.store.level_images import drop_images
+from graph.store.pool import Pool
 from graph.store.role import mark_replica, promote, read_writer
 from graph.store.workers import QueryPool
 from schema.execute import Engine
@@ -112,7 +114,7 @@ def open_parts(service: Service, address: str, *, seeds: bool) -> Parts:
         service.stage = "waiting for the SPARQL store"
         if not dataset.wait_for_store(dataset.revision, _STORE_WAIT_S):
             raise StoreUnavailableError("the SPARQL store does not follow the log; see the log")
-        pool = QueryPool(settings, dataset)
+        pool = _open_pool(settings, dataset, stack)
         opened = Opened(settings, dataset, gate, tokens, f"the server at {address}", pool)
         control = ControlServer(settings.store, lambda command: run_command(command, opened))
         stack.callback(control.close, settings.stop_s)
@@ -152,6 +154,15 @@ def _follow(service: Service, dataset: Dataset, stack: ExitStack) -> Following |
             lambda text: setattr(service, "stage", text), service.streams.closing.is_set
         )
     return following
+
+
+def _open_pool(settings: Settings, dataset: Dataset, stack: ExitStack) -> Pool:
+    """Return who answers SPARQL: the server that the settings name, or the embedded workers."""
+    if not settings.sparql:
+        return QueryPool(settings, dataset)
+    dataset.external = open_external(settings, dataset)
+    stack.callback(dataset.external.close)
+    return ExternalPool(settings, dataset.external)
 
 
 def verify_parts(parts: Parts) -> None:

@@ -22,7 +22,7 @@ from web.access import PRIVATE, viewer_of
 from web.control import Piece
 
 if TYPE_CHECKING:
-    from graph.store.workers import QueryPool
+    from graph.store.pool import Pool
     from web.service import Sparql
 
 PATH: Final = "/sparql/queries"
@@ -71,7 +71,7 @@ def _answer(found: dict[str, Any]) -> Response:
 # --- commands ---------------------------------------------------------------------------------
 
 
-def _list(pool: QueryPool, arguments: Mapping[str, Any]) -> Iterator[Piece]:
+def _list(pool: Pool, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     """List the queries that run, or write them as JSON, one a line."""
     found = pool.in_loop(pool.running.list)
     for query in found:
@@ -80,7 +80,7 @@ def _list(pool: QueryPool, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     yield Piece.say(f"{len(found)} queries run")
 
 
-def _kill(pool: QueryPool, arguments: Mapping[str, Any]) -> Iterator[Piece]:
+def _kill(pool: Pool, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     """Stop a query."""
     name = str(arguments.get("id") or "")
     if not name:
@@ -96,7 +96,7 @@ def _line(query: Mapping[str, Any]) -> str:
     )
 
 
-QUERY_COMMANDS: Final[Mapping[str, Callable[[QueryPool, Mapping[str, Any]], Iterator[Piece]]]] = {
+QUERY_COMMANDS: Final[Mapping[str, Callable[[Pool, Mapping[str, Any]], Iterator[Piece]]]] = {
     "queries": _list,
     "queries kill": _kill,
 }

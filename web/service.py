@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from graph.store.access_tokens import Tokens
     from graph.store.dataset import Dataset
     from graph.store.levels import LevelView
+    from graph.store.pool import Pool
     from graph.store.snapshot import Snapshot
-    from graph.store.workers import QueryPool
     from graph.store.writes import Writes
     from schema.execute import Engine
     from schema.mutation import Writer
@@ -58,11 +58,11 @@ class Sparql(Protocol):
     larger_graphs: str
 
     @property
-    def pool(self) -> QueryPool:
+    def pool(self) -> Pool:
         """The SPARQL workers."""
         ...
 
-    async def pool_for(self, viewer: Viewer) -> QueryPool:
+    async def pool_for(self, viewer: Viewer) -> Pool:
         """Return the SPARQL workers of a viewer's level."""
         ...
 
@@ -98,7 +98,7 @@ class Parts:
 
     dataset: Dataset
     gate: Gate
-    pool: QueryPool
+    pool: Pool
     engine: Engine
     writer: Writer
     writes: Writes
@@ -200,11 +200,11 @@ class Service:
         return self._opened.gate
 
     @property
-    def pool(self) -> QueryPool:
+    def pool(self) -> Pool:
         """The SPARQL workers; StoreUnavailableError while the store opens."""
         return self._opened.pool
 
-    async def pool_for(self, viewer: Viewer) -> QueryPool:
+    async def pool_for(self, viewer: Viewer) -> Pool:
         """Return the SPARQL workers of a viewer's level; StoreUnavailableError while it opens."""
         public = self._opened.pool
         if viewer.level is Level.PUBLIC or self._pools is None:
