@@ -194,7 +194,7 @@ def read_command(options: argparse.Namespace) -> Command:
             return Command("queries kill", {"id": options.id})
         arguments = {"json": options.json}
     else:
-        arguments = {}
+        arguments = {"deep": options.deep}
     return Command(options.command, arguments)
 
 

@@ -248,7 +248,7 @@ def _add_question(commands: Any) -> None:
 
 
 def _add_check(commands: Any) -> None:
-    _add_command(
+    parser = _add_command(
         commands,
         "check",
         "verify the store: log, derived data, shapes",
@@ -256,11 +256,17 @@ def _add_check(commands: Any) -> None:
         Verifies every record and payload of the log and their chain, compares the dataset hash
         of the log, the snapshot and the SPARQL store by reading all of them, and checks the
         whole dataset against the shapes. Changes nothing. Exit code 0 says that all is well.
+        Of a SPARQL server of others (RHIZOME_SPARQL) the marker and the number of statements of
+        each graph are compared, with --deep every statement.
 
         examples:
           python server.py check
+          RHIZOME_SPARQL=http://127.0.0.1:7878/query python server.py check --deep
           python server.py check --store /srv/rhizome && echo all well
         """,
+    )
+    parser.add_argument(
+        "--deep", action="store_true", help="read a SPARQL server of others whole, too"
     )
 
 

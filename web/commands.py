@@ -18,6 +18,7 @@ from graph.access import LEVELS, Level
 from graph.curation.check import (
     Finding,
     check_checkpoint,
+    check_external,
     check_image,
     check_log,
     check_shapes,
@@ -39,6 +40,7 @@ from graph.store.level_images import split
 from graph.store.levels import LevelView
 from graph.store.lock import StoreLock, read_holder
 from graph.store.log import Log
+from schema.library import with_library
 from web.control import Command, Piece, ask_server
 from web.question_commands import run_question
 from web.report import measure_report, render_report
@@ -47,7 +49,7 @@ from web.token_commands import TOKEN_COMMANDS
 
 if TYPE_CHECKING:
     from graph.analysis.findings import Report
-    from graph.store.workers import QueryPool
+    from graph.store.pool import Pool
 
 SEEDS: Final = Path(__file__).parent.parent / "seeds"
 #: How long a command waits for a server that opens its store, in seconds.
@@ -69,7 +71,7 @@ class Opened:
     gate: Gate
     tokens: Tokens
     holder: str = ""
-    pool: QueryPool | None = None
+    pool: Pool | None = None
 
 
 def run_command(command: Command, opened: Opened) -> Iterator[Piece]:
@@ -124,7 +126,7 @@ def run_locally(command: Command, settings: Settings) -> Iterator[Piece]:
         Another process has the store.
     """
     if command.name == "check":
-        yield from _check_alone(settings)
+        yield from _check_alone(settings, command.arguments)
         return
     if command.name in QUERY_COMMANDS:
         refuse_without_server()
@@ -238,10 +240,21 @@ def _check(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     findings = [check_log(dataset.log.folder), check_snapshot(dataset)]
     checked = (check_checkpoint(dataset, view.level) for view in dataset.levels.views)
     findings += [found for found in checked if found is not None]
+    findings += _look_outside(opened.settings, dataset, arguments)
     yield from _tell(findings, dataset, dataset.model)
 
 
-def _check_alone(settings: Settings) -> Iterator[Piece]:
+def _look_outside(
+    settings: Settings, dataset: Dataset, arguments: Mapping[str, Any]
+) -> list[Finding]:
+    """Return what is known of the SPARQL server of the settings, if they name one."""
+    if not settings.sparql:
+        return []
+    system = with_library(load_model(), settings).system_quads
+    return [check_external(settings, dataset, system, is_deep=bool(arguments.get("deep")))]
+
+
+def _check_alone(settings: Settings, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     """Verify a store that no other process has open; what is wrong is told, not mended."""
     if not (settings.store / "log").is_dir():
         raise BadValueError("--store", str(settings.store), "a folder that holds a store")
@@ -255,7 +268,9 @@ def _check_alone(settings: Settings) -> Iterator[Piece]:
         image, snapshot = check_image(settings.store / "image", model, log)
         levels = split(snapshot, log)
         dataset = Dataset(settings, model, log, levels)  # never closed: that saves the image
-        yield from _tell([image, check_snapshot(dataset), *check_stores(dataset)], dataset, model)
+        findings = [image, check_snapshot(dataset), *check_stores(dataset)]
+        findings += _look_outside(settings, dataset, arguments)
+        yield from _tell(findings, dataset, model)
 
 
 def _tell(findings: list[Finding], dataset: Dataset, model: Model) -> Iterator[Piece]:
