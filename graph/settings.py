@@ -132,6 +132,11 @@ class Settings:
         16, "MB", "notices kept for others who ask the same; 0: none"
     )
 
+    export_depth: int = _setting(3, "steps", "how far an export around an entity may reach")
+    export_statements: int = _setting(
+        100_000, "statements", "statements of an export around an entity"
+    )
+
     search_letters: int = _setting(200, "characters", "longest text to search for")
     search_words: int = _setting(16, "words", "distinct words to search for")
     search_choices: int = _setting(50, "items", "classes or languages that one search names")
