@@ -137,6 +137,16 @@ class Settings:
         100_000, "statements", "statements of an export around an entity"
     )
 
+    export_replay_s: float = _setting(
+        120.0, "seconds", "time to make an old revision anew from the log"
+    )
+    export_replay_mb: int = _setting(2048, "MB", "memory of the process that does so")
+    export_files: int = _setting(1, "files", "export files that are written at a time")
+    export_queue: int = _setting(8, "files", "export files that may wait to be written")
+    export_cache_mb: int = _setting(
+        1024, "MB", "export files kept on disk; beside these, the newest one"
+    )
+
     search_letters: int = _setting(200, "characters", "longest text to search for")
     search_words: int = _setting(16, "words", "distinct words to search for")
     search_choices: int = _setting(50, "items", "classes or languages that one search names")

@@ -31,6 +31,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 #: Paths of the API; all else are pages and assets. Health and readiness are never refused.
 API_PATHS: Final = frozenset({"/graphql", "/sparql", "/export", "/report"})
 GRAPHS_PATH: Final = "/graphs"
+EXPORTS_PATH: Final = "/export/"
 UNLIMITED_PATHS: Final = frozenset({"/health", "/ready"})
 WINDOW_S: Final = 60.0
 #: Bytes of a body where a path has no limit of its own: nothing reads one there.
@@ -122,7 +123,8 @@ class Limiter:
         """Use one request of the rate that a path belongs to."""
         if path in UNLIMITED_PATHS:
             return
-        rate = self.api if path in API_PATHS or is_graph_store(path) else self.pages
+        is_api = path in API_PATHS or is_graph_store(path) or path.startswith(EXPORTS_PATH)
+        rate = self.api if is_api else self.pages
         rate.take(address, time.monotonic())
 
     def admit(self, scope: Scope, address: str) -> None:
