@@ -17,7 +17,7 @@ import sys
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -130,7 +130,8 @@ def _held(
     columns: list[npt.NDArray[np.uint32]], signs: npt.NDArray[np.int8]
 ) -> npt.NDArray[np.bool_]:
     """Return which rows stand at the end: of equal ones the last, if it is an addition."""
-    order = np.lexsort([np.arange(len(signs)), *columns])
+    keys: list[npt.NDArray[Any]] = [np.arange(len(signs)), *columns]
+    order = np.lexsort(keys)
     is_last = np.ones(len(signs), np.bool_)
     same = np.ones(len(signs) - 1, np.bool_)
     for column in columns:
