@@ -50,7 +50,7 @@ class _Growth:
         """Return it."""
         self._stopping.set()
         self._thread.join()
-        return (self._most - self._before) / _MIB
+        return float(self._most - self._before) / _MIB
 
     def _watch(self) -> None:
         while not self._stopping.wait(_SAMPLE_S):

@@ -23,8 +23,6 @@ from graph.curation.check import (
     check_snapshot,
     check_store,
 )
-from graph.curation.export import export
-from graph.curation.formats import format_named
 from graph.curation.gate import Gate
 from graph.curation.seeding import seed
 from graph.curation.validate import Validator
@@ -37,6 +35,7 @@ from graph.store.dataset import Dataset
 from graph.store.lock import StoreLock, read_holder
 from graph.store.log import Log
 from web.control import Command, Piece, ask_server
+from web.export_command import run_export
 from web.report import measure_report, render_report
 from web.token_commands import TOKEN_COMMANDS
 
@@ -160,14 +159,6 @@ def _load(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
         yield Piece.say(f"nothing new: all is there already, at revision {receipt.revision}")
 
 
-def _export(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
-    """Write the dataset out."""
-    snapshot = opened.dataset.snapshot
-    for content in export(snapshot, format_named(arguments["format"])):
-        yield Piece.out(content)
-    yield Piece.say(f"revision {snapshot.revision}: {snapshot.quad_count} statements")
-
-
 def _report(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     """Write the centrality report, or commit it, or both."""
     from graph.analysis.projection import NAMED_PROJECTIONS, find_projection  # slow to load
@@ -263,7 +254,7 @@ def _say_warnings(warnings: tuple[Violation, ...]) -> Iterator[Piece]:
 
 _COMMANDS: Final[dict[str, Callable[[Opened, Mapping[str, Any]], Iterator[Piece]]]] = {
     "load": _load,
-    "export": _export,
+    "export": lambda opened, arguments: run_export(opened.dataset, arguments),
     "report": _report,
     "check": _check,
 }

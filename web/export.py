@@ -21,9 +21,10 @@ from graph.curation.export import FRAMED, WRITTEN, export
 from graph.curation.formats import RDF_XML, Format
 from graph.curation.replay import DUMPED, write_dump
 from graph.errors import BadValueError, NotFoundError
+from web import packages
 from web.delivery import Parcel, deliver
-from web.export_files import ExportFiles
 from web.negotiation import choose_media_type, refuse_unknown
+from web.packages import ExportFilesOf
 
 if TYPE_CHECKING:
     from graph.store.snapshot import Snapshot
@@ -37,8 +38,10 @@ _REVISION_DIGITS: Final = 15
 
 def routes() -> list[Route]:
     """Return the routes of this module, with files of their own."""
-    exports = Exports()
+    files = ExportFilesOf()
+    exports = Exports(files)
     return [
+        *packages.routes(files),
         Route("/export", exports.answer_export, methods=["GET"]),
         Route("/export/revisions/{name}", exports.answer_revision, methods=["GET"]),
     ]
@@ -47,8 +50,8 @@ def routes() -> list[Route]:
 class Exports:
     """The endpoints, which share the files that exports leave on disk."""
 
-    def __init__(self) -> None:
-        self._files: ExportFiles | None = None
+    def __init__(self, files: ExportFilesOf) -> None:
+        self._files = files
 
     async def answer_export(self, request: Request) -> Response:
         """The dataset, one graph, or what lies around an entity, in any RDF format."""
@@ -72,7 +75,7 @@ class Exports:
             make=partial(export, snapshot, chosen, excerpt, service.settings.export_statements),
             is_sure=excerpt.is_whole and chosen not in (RDF_XML, FRAMED),
         )
-        return await deliver(request, parcel, self.files(service))
+        return await deliver(request, parcel, self._files.of(service))
 
     async def answer_revision(self, request: Request) -> Response:
         """The dump of a revision, `{n}.nq` or `{n}.nt`: the same bytes whenever it is asked for."""
@@ -96,13 +99,7 @@ class Exports:
             vary="",
             is_sure=True,
         )
-        return await deliver(request, parcel, self.files(service))
-
-    def files(self, service: Service) -> ExportFiles:
-        """Return the files on disk, which are known once a service is."""
-        if self._files is None:
-            self._files = ExportFiles(service.settings)
-        return self._files
+        return await deliver(request, parcel, self._files.of(service))
 
 
 def tag_of(snapshot: Snapshot, kind: str) -> str:

@@ -1,6 +1,6 @@
 """The research object: one zip with all that is needed to read, check and cite a revision.
 
-Floor 3. An RO-Crate (1.1): data, ontology, shapes, questions, centrality report, licences,
+Floor 3. An RO-Crate (1.2): data, ontology, shapes, questions, centrality report, licences,
 attribution of each source, citation and checksums. Its bytes depend on the revision, the ontology
 and the software alone.
 """
@@ -27,7 +27,7 @@ from graph.store.snapshot import Snapshot
 METADATA: Final = "ro-crate-metadata.json"
 MANIFEST: Final = "manifest-sha256.txt"
 #: The version of the specification that the metadata follows.
-SPECIFICATION: Final = "https://w3id.org/ro/crate/1.1"
+SPECIFICATION: Final = "https://w3id.org/ro/crate/1.2"
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PUBLISHER: Final = f"{HOME}#contributors"
 _MEDIA_TYPES: Final = {
@@ -166,17 +166,15 @@ def describe_crate(
 
 
 def _describe_file(entry: Entry, title: str) -> dict[str, Any]:
-    described: dict[str, Any] = {
+    return {
         "@id": entry.name,
         "@type": "File",
-        "name": title,
+        "name": Path(entry.name).name,
+        "description": title,
         "encodingFormat": _MEDIA_TYPES[Path(entry.name).suffix],
         "contentSize": str(entry.size),
         "sha256": entry.sha256,
     }
-    if entry.name.startswith(("data/", "ontology/", "questions/", "report/")):
-        described["license"] = {"@id": LICENCE}
-    return described
 
 
 def _publisher() -> dict[str, Any]:

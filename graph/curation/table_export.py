@@ -126,7 +126,14 @@ def _describe(
     snapshot: Snapshot, table: Table, entry: Entry, homes: Mapping[str, Table]
 ) -> dict[str, Any]:
     keys = [
-        {"fields": column.name, "reference": {"resource": _resource_name(target), "fields": "id"}}
+        {
+            "fields": column.name,
+            # Table Schema names the table itself by an empty text.
+            "reference": {
+                "resource": "" if target is table else _resource_name(target),
+                "fields": "id",
+            },
+        }
         for column in table.columns
         if (target := _target(snapshot, table, column, homes)) is not None
     ]
