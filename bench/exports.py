@@ -87,7 +87,7 @@ def table_exports(store: Path, model: Model, folder: Path, rounds: int, title: s
     revision = dataset.snapshot.revision
     dataset.close()
     began = time.perf_counter()
-    write_dump(settings, revision, N_QUADS, folder / "replayed.nq")
+    write_dump(settings, revision, N_QUADS, frozenset(), folder / "replayed.nq")
     took = time.perf_counter() - began
     same = (folder / "replayed.nq").read_bytes() == quads.read_bytes()
     rows.append(("from the log, nq", count / took, disk / took, memory / took, float("nan")))

@@ -24,10 +24,12 @@ from graph.terms import Quad, write_literal
 from tests.samples import base
 from tests.seeded import make_settings, serve
 from web.export import read_dump_name
+from web.service import Service
 
 #: Settings of a store, and what an export gave, by revision and format.
 Written = tuple[Settings, dict[tuple[int, str], bytes]]
 
+NONE: frozenset[str] = frozenset()
 G, H = "<https://e.org/g>", "<https://e.org/h>"
 
 
@@ -78,8 +80,17 @@ def test_every_revision_gives_the_bytes_that_it_gave_then(written: Written, revi
 
 def test_the_process_writes_the_same(written: Written, tmp_path: Path) -> None:
     own, exports = written
-    write_dump(own, 4, N_TRIPLES, tmp_path / "x")
+    write_dump(own, 4, N_TRIPLES, NONE, tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == exports[4, "nt"]
+
+
+def test_graphs_that_one_may_not_read_are_left_out(written: Written, tmp_path: Path) -> None:
+    own, exports = written
+    write_dump(own, 3, N_QUADS, frozenset({H, "<https://e.org/never>"}), tmp_path / "x")
+    lines = exports[3, "nq"].splitlines()
+    expected = [line for line in lines if not line.endswith(f" {H} .".encode())]
+    assert (tmp_path / "x").read_bytes().splitlines() == expected
+    assert 0 < len(expected) < len(lines)
 
 
 @pytest.mark.parametrize("revision", [-1, 0, len(CHANGES) + 1])
@@ -105,7 +116,7 @@ def test_a_damaged_log_is_named(written: Written, tmp_path: Path) -> None:
     content[10] ^= 1
     payload.write_bytes(content)
     with pytest.raises(StoreCorruptError, match=payload.name):
-        write_dump(own, 1, N_QUADS, tmp_path / "x")
+        write_dump(own, 1, N_QUADS, NONE, tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 
@@ -113,10 +124,10 @@ def test_time_memory_and_room_are_limited(written: Written, tmp_path: Path) -> N
     own = written[0]
     began = time.monotonic()
     with pytest.raises(ReplayLimitError, match=r"export_replay_s = 0\.05"):
-        write_dump(replace(own, export_replay_s=0.05), 1, N_QUADS, tmp_path / "x")
+        write_dump(replace(own, export_replay_s=0.05), 1, N_QUADS, NONE, tmp_path / "x")
     assert time.monotonic() - began < 20
     with pytest.raises(StoreFullError):
-        write_dump(own, 1, N_QUADS, Path("/dev/full"))
+        write_dump(own, 1, N_QUADS, NONE, Path("/dev/full"))
 
 
 # --- over HTTP ---------------------------------------------------------------------------------
@@ -162,6 +173,19 @@ def test_a_part_of_an_old_revision_can_be_asked_for(
     tag = response.headers["etag"]
     headers = {"If-None-Match": tag, "Accept-Encoding": "identity"}
     assert client.get("/export/revisions/2.nq", headers=headers).status_code == 304
+
+
+def test_what_is_hidden_today_is_hidden_in_old_revisions_too(
+    later: tuple[TestClient, dict[int, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, exports = later
+    open_tag = client.head("/export/revisions/2.nq").headers["etag"]
+    monkeypatch.setattr(Service, "hidden_graphs", frozenset({G}))
+    response = client.get("/export/revisions/2.nq")
+    assert response.headers["etag"] != open_tag
+    assert b"<https://e.org/2>" in exports[2]
+    assert b"<https://e.org/2>" not in response.content
+    assert response.content == exports[1]
 
 
 @pytest.mark.parametrize(

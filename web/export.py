@@ -86,16 +86,19 @@ class Exports:
         if revision > snapshot.revision:
             raise NotFoundError(f"revision {revision} (the newest is {snapshot.revision})")
         is_newest = revision == snapshot.revision
-        state = snapshot.dataset_hash
-        if not is_newest:
-            state = next(service.dataset.log.headers(revision - 1)).dataset_hash
+        if is_newest:
+            tag = tag_of(snapshot, chosen.key)
+        else:
+            tag = tag_of_dump(service, revision, chosen.key)
+        hidden = service.hidden_graphs
+        dump = partial(write_dump, service.settings, revision, chosen, hidden)
         parcel = Parcel(
             name=f"rhizome-{revision}{chosen.suffixes[0]}",
             media_type=chosen.media_type,
-            tag=f"{state:064x}-{revision}-{chosen.key}",
+            tag=tag,
             revision=revision,
             make=partial(export, snapshot, chosen) if is_newest else _nothing,
-            write=None if is_newest else partial(write_dump, service.settings, revision, chosen),
+            write=None if is_newest else dump,
             vary="",
             is_sure=True,
         )
@@ -105,6 +108,16 @@ class Exports:
 def tag_of(snapshot: Snapshot, kind: str) -> str:
     """Return the tag of what is made from a version: what it holds, its number, and the kind."""
     return f"{snapshot.dataset_hash:064x}-{snapshot.revision}-{kind}"
+
+
+def tag_of_dump(service: Service, revision: int, kind: str) -> str:
+    """Return the tag of an old revision's dump: that of the export then, if nothing is hidden."""
+    header = next(service.dataset.log.headers(revision - 1))
+    hidden = service.hidden_graphs
+    state = f"{header.dataset_hash:064x}"
+    if hidden:
+        state = hashlib.sha256(f"{state} {sorted(hidden)}".encode()).hexdigest()
+    return f"{state}-{revision}-{kind}"
 
 
 def _nothing() -> Iterator[bytes]:

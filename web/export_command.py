@@ -78,7 +78,9 @@ def _dump(dataset: Dataset, name: str, arguments: Mapping[str, Any]) -> tuple[It
     revision = int(asked)
     if revision > newest:
         raise NotFoundError(f"revision {revision} (the newest is {newest})")
-    return read_package(partial(write_dump, dataset.settings, revision, format)), revision
+    # Whoever may give commands may read all.
+    write = partial(write_dump, dataset.settings, revision, format, frozenset())
+    return read_package(write), revision
 
 
 def _package(dataset: Dataset, name: str, arguments: Mapping[str, Any]) -> Iterator[bytes]:

@@ -158,6 +158,14 @@ class Service:
         return self.dataset.snapshot_for(self.visitor)
 
     @property
+    def hidden_graphs(self) -> frozenset[str]:
+        """The graphs (N-Triples texts) of the log that such a visitor may not read today.
+
+        There is one level yet: none.
+        """
+        return frozenset()
+
+    @property
     def gate(self) -> Gate:
         """The one way to a commit; StoreUnavailableError while the store opens."""
         return self._opened.gate

@@ -47,8 +47,17 @@ _CORRUPT, _MEMORY, _DISK = 3, 4, 5
 _NICE: Final = 5
 
 
-def write_dump(settings: Settings, revision: int, format: Format, path: Path) -> None:
+def write_dump(
+    settings: Settings,
+    revision: int,
+    format: Format,
+    hidden: frozenset[str],
+    path: Path,
+) -> None:
     """Write the dump of a revision to a file, by a process that is ended at its deadline.
+
+    `hidden` names the graphs (N-Triples texts) that are left out, since who asks may not read them
+    today; what the log states is checked with them.
 
     Raises
     ------
@@ -68,7 +77,7 @@ def write_dump(settings: Settings, revision: int, format: Format, path: Path) ->
             command,
             cwd=_ROOT,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            input=json.dumps(sorted(hidden)).encode(),
             capture_output=True,
             timeout=deadline_s,
             check=False,
@@ -142,6 +151,12 @@ def _held(
     return held
 
 
+def leave_out(statements: Statements, hidden: set[str]) -> Statements:
+    """Return the statements that stand in other graphs than those named."""
+    kept = np.array([graph not in hidden for graph in statements.graph_terms], np.bool_)
+    return statements if kept.all() else statements.where(kept[statements.graphs])
+
+
 def check_dump(statements: Statements, header: Header) -> None:
     """Compare statements with the hash and the count that the log states.
 
@@ -177,6 +192,7 @@ def main(folder: str, revision: str, key: str, path: str, memory_mb: str) -> int
     try:
         statements, header = replay(Log.open(Path(folder)), int(revision))
         check_dump(statements, header)
+        statements = leave_out(statements, set(json.load(sys.stdin)))
         with Path(path).open("wb") as file:
             _write(file, statements, format)
     except StoreCorruptError as error:
