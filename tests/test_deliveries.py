@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from graph.errors import StoreFullError, StoreUnavailableError
-from tests.seeded import make_settings
+from tests.seeded import make_settings, serve
 from web.delivery import find_span, pack
 from web.export_files import FOLDER, ExportFiles, pieces_to_file
 
@@ -168,6 +169,21 @@ class TestCompression:
     def test_the_same_pieces_give_the_same_bytes(self) -> None:
         pieces = [b"a" * 70_000, b"b" * 70_000]
         assert b"".join(pack(iter(pieces))) == b"".join(pack(iter(pieces)))
+
+
+class TestCost:
+    def test_what_is_dear_uses_the_query_time_of_who_asks(
+        self, seeded_store: Path, tmp_path: Path
+    ) -> None:
+        shutil.copytree(seeded_store, tmp_path / "store")
+        # So little that the first export takes it all.
+        with serve(tmp_path / "store", seeds=False, rate_query_s=0.000_1) as client:
+            assert client.get("/export", params={"entity": PIC}).status_code == 200
+            for path in ("/export?format=nt", f"/export?entity={PIC}&depth=2"):
+                refused = client.get(path)
+                assert _problem(refused) == (429, "RATE_LIMIT")
+                assert int(refused.headers["retry-after"]) >= 1
+            assert client.head("/export?format=nt").status_code == 200  # nothing is made
 
 
 class TestFiles:

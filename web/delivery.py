@@ -8,12 +8,15 @@ compressed ones; of several ranges none is taken, and the whole is sent.
 from __future__ import annotations
 
 import re
+import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, Final, ParamSpec, TypeVar
 
 import anyio.to_thread
+from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -22,6 +25,12 @@ from web.answers import accepts_gzip
 from web.conditional import matches
 from web.export_files import ExportFiles, FileWriter, pieces_to_file
 from web.frame import REVISION
+
+if TYPE_CHECKING:
+    from web.limits import Limiter, Use
+
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
 
 _RANGE: Final = re.compile(r"bytes\s*=\s*(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))", re.I)
 _PIECE: Final = 256 * 1024
@@ -85,24 +94,72 @@ async def deliver(request: Request, parcel: Parcel, files: ExportFiles) -> Respo
     if matches(request.headers.get("if-none-match"), headers["ETag"]):
         kept = {name: headers[name] for name in ("ETag", "Vary", "Cache-Control")}
         return Response(status_code=304, headers=kept)
-    if request.method == "HEAD":  # the whole need not be written to be thrown away
-        if not parcel.is_sure:
-            await anyio.to_thread.run_sync(parcel.make)
+    if request.method == "HEAD" and parcel.is_sure:  # it need not be made to be thrown away
         return Response(headers=headers, media_type=parcel.media_type)
-    write = parcel.write or pieces_to_file(parcel.make)
-    if asked is not None:
-        return _answer_part(await files.get(parcel.tag, write), asked, parcel, headers)
+    limiter: Limiter = request.app.state.service.limiter
     file = files.find(parcel.tag)
-    if file is None and parcel.write is not None:
-        file = await files.get(parcel.tag, write)
+    pieces: Iterator[bytes] = iter(())
     if file is None:
-        pieces = await anyio.to_thread.run_sync(parcel.make)
-    else:
-        if not packs:
-            headers["Content-Length"] = str(_size(file))
-        pieces = _read(file, 0, _size(file))
-    content = pack(pieces) if packs else pieces
-    return StreamingResponse(content, headers=headers, media_type=parcel.media_type)
+        async with limiter.query(request) as use:
+            clock = _Clock(use)
+            if request.method == "GET" and (asked is not None or parcel.write is not None):
+                write = parcel.write or pieces_to_file(parcel.make)
+                file = await files.get(parcel.tag, clock.timed(write))
+            else:
+                pieces = await anyio.to_thread.run_sync(clock.timed(parcel.make))
+    if request.method == "HEAD":
+        if file is not None:
+            file.close()
+        return Response(headers=headers, media_type=parcel.media_type)
+    if file is None:
+        pieces = pack(pieces) if packs else pieces
+        content = _charged(pieces, partial(limiter.charge_stream, request))
+        return StreamingResponse(content, headers=headers, media_type=parcel.media_type)
+    if asked is not None:
+        return _answer_part(file, asked, parcel, headers)
+    if not packs:
+        headers["Content-Length"] = str(_size(file))
+    pieces = _read(file, 0, _size(file))
+    pieces = pack(pieces) if packs else pieces
+    return StreamingResponse(pieces, headers=headers, media_type=parcel.media_type)
+
+
+class _Clock:
+    """Counts the time that making takes as the query time of who asked, waiting left out."""
+
+    def __init__(self, use: Use) -> None:
+        self._use = use
+        use.seconds = 0.0
+
+    def timed(self, function: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
+        """Return a function that notes how long it took."""
+
+        def run(*arguments: _Given.args, **named: _Given.kwargs) -> _Made:
+            began = time.monotonic()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self._use.seconds = time.monotonic() - began
+
+        return run
+
+
+async def _charged(
+    pieces: Iterator[bytes], charge: Callable[[float], None]
+) -> AsyncIterator[bytes]:
+    """Yield pieces that are made in a thread, and charge the time that this took."""
+    seconds = 0.0
+    made = iterate_in_threadpool(pieces)
+    try:
+        while True:
+            began = time.monotonic()
+            piece = await anext(made, None)
+            seconds += time.monotonic() - began
+            if piece is None:
+                return
+            yield piece
+    finally:
+        charge(seconds)
 
 
 def pack(pieces: Iterator[bytes]) -> Iterator[bytes]:

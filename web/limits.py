@@ -205,6 +205,13 @@ class Limiter:
                 seconds = now - started if use.seconds is None else use.seconds
                 rate.charge(address, seconds, now)
 
+    def charge_stream(self, request: Request, seconds: float) -> None:
+        """Note the time that went into a streamed answer, at most a whole allowance."""
+        rate = self.token_query_s if CALLER in request.scope else self.query_s
+        if rate.allowance:
+            most = min(seconds, rate.allowance)
+            rate.charge(address_of(request), most, time.monotonic())
+
     @asynccontextmanager
     async def _turn(self, address: str) -> AsyncIterator[None]:
         """Wait a moment for the address's other query to end."""
