@@ -53,11 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             store=options.store,
             host=getattr(options, "host", None),
             port=getattr(options, "port", None),
+            follow=getattr(options, "follow", None),
+            follow_token_file=getattr(options, "token_file", None),
         )
         if options.command == "serve" and options.profile == "plain":
             return serve_plain(settings)
         if options.command == "serve":
-            return serve(settings, seeds=options.seeds)
+            return serve(settings, seeds=options.seeds, promotes=options.promote)
         return run(options, settings)
     except RhizomeError as error:
         return _fail(describe_error(error), error.exit_code)
@@ -83,18 +85,19 @@ def find_foreign_package() -> str | None:
     return None
 
 
-def serve(settings: Settings, *, seeds: bool) -> int:
+def serve(settings: Settings, *, seeds: bool, promotes: bool = False) -> int:
     """Serve until a signal comes; return the exit code."""
     from graph.shapes import load_model
     from graph.store.lock import StoreLock
     from web.app import create_app
     from web.log import configure_logging
-    from web.opening import open_parts, verify_parts
+    from web.opening import open_parts, settle_role, verify_parts
     from web.service import Service
     from web.serving import address_of, bind
 
     configure_logging(settings.log_level)
     with StoreLock(settings.store, "serve") as lock:
+        settle_role(settings, promotes=promotes)
         service = Service(settings, load_model())
         listener = bind(settings)
         address = address_of(listener)
@@ -110,6 +113,7 @@ def serve(settings: Settings, *, seeds: bool) -> int:
 
 def serve_plain(settings: Settings) -> int:
     """Serve a bare dataset until a signal comes; return the exit code."""
+    from graph.errors import SettingError
     from graph.store.lock import StoreLock
     from graph.store.plain import PlainStore
     from web.log import configure_logging
@@ -117,6 +121,8 @@ def serve_plain(settings: Settings) -> int:
     from web.serving import address_of, bind
 
     configure_logging(settings.log_level)
+    if settings.follow:
+        raise SettingError("follow", "...", "given together with --profile plain")
     with StoreLock(settings.store, "serve") as lock:
         service = PlainService(settings, PlainStore(settings.store / FOLDER, settings))
         listener = bind(settings)
@@ -152,7 +158,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 def read_command(options: argparse.Namespace) -> Command:
     """Return the command that the options describe."""
-    from web.arguments import REPORT_FORMATS
+    from web.arguments import QUESTION_FORMATS, REPORT_FORMATS
     from web.control import Command
 
     if options.command == "load":
@@ -169,12 +175,25 @@ def read_command(options: argparse.Namespace) -> Command:
             "format": options.format or _by_name(options.out, REPORT_FORMATS, "html"),
             "language": options.lang,
             "commit": options.commit,
+            "level": options.level,
             "write": not options.commit or bool(options.out or options.format),
+        }
+    elif options.command == "question":
+        arguments = {
+            "name": options.name or "",
+            "parameters": options.param or [],
+            "table": options.table or "",
+            "format": options.format or _by_name(options.out, QUESTION_FORMATS, "csv"),
+            "language": options.lang,
         }
     elif options.command == "token":
         return _read_token_command(options)
+    elif options.command == "queries":
+        if options.kind == "kill":
+            return Command("queries kill", {"id": options.id})
+        arguments = {"json": options.json}
     else:
-        arguments = {}
+        arguments = {"deep": options.deep}
     return Command(options.command, arguments)
 
 
@@ -196,6 +215,7 @@ def _read_export_command(options: argparse.Namespace) -> Command:
         "projection": options.projection,
         "language": options.lang if options.lang != "en" else None,
         "gzip": is_packed or None,
+        "level": options.level,
     }
     arguments = {name: value for name, value in given.items() if value is not None}
     return Command("export", arguments)
@@ -208,10 +228,11 @@ def _read_token_command(options: argparse.Namespace) -> Command:
     arguments: dict[str, Any] = {}
     if options.kind == "create":
         arguments = {
-            "scopes": options.scope,
+            "scopes": options.scope or [],
             "expires": options.expires,
             "name": options.name,
             "sources": options.source or [],
+            "level": options.level,
         }
     elif options.kind == "revoke":
         arguments = {"token": options.token}

@@ -53,7 +53,10 @@ class Size:
     growth: tuple[int, ...]
     report: tuple[str, ...]
     sparql: tuple[str, ...]
+    endpoint: tuple[str, ...]
+    attacks: tuple[str, ...]
     subscriptions: tuple[str, ...]
+    replicas: tuple[str, ...]
     labels: int
     drawn: int
     exports: int
@@ -73,7 +76,10 @@ SIZES: Final = {
         growth=(10_000, 100_000),
         report=("1000",),
         sparql=("100000",),
+        endpoint=("100000",),
+        attacks=("100000", "60"),
         subscriptions=("100000",),
+        replicas=("100000",),
         labels=10_000,
         drawn=300,
         exports=100_000,
@@ -91,7 +97,10 @@ SIZES: Final = {
         growth=(10_000, 100_000, 1_000_000),
         report=("1000", "10000", "100000"),
         sparql=("100000", "1000000"),
+        endpoint=("1000000",),
+        attacks=("100000", "1800"),
         subscriptions=("400000",),
+        replicas=("400000",),
         labels=100_000,
         drawn=2_000,
         exports=1_000_000,
@@ -186,7 +195,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Table]]]] = {
     "search": Bench.search,
 }
 #: Benches that print by themselves.
-PRINTED: Final = ("sparql", "subscriptions", "report")
+PRINTED: Final = ("sparql", "endpoint", "attacks", "subscriptions", "replicas", "report")
 
 
 def main() -> None:

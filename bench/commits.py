@@ -131,7 +131,7 @@ async def run(store: Path, count: int) -> Milliseconds:
     clock.wrap(gate, "_normalise", "normalise")
     clock.wrap(gate.validator, "validate", "validate")
     clock.wrap(dataset_module, "follow", "record")
-    clock.wrap(dataset_module, "step", "snapshot")
+    clock.wrap(dataset_module, "follow_commit", "snapshot")
     clock.wrap(dataset.log, "append", "log")
     clock.wrap(os, "fsync", "fsync")
     clock.wrap(os, "fdatasync", "fsync")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -94,12 +95,21 @@ class Server:
         return float(times.user + times.system)
 
     def settle(self) -> None:
-        """Wait until the process rests: its check of all data after the start is over."""
+        """Wait until the process and its workers rest: the check of all data is over."""
         while True:
-            before = self.cpu_s()
+            before = self._family_cpu_s()
             time.sleep(_REST_S)
-            if self.cpu_s() - before < 0.02 * _REST_S:
+            if self._family_cpu_s() - before < 0.02 * _REST_S:
                 return
+
+    def _family_cpu_s(self) -> float:
+        """Return the processor seconds of the process and of the workers that it has now."""
+        total = self.cpu_s()
+        for worker in self.process.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = worker.cpu_times()
+                total += times.user + times.system
+        return total
 
     def ask(self, path: str, body: bytes | None = None) -> bytes:
         """Return the body of an answer."""

@@ -25,6 +25,7 @@ from graph.errors import ConfigurationError, RhizomeError, leaves  # noqa: E402
 from graph.model import Model  # noqa: E402
 from graph.settings import Settings, variable_name  # noqa: E402
 from graph.shapes import load_model  # noqa: E402
+from graph.store.log_pages import MEDIA_TYPES  # noqa: E402
 from schema.questions_page import write_questions_page  # noqa: E402
 from schema.reference import classes_page, shapes_page  # noqa: E402
 from web import report  # noqa: E402
@@ -126,8 +127,12 @@ def routes_page() -> str:
 
 
 def _parameters() -> Iterator[tuple[str, ...]]:
-    """What the query strings of export and report take."""
+    """What the query strings of changes, export and report take."""
     default = find_projection("default")
+    yield "`/changes`", "`since`", "`0`, a revision: commits after it are answered"
+    yield "`/changes`", "`hash`", "the hash of that commit: another history is refused (409)"
+    yield "`/changes`", "`wait`", "`0`, seconds to wait where there is none yet"
+    yield "`/changes`", "`format`", ", ".join(f"`{name}`" for name in MEDIA_TYPES)
     yield "`/export`", "`format`", ", ".join(f"`{known.key}`" for known in EXPORTED)
     yield "`/export`", "`graph`", "IRI of a source: what it states alone"
     yield "`/export`", "`entity`", "IRI of a thing: what is said of it and of what is tied to it"

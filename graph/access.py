@@ -1,7 +1,7 @@
 """Who asks: level, scopes and limits of a viewer.
 
 Floor 0. A level is physical: each has its own snapshot and store that hold nothing above it.
-Until partner or restricted graphs exist there is one level, public. A viewer without a token may
+While no partner or restricted graph exists there is one level, public. A viewer without a token may
 read; a token adds scopes and wider limits.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from graph.settings import Settings
 
@@ -21,12 +22,17 @@ class Level(IntEnum):
     RESTRICTED = 2
 
 
+#: The names of the levels, as they are given and shown.
+LEVELS: Final = tuple(level.name.lower() for level in Level)
+
+
 class Scope(StrEnum):
     """What a token allows beyond reading."""
 
     WRITE = "write"  # mutations, into sources of its own
     EXPLAIN = "explain"  # how a query is answered
     CHANGES = "changes"  # what was changed, from the log
+    ADMIN = "admin"  # the queries that run: to see and to stop them
 
 
 @dataclass(frozen=True, slots=True)

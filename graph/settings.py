@@ -22,6 +22,10 @@ def _setting(default: Any, unit: str, text: str) -> Any:
     return field(default=default, metadata={"unit": unit, "help": text})
 
 
+def _secret(text: str) -> Any:
+    return field(default="", repr=False, metadata={"unit": "secret", "help": text})
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What can be set, each field also as the variable `RHIZOME_` and its name in capitals."""
@@ -48,9 +52,36 @@ class Settings:
     connections: int = _setting(512, "connections", "open connections in all")
     connections_per_address: int = _setting(32, "connections", "open connections of an address")
 
+    sparql: str = _setting(
+        "", "URL", "query address of a SPARQL server to ask in place of the embedded workers"
+    )
+    sparql_update: str = _setting("", "URL", "its update address; empty: the same")
+    sparql_graphs: str = _setting(
+        "", "URL", "its graph store address, to read graphs whole; empty: none"
+    )
+    sparql_user: str = _setting("", "name", "its user, for Basic authentication")
+    sparql_password: str = _secret("password of that user")
+    sparql_token: str = _secret("its bearer token, in place of user and password")
+    sparql_merged: str = _setting(
+        "default", "place", "of its merged triples: default graph, or named where it has none"
+    )
+    sparql_connections: int = _setting(8, "connections", "queries that it is asked at once")
+    sparql_feed_s: float = _setting(600.0, "seconds", "wall time of one update or count of it")
+    sparql_feed_statements: int = _setting(
+        500, "statements", "written to it by one update, at most"
+    )
+    sparql_probe_s: float = _setting(5.0, "seconds", "time it has to tell what it holds")
+    sparql_check_s: float = _setting(15.0, "seconds", "how often it is asked what it holds")
+    sparql_retry_s: float = _setting(
+        1.0, "seconds", "first pause after it failed; doubled up to 30"
+    )
+    sparql_refeed_s: float = _setting(
+        600.0, "seconds", "pause before it is fed anew when that did not help"
+    )
+
     sparql_deadline_s: float = _setting(5.0, "seconds", "wall time of a public SPARQL query")
     sparql_token_deadline_s: float = _setting(30.0, "seconds", "the same with a token")
-    sparql_admin_deadline_s: float = _setting(120.0, "seconds", "the same for admins")
+    sparql_admin_deadline_s: float = _setting(120.0, "seconds", "the same with the scope `admin`")
     sparql_fast_s: float = _setting(0.3, "seconds", "time in the fast lane before the slow one")
     sparql_memory_mb: int = _setting(512, "MB", "memory of a query above the worker's base")
     sparql_nesting: int = _setting(64, "levels", "nested brackets in a SPARQL text")
@@ -59,6 +90,15 @@ class Settings:
     sparql_values: int = _setting(10_000, "terms", "terms in VALUES")
     sparql_operations: int = _setting(100, "operations", "operations of one SPARQL update")
     sparql_rows: int = _setting(10_000, "rows", "solutions or triples answered by one query")
+    sparql_token_rows: int = _setting(
+        1_000_000, "rows", "solutions streamed to one query with a token"
+    )
+    sparql_token_bytes: int = _setting(
+        1024 * 1024 * 1024, "bytes", "bytes streamed to one query with a token"
+    )
+    sparql_spool_mb: int = _setting(
+        1024, "MB", "disk for answers that are made faster than they are read, in all"
+    )
     sparql_changes: int = _setting(
         100_000, "quads", "quads that one SPARQL update may add or remove"
     )
@@ -145,6 +185,46 @@ class Settings:
     export_queue: int = _setting(8, "files", "export files that may wait to be written")
     export_cache_mb: int = _setting(
         1024, "MB", "export files kept on disk; beside these, the newest one"
+    )
+
+    entity_values: int = _setting(50, "values", "values of a field on one page of an entity")
+    entity_statements: int = _setting(
+        10_000, "statements", "statements in the description of an entity as data"
+    )
+    void_sources: int = _setting(2_000, "sources", "sources that VoID and DCAT describe one by one")
+    question_pages: int = _setting(20, "pages", "pages of a list that one question follows")
+    question_choices: int = _setting(
+        300, "entities", "entities that the form of a question offers; of more, a text field"
+    )
+    changes_bytes: int = _setting(
+        8 * 1024 * 1024, "bytes", "of the log in one answer of /changes; one commit always fits"
+    )
+    changes_commits: int = _setting(1_000, "commits", "commits in one answer of /changes")
+    changes_wait_s: float = _setting(30.0, "seconds", "longest `wait` of /changes")
+    changes_readers: int = _setting(
+        64, "requests", "requests to /changes at once, waiting ones too"
+    )
+    follow: str = _setting("", "URL", "writer whose log this process copies, as a read replica")
+    follow_token_file: str = _setting(
+        "", "file", "holds the token, of scope `changes`, that the writer is asked with"
+    )
+    follow_interval_s: float = _setting(
+        0.1, "seconds", "least time between two requests to the writer"
+    )
+    follow_wait_s: float = _setting(
+        20.0, "seconds", "how long the writer is asked to wait for a commit"
+    )
+    follow_deadline_s: float = _setting(
+        10.0, "seconds", "silence, beyond that wait, after which the writer counts as lost"
+    )
+    follow_pause_s: float = _setting(
+        30.0, "seconds", "longest pause before a writer that failed is asked again"
+    )
+    follow_record_bytes: int = _setting(
+        64 * 1024 * 1024, "bytes", "longest record of the log that is taken from a writer"
+    )
+    follow_behind_s: float = _setting(
+        0.0, "seconds", "time without news of the writer until /ready says 503; 0: never"
     )
 
     search_letters: int = _setting(200, "characters", "longest text to search for")

@@ -7,7 +7,7 @@ are plain mappings by field name.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from graph.curation.mutations import require_scope
 from graph.errors import BadValueError, UnknownTermError
 from graph.model import Model
 from graph.settings import Settings
+from graph.store.levels import Levels
 from graph.store.log import Log
 from graph.store.snapshot import Snapshot
 
@@ -26,9 +27,19 @@ _DIGITS: Final = 15
 
 
 class Asides:
-    """The resolvers of one service; `log` is None where there is none to read."""
+    """The resolvers of one service; `log` is None where there is none to read.
 
-    def __init__(self, model: Model, settings: Settings, log: Log | None) -> None:
+    `newest` gives the newest version at all levels; without it all is everyone's.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        settings: Settings,
+        log: Log | None,
+        newest: Callable[[], Levels] | None = None,
+    ) -> None:
+        self.newest = newest
         self.model = model
         self.settings = settings
         self.log = log
@@ -37,13 +48,17 @@ class Asides:
         """Return the resolvers of one request, by field."""
         return {
             "viewer": lambda _: describe_viewer(viewer, self.settings),
-            "dataRevision": lambda _: self._data_revision(snapshot),
+            "dataRevision": lambda _: self._data_revision(viewer, snapshot),
             "changes": partial(self._changes, viewer, snapshot, [self.settings.changes_statements]),
         }
 
-    def _data_revision(self, snapshot: Snapshot) -> int:
+    def _data_revision(self, viewer: Viewer, snapshot: Snapshot) -> int:
         """Return the last revision, up to the one answered, that changed more than reports."""
-        known = snapshot.revision if self.log is None else data_revision(self.log)
+        known = snapshot.revision
+        if self.newest is not None:
+            known = data_revision(self.newest().at(viewer.level).latest)
+        elif self.log is not None:
+            known = data_revision(self.log.latest)
         return min(known, snapshot.revision)  # the log may be a commit ahead
 
     def _changes(
@@ -87,6 +102,7 @@ class Asides:
                 classes,
                 entities_max=self.settings.changes_entities,
                 statements_max=budget[0],
+                sees=self._sees(viewer),
             )
             budget[0] -= page.read  # what other fields of the request may still read
             items, last, has_more = page.items, page.last, page.has_more
@@ -100,6 +116,11 @@ class Asides:
             "endCursor": f"{_CURSOR}{last}",
         }
         return {"edges": edges, "nodes": nodes, "pageInfo": page_info}
+
+    def _sees(self, viewer: Viewer) -> Callable[[str], bool]:
+        """Return what tells whether a viewer may read a graph (IRI), by the levels of today."""
+        levels = None if self.newest is None else self.newest()
+        return lambda graph: levels is None or levels.is_seen(f"<{graph}>", viewer.level)
 
 
 def find_class(model: Model, name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from graph.errors import BadValueError, QueryTooLargeError
 from graph.terms import XSD
@@ -46,6 +46,9 @@ _MISSING = object()
 #: Choices of languages for which a plan's binding is kept, and slots of all of them.
 _KEPT_LANGUAGES = 16
 _KEPT_SLOTS = 256
+#: Arguments that say where a page begins or ends, and those that choose or order nodes.
+_CURSORS = frozenset({"after", "before"})
+_CHOOSING = frozenset({"where", "orderBy", "asOf"})
 #: What claims or sources of one node are taken to cost.
 _CLAIMS_COST = 20
 
@@ -62,8 +65,8 @@ class Kept:
 class Bindings:
     """What of a plan's binding stays the same from request to request, by languages.
 
-    Where no argument but a root field's identifier varies, all else is bound once. `fired` names
-    the rules that rewrote the plan.
+    Where no argument varies but identifiers and cursors of root fields, all else is bound once.
+    `fired` names the rules that rewrote the plan.
     """
 
     def __init__(self, plan: Plan, fired: tuple[str, ...] = ()) -> None:
@@ -71,7 +74,10 @@ class Bindings:
         self.fired = fired
         lookups = [step for step in plan.steps if isinstance(step, Lookup) and not step.many]
         self.identifiers = tuple((step.slot, step.arguments["id"]) for step in lookups)
-        self.is_constant = all(map(_is_constant, plan.steps))
+        self.cursors = tuple(filter(_varies_in_cursors, plan.steps))
+        self.is_constant = all(
+            _is_constant(step, is_free=_varies_in_cursors(step)) for step in plan.steps
+        )
         self.has_conditions = any(map(_has_conditions, plan.steps))
         self._kept: dict[tuple[str, ...], Kept] = {}
 
@@ -107,6 +113,10 @@ def bind(bindings: Bindings, run: Run, variables: Mapping[str, Any]) -> int:
         bound = run.bound = list(kept.bound)
         for slot, value in bindings.identifiers:
             bound[slot] = str(variables[value.name] if isinstance(value, Variable) else value)
+        if bindings.cursors:
+            binder = _Binder(run, variables)
+            for step in bindings.cursors:  # where a page begins does not change what it costs
+                bound[step.slot] = binder.page(step, 1, step.key)
         return kept.cost
     plan = bindings.plan
     binder = _Binder(run, variables)
@@ -116,8 +126,18 @@ def bind(bindings: Bindings, run: Run, variables: Mapping[str, Any]) -> int:
     return cost
 
 
-def _is_constant(step: Step) -> bool:
-    """Tell whether a step and all below bind alike in every request, one identifier apart.
+def _varies_in_cursors(step: Step) -> TypeGuard[Connection]:
+    """Tell whether of a root field's own arguments just the place in the list varies."""
+    if not isinstance(step, Connection):
+        return False
+    rest = {name: value for name, value in step.arguments.items() if name not in _CURSORS}
+    return _varies(step.arguments) and not _varies(rest) and not rest.keys() & _CHOOSING
+
+
+def _is_constant(step: Step, *, is_free: bool = False) -> bool:
+    """Tell whether a step and all below bind alike in every request, an identifier apart.
+
+    What is `is_free` is bound anew each time, what stands below it is not.
 
     What is bound for conditions, orders, groups and aggregates belongs to a request: it counts
     what it looks at there.
@@ -125,8 +145,8 @@ def _is_constant(step: Step) -> bool:
     arguments = getattr(step, "arguments", {})
     if isinstance(step, Connection) and has_measures(step):
         return False
-    is_free = isinstance(step, Lookup) and not step.many
-    if not is_free and (arguments.keys() & {"where", "orderBy", "asOf"} or _varies(arguments)):
+    is_free = is_free or (isinstance(step, Lookup) and not step.many)
+    if not is_free and (arguments.keys() & _CHOOSING or _varies(arguments)):
         return False
     return all(
         _is_constant(below) for _, selection in children(step) for below in all_steps(selection)
@@ -172,7 +192,7 @@ class _Binder:
             if step.many:
                 own = times * len(self.run.bound[step.slot])
         elif isinstance(step, Connection):
-            self._once(step, lambda: self._page(step, times, place))
+            self._once(step, lambda: self.page(step, times, place))
             self._parts(step.parts, step.class_iri, place)
             own = times * self._size(step)
             self.looked_at += self._examined(step, times)
@@ -246,7 +266,8 @@ class _Binder:
             return times * snapshot.fanout(step.path.predicate, inverse=step.path.inverse)
         return len(snapshot.instances(step.class_iri))
 
-    def _page(self, step: Connection, times: int, place: str) -> Page:
+    def page(self, step: Connection, times: int, place: str) -> Page:
+        """Return the bound arguments of a connection that stands `times` times."""
         arguments = self._resolve(step.arguments)
         size, backwards = self._page_size(arguments, place)
         if not step.shown:

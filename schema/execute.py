@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
@@ -33,6 +33,7 @@ from graph.curation.mutations import require_scope
 from graph.errors import ForbiddenError, MethodNotAllowedError, RhizomeError
 from graph.model import Model
 from graph.settings import Settings
+from graph.store.levels import Levels
 from graph.store.log import Log
 from graph.store.snapshot import Snapshot
 from schema.aside_types import ASIDES
@@ -114,7 +115,7 @@ class Answer:
 class Operation:
     """A validated operation; its plans differ only by the conditions of `@skip`, `@include`.
 
-    `texts` names its variables when all are required text, which needs no coercion.
+    `texts` names its variables when all are text: given as such they need no coercion.
     """
 
     document: DocumentNode
@@ -168,11 +169,12 @@ class Engine:
         schema: GraphQLSchema,
         settings: Settings,
         log: Log | None = None,
+        newest: Callable[[], Levels] | None = None,
         *,
         rewrites: bool = True,
     ) -> None:
         self.rewrites = rewrites
-        self.asides = Asides(model, settings, log)
+        self.asides = Asides(model, settings, log, newest)
         self.model = model
         self.schema = schema
         self.settings = settings
@@ -419,13 +421,15 @@ def _is_small(variables: Mapping[str, Any]) -> bool:
 
 
 def _text_variables(node: OperationDefinitionNode) -> frozenset[str] | None:
-    """Return the names of an operation's variables if each is `ID!` or `String!`, else None."""
+    """Return the names of an operation's variables if each is an ID or a String, else None."""
     names: set[str] = set()
     for definition in node.variable_definitions or ():
         kind = definition.type
-        if definition.default_value is not None or not isinstance(kind, NonNullTypeNode):
+        if isinstance(kind, NonNullTypeNode):
+            kind = kind.type
+        if definition.default_value is not None or not isinstance(kind, NamedTypeNode):
             return None
-        if not isinstance(kind.type, NamedTypeNode) or kind.type.name.value not in _TEXTS:
+        if kind.name.value not in _TEXTS:
             return None
         names.add(definition.variable.name.value)
     return frozenset(names)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graph.model import FieldKind, Model
 from graph.terms import XSD
+from schema.chosen import ABSENT
 from schema.generate_pages import page_part, record_part
 from schema.plan import (
     Certainty,
@@ -37,6 +38,7 @@ from schema.plan import (
     Text,
     TypeName,
     Types,
+    all_steps,
     children,
     has_measures,
 )
@@ -58,15 +60,12 @@ _CONVERSIONS: Final = {
     f"{XSD}boolean": "({} == 'true')",
 }
 #: Short names in generated source; only those that a plan uses are written.
-_OF_SNAPSHOT: Final = {"T": "S.texts", "X": "S.prefixes", "G": "S.languages"}
+_OF_SNAPSHOT: Final = {"T": "S.texts", "X": "S.prefixes"}
 _OF_RUN: Final = {
     "A": "R.bound",
     "C": "R.counter",
     "L": "R.limit",
-    **{
-        name: f"R.{name}"
-        for name in ("pick", "over", "find", "label", "date", "type_of", "integer")
-    },
+    **{name: f"R.{name}" for name in ("over", "find", "label", "date", "type_of", "integer")},
 }
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
@@ -101,6 +100,8 @@ class Writer:
         self.pages: list[int] = []
         self.names = 0
         self.heavy = {s.number for s in _selections(plan) if _has_nodes_below(s)}
+        #: Of those, the ones of which a single one may be too much; the rest have a few links.
+        self.wide = {s.number for s in _selections(plan) if _has_lists_below(s)}
 
     def write(self) -> Iterator[str]:
         """Yield the lines of the source."""
@@ -138,8 +139,8 @@ class Writer:
     def _table(self, text: str) -> str:
         return self.tables.setdefault(text, f"t{len(self.tables)}")
 
-    def _argument(self, slot: int) -> str:
-        return self.bound.setdefault(f"A[{slot}]", f"a{len(self.bound)}")
+    def _bound(self, text: str) -> str:
+        return self.bound.setdefault(text, f"a{len(self.bound)}")
 
     # --- selections -----------------------------------------------------------------------
 
@@ -187,7 +188,8 @@ class Writer:
         if heavy:  # what lies below counts again, though it is made once
             yield "    if o is not None:"
             yield f"        C[0] += k{number}[n]"
-            yield "        if C[0] > L: over('selection')"
+            if number in self.wide:
+                yield "        if C[0] > L: over('selection')"
             yield "        return o"
             yield "    start = C[0]"
         else:
@@ -304,23 +306,16 @@ class Writer:
         if "" not in step.paths:
             table = self._table(f"{dict(step.paths)!r}")
             return [], f"label(n, {table}, A[{step.slot}])"
-        c = self._column(step.paths[""], False)
+        path = step.paths[""]
         if not step.unique:
-            return [], f"R.list_texts({c}, n, A[{step.slot}])"
-        p, s, v = self._name("p"), self._name("s"), self._name("v")
-        o = self._argument(step.slot)
+            return [], f"R.list_texts({self._column(path, False)}, n, A[{step.slot}])"
+        s, v = self._name("s"), self._name("v")
+        kept = self._bound(f"S.chosen({path!r}, A[{step.slot}])")
         return [
-            f"{p} = p{c}.get(h); {s} = None",
-            f"if {p} is not None:",
-            f"    a = {p}[0][i]; b = {p}[0][i + 1]",
-            f"    if b - a == 1: {v} = {p}[1][a]; {s} = T[{v} >> 8][{v} & 255]",
-            # Most names have two languages: choose here, and call only for what is rarer.
-            "    elif b - a == 2:",
-            f"        {v} = {p}[1][a]; w = {p}[1][a + 1]",
-            f"        x = {o}[G[{v} >> 8]]; y = {o}[G[w >> 8]]",
-            f"        if x == y: {s} = pick({p}, a, b, {o})",
-            f"        else: {v} = {v} if x < y else w; {s} = T[{v} >> 8][{v} & 255]",
-            f"    elif b > a: {s} = pick({p}, a, b, {o})",
+            f"{v} = {kept}[h][i]",
+            f"if {v} > {ABSENT}: {s} = T[{v} >> 8][{v} & 255]",
+            f"elif {v}: {s} = None",
+            f"else: {s} = {kept}.choose(h, i)",
         ], s
 
     def _date(self, step: Date) -> tuple[list[str], str]:
@@ -387,10 +382,16 @@ def _selections(plan: Plan) -> Iterator[Selection]:
 
 
 def _below(selection: Selection) -> list[Selection]:
-    steps = [*selection.steps, *(s for _, branch in selection.branches for s in branch)]
-    return [below for step in steps for _, below in children(step)]
+    return [below for step in all_steps(selection) for _, below in children(step)]
+
+
+def _has_lists_below(selection: Selection) -> bool:
+    lists = Connection | Records | Sources
+    return any(isinstance(step, lists) for step in all_steps(selection)) or any(
+        map(_has_lists_below, _below(selection))
+    )
 
 
 def _has_nodes_below(selection: Selection) -> bool:
-    steps = [*selection.steps, *(s for _, branch in selection.branches for s in branch)]
-    return any(isinstance(step, Connection | Link | Records | Sources) for step in steps)
+    within = Connection | Link | Records | Sources
+    return any(isinstance(step, within) for step in all_steps(selection))

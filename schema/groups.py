@@ -1,64 +1,33 @@
 """Groups of nodes by what they share: values of their own, or of nodes they are tied to.
 
 Floor 4. A node with several values of a key is in several groups, and in each once; where a value
-is unknown, that is a group of its own.
+is unknown, that is a group of its own. Keys stand in `schema/group_keys.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, Final
 
 import numpy as np
 
 from graph.errors import BadValueError
-from graph.model import Field, FieldKind
-from graph.store.term_table import NIL
 from schema import vectors
 from schema.aggregates import Summaries
-from schema.collation import LENGTH, collation_key
 from schema.filters import Filters
-from schema.naming import enum_value_name
+from schema.group_keys import By, Coded, Keys, Shared
 from schema.operators import listed
-from schema.ordering import Key, Orders, field_key, only
+from schema.ordering import Key, Orders
 from schema.quantifiers import ListTest
 from schema.turns import sorted_in_turns
-from schema.values import is_text
-from schema.vectors import Batch, Numbers, read_best, read_labels, read_many
+from schema.vectors import Batch
 
-#: What a group shares by one key: a value, and the node that it is, or NIL.
-Shared = tuple[str | None, int]
 #: A group: what it shares by each key, and its nodes.
 Group = tuple[tuple[Shared, ...], list[int]]
 
 #: Values looked at that cost as much as putting one key of a group in its place.
 _PLACE: Final = 4
-_UNKNOWN: Final[Shared] = (None, NIL)
-#: Characters of a day that are its month, year, or (with a zero behind) decade.
-_UNITS: Final = {"DAY": 10, "MONTH": 7, "YEAR": 4, "DECADE": 3}
-
-
-def _nothing(batch: Batch) -> None:
-    """Prepare nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class By:
-    """One key of groups: what a node has of it, and how values are put in order.
-
-    `prepare` is told of many nodes before each of them is read.
-    """
-
-    read: Callable[[int], Sequence[Shared]]
-    compare: Callable[[str], Any]
-    prepare: Callable[[Batch], None] = _nothing
-
-    def place(self, shared: Shared) -> tuple[bool, Any]:
-        """Return the place of a value among others, the unknown last."""
-        return (True, 0) if shared[0] is None else (False, self.compare(shared[0]))
 
 
 class Groups:
@@ -72,7 +41,7 @@ class Groups:
         count: Callable[[int, str], None],
     ) -> None:
         self.filters = filters
-        self.values = filters.values
+        self.keys = Keys(filters, orders)
         self.orders = orders
         self.summaries = summaries
         self.count = count
@@ -89,7 +58,7 @@ class Groups:
         """
         if not listed(asked["by"]):
             raise BadValueError(f"{place}.by", "[]", "at least one key")
-        keys = [self._by(class_iri, each, f"{place}.by") for each in listed(asked["by"])]
+        keys = [self.keys.make(class_iri, each, f"{place}.by") for each in listed(asked["by"])]
         having, order_by = asked.get("having"), asked.get("orderBy")
         order = () if order_by is None else listed(order_by)
         test = None if not having else self.filters.on_nodes(class_iri, having, f"{place}.having")
@@ -102,38 +71,50 @@ class Groups:
 
         return divide
 
-    def _divided(
-        self, numbers: Sequence[int], keys: Sequence[By]
-    ) -> dict[tuple[Shared, ...], list[int]]:
-        charge = self.filters.charge
+    def _divided(self, numbers: Sequence[int], keys: Sequence[By]) -> list[Group]:
         if len(numbers) >= vectors.LEAST:
-            batch = Batch(numbers)
-            for key in keys:
-                key.prepare(batch)
-        if len(keys) == 1:
-            read, alone = keys[0].read, dict[Shared, list[int]]()
-            for number in numbers:
-                found = read(number)
-                charge(len(found))
-                for shared in found:
-                    alone.setdefault(shared, []).append(number)
-            return {(shared,): nodes for shared, nodes in alone.items()}
+            return self._divided_at_once(Batch(numbers), keys)
         groups: dict[tuple[Shared, ...], list[int]] = {}
         for number in numbers:
             combined = tuple(product(*(key.read(number) for key in keys)))
-            charge(len(keys) * len(combined))
+            self.filters.charge(len(keys) * len(combined))
             for each in combined:
                 groups.setdefault(each, []).append(number)
-        return groups
+        return list(groups.items())
+
+    def _divided_at_once(self, batch: Batch, keys: Sequence[By]) -> list[Group]:
+        """Return the groups of many nodes, in the order of their first nodes."""
+        found = keys[0].read_all(batch)
+        self.filters.charge(len(found.codes))
+        found = found._replace(shared=[(shared,) for shared in found.shared])
+        for key in keys[1:]:
+            found = self._combined(found, key.read_all(batch), len(batch))
+        order = np.argsort(found.codes, kind="stable")
+        codes = found.codes[order]
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))
+        nodes: list[int] = batch.nodes[found.places[order]].tolist()
+        bounds = list(pairwise([*starts.tolist(), len(nodes)]))
+        by_first_node = np.argsort(found.places[order][starts], kind="stable").tolist()
+        shared = [found.shared[code] for code in codes[starts].tolist()]
+        return [(shared[at], nodes[slice(*bounds[at])]) for at in by_first_node]
+
+    def _combined(self, found: Coded, more: Coded, count: int) -> Coded:
+        """Return what nodes share by several keys and by one more."""
+        times, taken = self.keys.joined(more, found.places, count)
+        codes = np.repeat(found.codes, times) * len(more.shared) + more.codes[taken]
+        distinct, at = np.unique(codes, return_inverse=True)
+        pairs = (divmod(code, len(more.shared)) for code in distinct.tolist())
+        shared = [(*found.shared[before], more.shared[last]) for before, last in pairs]
+        return Coded(np.repeat(found.places, times), at, shared)
 
     def _sorted(
         self,
-        groups: Mapping[tuple[Shared, ...], list[int]],
+        groups: Sequence[Group],
         keys: Sequence[By],
         test: ListTest | None,
         measures: Sequence[Key],
     ) -> list[Group]:
-        found = [(key, nodes) for key, nodes in groups.items() if test is None or test(nodes)]
+        found = [(key, nodes) for key, nodes in groups if test is None or test(nodes)]
         self.filters.charge(_PLACE * len(keys) * len(found))
         found = sorted_in_turns(
             found, lambda group: [k.place(s) for k, s in zip(keys, group[0], strict=True)]
@@ -142,142 +123,3 @@ class Groups:
             pairs = [(measure.read(nodes), (key, nodes)) for key, nodes in found]
             found = [group for _, group in measure.sorted(pairs)]
         return found
-
-    # --- keys -------------------------------------------------------------------------------
-
-    def _by(self, class_iri: str, asked: Mapping[str, Any], place: str) -> By:
-        name, below = only(asked, place)
-        if name == "id":
-            text = self.values.snapshot.terms.text
-            return By(lambda number: [(text(number), number)], str)
-        if name == "label":
-            languages = self.orders.languages
-            labels = partial(read_labels, self.values, languages)
-            return self._value(self.values.best_label(languages), _text_key, labels)
-        field = self.values.model.fields[class_iri][name]
-        if field.kind is FieldKind.ENTITY:
-            return self._of_nodes(field, below, f"{place}.{name}")
-        if below in _UNITS:
-            return By(self._days(field, below), str)
-        if is_text(field):
-            languages, column = self.orders.languages, self.values.column(field.path)
-            texts = partial(read_best, self.values, column, languages)
-            return self._value(self.values.best(field, languages), _text_key, texts)
-        return self._of_values(field)
-
-    def _of_values(self, field: Field) -> By:
-        if field.many:
-            read = self._values(self.values.many(field))
-        else:
-            read = self._value(self.values.one(field), str).read
-        if field.kind is FieldKind.TEXT:
-            return By(read, _text_key)
-        if field.kind is not FieldKind.ENUM:
-            return By(read, field_key(field))
-        names = {value: enum_value_name(value) for value in field.enum_values}
-        named = list(names.values())
-
-        def read_names(number: int) -> Sequence[Shared]:
-            return [(names.get(value or ""), node) for value, node in read(number)]
-
-        return By(read_names, named.index)
-
-    def _of_nodes(self, field: Field, below: Mapping[str, Any], place: str) -> By:
-        assert field.target is not None
-        inner = self._by(field.target, below, place)
-        below_read = _remembered(inner.read)
-        if not field.many:
-            one = self.values.one(field)
-
-            def read_one(number: int) -> Sequence[Shared]:
-                value = one(number)
-                return (_UNKNOWN,) if value == NIL else below_read(value)
-
-            return By(read_one, inner.compare, partial(self._prepare, field, inner))
-        many, charge = self.values.many(field), self.filters.charge
-
-        def read(number: int) -> Sequence[Shared]:
-            values = many(number)
-            if not values:
-                return (_UNKNOWN,)
-            charge(len(values))
-            if len(values) == 1:
-                return below_read(values[0])
-            return tuple(dict.fromkeys(each for value in values for each in below_read(value)))
-
-        return By(read, inner.compare, partial(self._prepare, field, inner))
-
-    def _prepare(self, field: Field, inner: By, batch: Batch) -> None:
-        """Prepare the key of the nodes that others are tied to."""
-        column = self.values.column(field.path, inverse=field.inverse)
-        inner.prepare(Batch(np.unique(read_many(column, batch)[1])))
-
-    def _value(
-        self,
-        find: Callable[[int], int],
-        compare: Callable[[str], Any],
-        find_all: Callable[[Batch], Numbers] | None = None,
-    ) -> By:
-        text = self.values.snapshot.terms.text
-        known: dict[int, Sequence[Shared]] = {NIL: (_UNKNOWN,)}
-        prepared: dict[int, int] = {}
-
-        def prepare(batch: Batch) -> None:
-            if find_all is not None:
-                prepared.update(zip(batch.nodes.tolist(), find_all(batch).tolist(), strict=True))
-
-        def read(number: int) -> Sequence[Shared]:
-            value = prepared.get(number)
-            if value is None:
-                value = find(number)
-            found = known.get(value)
-            if found is None:
-                found = known[value] = ((text(value)[:LENGTH], NIL),)
-            return found
-
-        return By(read, compare, prepare)
-
-    def _values(self, find: Callable[[int], Sequence[int]]) -> Callable[[int], Sequence[Shared]]:
-        text = self.values.snapshot.terms.text
-
-        def read(number: int) -> Sequence[Shared]:
-            known = dict.fromkeys((text(v)[:LENGTH], NIL) for v in find(number) if v != NIL)
-            return tuple(known) or (_UNKNOWN,)
-
-        return read
-
-    def _days(self, field: Field, unit: str) -> Callable[[int], Sequence[Shared]]:
-        length, zero = _UNITS[unit], "0" if unit == "DECADE" else ""
-        text, days = self.values.text, self._day_values(field)
-
-        def read(number: int) -> Sequence[Shared]:
-            known = (text(value)[:length] + zero for value in days(number) if value != NIL)
-            return tuple(dict.fromkeys((day, NIL) for day in known)) or (_UNKNOWN,)
-
-        return read
-
-    def _day_values(self, field: Field) -> Callable[[int], Sequence[int]]:
-        if field.kind is FieldKind.DATE:
-            find = self.values.date(field)
-            return lambda number: () if (parts := find(number)) is None else parts[1:2]
-        one = self.values.one(field)
-        return self.values.many(field) if field.many else lambda number: (one(number),)
-
-
-def _remembered(
-    read: Callable[[int], Sequence[Shared]],
-) -> Callable[[int], Sequence[Shared]]:
-    """Return the same function, which reads each node once."""
-    known: dict[int, Sequence[Shared]] = {}
-
-    def remembered(number: int) -> Sequence[Shared]:
-        found = known.get(number)
-        if found is None:
-            found = known[number] = read(number)
-        return found
-
-    return remembered
-
-
-def _text_key(text: str) -> Any:
-    return collation_key(text), text

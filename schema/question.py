@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
 from typing import Any, Final
 
 from graph.errors import BadValueError
-from graph.terms import XSD, write_iri, write_literal
+from graph.terms import ENTITY, XSD, is_iri, write_iri, write_literal
 from schema.naming import enum_value_name
 from schema.rows import Cell, Path, Row, cell_of, flatten, sort_rows
 
@@ -24,13 +26,79 @@ _WRITERS: Final[Mapping[str, Callable[[str], str]]] = {
     "string": write_literal,
     "integer": lambda value: write_literal(str(int(value)), f"{XSD}integer"),
 }
+#: Longest value of a parameter, in characters.
+_VALUE_CHARACTERS: Final = 1_000
+_INTEGER: Final = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+_NAME_OF_OURS: Final = re.compile(r"[a-z][a-z-]*/[^/\s]+")
+
+
+class Kind(StrEnum):
+    """What the values of a parameter are."""
+
+    IRI = "iri"
+    STRING = "string"
+    INTEGER = "integer"
+    DATE = "date"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a question can be asked about: its kind, what it is called, and what it is by default.
+
+    `of` is the GraphQL name of a class whose instances are offered, empty for none.
+    """
+
+    name: str
+    kind: Kind
+    title: Texts
+    default: str | int
+    of: str = ""
+
+    def read(self, text: str) -> str | int:
+        """Return a value that someone wrote; of an IRI of ours the end will do.
+
+        Raises
+        ------
+        BadValueError
+            It is not of the kind.
+        """
+        if len(text) > _VALUE_CHARACTERS:
+            expected = f"of at most {_VALUE_CHARACTERS} characters"
+            raise BadValueError(self.name, f"{text[:40]}…", expected)
+        match self.kind:
+            case Kind.IRI:
+                iri = ENTITY + text if _NAME_OF_OURS.fullmatch(text) else text
+                if not is_iri(iri):
+                    expected = "an IRI, or the end of one of ours such as organisation/cta"
+                    raise BadValueError(self.name, text[:80], expected)
+                return iri
+            case Kind.INTEGER:
+                if not _INTEGER.fullmatch(text):
+                    raise BadValueError(self.name, text[:40], "a whole number of at most 9 digits")
+                return int(text)
+            case Kind.DATE:
+                return self._read_date(text)
+            case _:
+                if any(0xD800 <= ord(letter) <= 0xDFFF for letter in text):
+                    raise BadValueError(self.name, repr(text[:40]), "Unicode text")
+                return text
+
+    def _read_date(self, text: str) -> str:
+        try:
+            day = date.fromisoformat(text).isoformat()
+        except ValueError:
+            day = ""
+        if day != text:  # also what Python reads as a day beside it: weeks, no hyphens
+            raise BadValueError(self.name, text[:40], "a day such as 2026-11-22")
+        return day
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """One table of an answer: where its cells stand in the GraphQL data, and the same in SPARQL.
 
-    `sparql` is empty where SPARQL cannot say it; `without_sparql` then tells why.
+    `sparql` is empty where SPARQL cannot say it; `without_sparql` then tells why. So does
+    `without_graphql` of a table that has no `paths`.
     """
 
     title: Texts
@@ -44,6 +112,7 @@ class Table:
     unknown: tuple[str, ...] = ()
     enums: tuple[str, ...] = ()
     without_sparql: Texts = field(default_factory=dict)
+    without_graphql: Texts = field(default_factory=dict)
 
     def answer_rows(self, data: Mapping[str, Any]) -> list[Row]:
         """Return the rows of a GraphQL answer; sorted unless the order counts.
@@ -93,7 +162,8 @@ class Table:
 class Question:
     """A question of a user, with its number in the list of competency questions.
 
-    `scopes` are those that a token needs to ask it; none for what anybody may.
+    `scopes` are those that a token needs to ask it; none for what anybody may. `construct` is a
+    CONSTRUCT whose graph is the answer as RDF, empty for none.
     """
 
     number: int
@@ -105,6 +175,8 @@ class Question:
     tables: tuple[Table, ...]
     pages: str | None = None
     scopes: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    construct: str = ""
 
     @property
     def name(self) -> str:
@@ -114,6 +186,28 @@ class Question:
     def sparql(self, table: Table, variables: Variables | None = None) -> str:
         """Return the SELECT of a table with its placeholders filled, by default with defaults."""
         return fill(table.sparql, {**self.variables, **(variables or {})})
+
+    def read_values(self, given: Mapping[str, str]) -> dict[str, str | int]:
+        """Return a value for each parameter: what was given, as its kind, else the default.
+
+        Raises
+        ------
+        BadValueError
+            A value is not of its kind, or a name is no parameter's.
+        """
+        names = [parameter.name for parameter in self.parameters]
+        for name in given:
+            if name not in names:
+                expected = f"one of {', '.join(names)}" if names else "known: it takes none"
+                raise BadValueError("parameter", name[:40], expected)
+        return {
+            each.name: each.read(given[each.name]) if each.name in given else each.default
+            for each in self.parameters
+        }
+
+    def graph(self, variables: Variables | None = None) -> str:
+        """Return the CONSTRUCT with its placeholders filled, by default with defaults."""
+        return fill(self.construct, {**self.variables, **(variables or {})})
 
     def ask(self, answer: Callable[[str, Variables], Mapping[str, Any]]) -> dict[str, Any]:
         """Return the data of the GraphQL document, with all pages of `pages` in one.

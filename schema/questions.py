@@ -4,17 +4,21 @@ Floor 4. Reads `seeds/questions/NN-slug.toml` and checks what can be seen withou
 every question in both languages; the forms, the README and `docs/questions.md` show them.
 
 Keys of a file: `number`, `slug` (as in its name), `title` and `text` (`en` and `fr`), `graphql`
-(one operation), `variables` (their defaults), `pages` (a root connection to be followed to its
-end by `$after`, where one page is not enough), and tables. A `[[table]]` has `title`, `columns`
-(name and path into the data of the GraphQL answer, see `schema/rows.py`) and `sparql`: a SELECT of
-the same columns in the same order. What GraphQL cannot say yet is done to its rows by
+(one operation), `variables`, `pages` (a root connection to be followed to its end by `$after`,
+where one page is not enough), `construct` (a CONSTRUCT, where the answer is a graph, too), and
+tables. A `[variables.NAME]` has a `default`, a `title` (`en` and `fr`), a `kind` (iri, string,
+integer or date) and, where the value is an entity, the class that it is `of`. A `[[table]]` has
+`title`, `columns` (name and path into the data of the GraphQL answer, see `schema/rows.py`) and
+`sparql`: a SELECT of the same columns in the same order. What GraphQL cannot say yet is done to its
+rows by
 
 `distinct`  each row once;
 `minus`     paths: rows whose first cell is a value of one of them are left out;
 `known`     columns: only rows in which these are not null are kept;
 `unknown`   columns: only rows in which these are null are kept.
 
-A table that SPARQL cannot give has `without_sparql` (`en` and `fr`) in place of `sparql`: why.
+A table that SPARQL cannot give has `without_sparql` (`en` and `fr`) in place of `sparql`: why. One
+that GraphQL cannot give has `without_graphql`, and empty paths.
 `scopes` of a question are those that a token needs to ask it.
 
 `enums` names columns that hold an enum: `STATED` in GraphQL, "stated" in the data. `ordered` says
@@ -35,7 +39,7 @@ from typing import Any, Final
 from graph.access import Scope
 from graph.errors import BadValueError, OntologyError
 from schema.answer_paths import check_paths, read_operation
-from schema.question import Question, Table, Texts, Variables
+from schema.question import Kind, Parameter, Question, Table, Texts
 from schema.rows import Row, flatten, read_path, spine
 
 __all__ = [
@@ -54,7 +58,9 @@ LANGUAGES: Final = ("en", "fr")
 WORKED: Final = (2, 10, 45)
 
 _NAME: Final = re.compile(r"^\d\d-[a-z0-9]+(?:-[a-z0-9]+)*$")
-_SELECT: Final = re.compile(r"^(?:\s|#[^\n]*\n|(?:PREFIX|BASE)\s[^>]*>)*SELECT\s", re.IGNORECASE)
+_PROLOGUE: Final = r"^(?:\s|#[^\n]*\n|(?:PREFIX|BASE)\s[^>]*>)*"
+_SELECT: Final = re.compile(rf"{_PROLOGUE}SELECT\s", re.IGNORECASE)
+_CONSTRUCT: Final = re.compile(rf"{_PROLOGUE}CONSTRUCT\s", re.IGNORECASE)
 
 
 @cache
@@ -154,19 +160,22 @@ def _read_file(file: File) -> Question:
 def _read_question(values: Mapping[str, Any], stem: str) -> Question:
     entry = _Entry(values, "")
     pages = entry.take("pages", str, "") or None
+    parameters = _read_parameters(entry.take("variables", dict, {}))
     question = Question(
         number=entry.take("number", int),
         slug=entry.take("slug", str),
         title=entry.take_texts("title"),
         text=entry.take_texts("text"),
         graphql=entry.take("graphql", str).strip() + "\n",
-        variables=_read_variables(entry.take("variables", dict, {})),
+        variables={each.name: each.default for each in parameters},
         tables=tuple(
             _read_table(_Entry(table, f"table[{at}]."))
             for at, table in enumerate(entry.take("table", list))
         ),
         pages=pages,
         scopes=tuple(map(str, entry.take("scopes", list, []))),
+        parameters=parameters,
+        construct=entry.take("construct", str, "").strip(),
     )
     entry.close()
     for scope in question.scopes:
@@ -179,6 +188,9 @@ def _read_question(values: Mapping[str, Any], stem: str) -> Question:
     for table in question.tables:
         check_paths(document, (*table.paths, *table.minus))
         question.sparql(table)
+    if question.construct and not _CONSTRUCT.match(question.construct):
+        raise BadValueError("construct", question.construct[:60], "a CONSTRUCT")
+    question.graph()
     if pages is not None:
         check_paths(
             document, [read_path(f"{pages}.pageInfo.{n}") for n in ("hasNextPage", "endCursor")]
@@ -186,23 +198,36 @@ def _read_question(values: Mapping[str, Any], stem: str) -> Question:
     return question
 
 
-def _read_variables(values: Mapping[str, Any]) -> Variables:
-    for name, value in values.items():
-        if type(value) not in (str, int, bool):
-            raise BadValueError(f"variables.{name}", str(value)[:60], "text, a number or a boolean")
-    return dict(values)
+def _read_parameters(values: Mapping[str, Any]) -> tuple[Parameter, ...]:
+    """Return the parameters; each is described, and its default is of its kind."""
+    found = []
+    for name in values:
+        entry = _Entry(_Entry(values, "variables.").take(name, dict), f"variables.{name}.")
+        kind = entry.take("kind", str)
+        if kind not in list(Kind):
+            raise BadValueError(f"variables.{name}.kind", kind[:60], f"one of {', '.join(Kind)}")
+        default = entry.take("default", int if kind == Kind.INTEGER else str)
+        title, of = entry.take_texts("title"), entry.take("of", str, "")
+        parameter = Parameter(name, Kind(kind), title, default, of)
+        entry.close()
+        if parameter.read(str(default)) != default:
+            raise BadValueError(f"variables.{name}.default", str(default)[:60], f"of kind {kind}")
+        found.append(parameter)
+    return tuple(found)
 
 
 def _read_table(entry: _Entry) -> Table:
     columns = entry.take("columns", dict)
     names = tuple(columns)
     is_without = "without_sparql" in entry.values
+    is_unasked = "without_graphql" in entry.values
     table = Table(
         title=entry.take_texts("title"),
         sparql="" if is_without else entry.take("sparql", str).strip() + "\n",
         without_sparql=entry.take_texts("without_sparql") if is_without else {},
         columns=names,
-        paths=tuple(read_path(str(path)) for path in columns.values()),
+        without_graphql=entry.take_texts("without_graphql") if is_unasked else {},
+        paths=() if is_unasked else tuple(read_path(str(path)) for path in columns.values()),
         distinct=entry.take("distinct", bool, default=False),
         ordered=entry.take("ordered", bool, default=False),
         minus=tuple(map(read_path, entry.take_names("minus"))),
@@ -213,6 +238,8 @@ def _read_table(entry: _Entry) -> Table:
     entry.close()
     if not names:
         raise BadValueError(f"{entry.place}columns", "{}", "at least one column")
+    if is_unasked and (is_without or any(columns.values())):
+        raise BadValueError(f"{entry.place}without_graphql", "paths", "without SPARQL or paths")
     if not is_without and not _SELECT.match(table.sparql):
         raise BadValueError(f"{entry.place}sparql", table.sparql[:60], "a SELECT")
     if table.ordered and not is_without and "ORDER BY" not in table.sparql:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from graph.terms import ENTITY
-from schema.question import Question, Table
+from schema.question import Parameter, Question, Table
 from schema.questions import load_questions, read_expected
 from schema.rows import Cell, Row
 
@@ -29,12 +29,14 @@ What users ask, each as one GraphQL document and, where SPARQL can say it, as SP
 answer on the seeds. The tests ask all of them in both languages and compare the rows, so an answer
 below is what the service gives. The numbers are those of the list of competency questions.
 
-How to ask: paste a document (and its variables) into the form at `/graphql`, a SELECT into the form
-at `/sparql`, or send them by `curl`. The SELECTs hold the default values of the variables; put your
-own identifiers in their place. Where a token is needed, it goes into the header `Authorization`.
-SPARQL without a dataset sees the statements of all sources merged,
-each once; `GRAPH ?source {{ ... }}` sees which source makes a statement. GraphQL answers a field
-with one value by the source of the highest rank; `claims` shows the values of all.
+How to ask: open `/questions`, choose one and change what it is about; take the answer away from
+`/questions/NAME.csv?parameter=value` (also `.json`, `.tsv`), or by
+`python server.py question NAME` ([how](linked-data.md)). Or paste a document (and its variables)
+into the form at `/graphql`, a SELECT into the form at `/sparql`. The SELECTs hold the default
+values; put your own identifiers in their place. Where a token is needed, it goes into the header
+`Authorization`. SPARQL without a dataset sees the statements of all sources merged, each once;
+`GRAPH ?source {{ ... }}` sees which source makes a statement. GraphQL answers a field with one
+value by the source of the highest rank; `claims` shows the values of all.
 
 How to read: an empty cell is unknown. Identifiers are shortened: `organisation/cta` stands for
 `{ENTITY}organisation/cta`. Values of closed lists are written as
@@ -57,8 +59,14 @@ def _write_question(question: Question) -> str:
         f"*{question.title['fr']}* {_join(question.text['fr'])}",
         _block("graphql", question.graphql),
     ]
-    if question.variables:
+    if question.parameters:
         parts.append(_block("json", json.dumps(dict(question.variables), indent=2)))
+        parts.append("\n".join(map(_write_parameter, question.parameters)))
+    if question.construct:
+        parts += [
+            f"As RDF, at `/questions/{question.name}.ttl`:",
+            _block("sparql", question.graph()),
+        ]
     if question.scopes:
         parts.append(f"Asked with a [token](tokens.md) of the scope {_names(question.scopes)}.")
     if question.pages:
@@ -74,7 +82,8 @@ def _write_table(question: Question, table: Table, rows: Sequence[Row]) -> list[
     lines += [tuple(map(_cell, row)) for row in shown]
     parts = [
         f"### {question.number}: {table.title['en']}",
-        _block("sparql", question.sparql(table)) if table.sparql else _join(_why(table)),
+        *([_block("sparql", question.sparql(table))] if table.sparql else []),
+        *_why(table),
         "\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else "No rows.",
     ]
     if len(rows) > len(shown):
@@ -83,8 +92,18 @@ def _write_table(question: Question, table: Table, rows: Sequence[Row]) -> list[
     return parts + _write_derivation(table)
 
 
-def _why(table: Table) -> str:
-    return f"By GraphQL alone: {table.without_sparql['en']}"
+def _why(table: Table) -> list[str]:
+    """Return why a table is given by one language alone, if it is."""
+    if table.without_sparql:
+        return [_join(f"By GraphQL alone: {table.without_sparql['en']}")]
+    if table.without_graphql:
+        return [_join(f"By SPARQL alone: {table.without_graphql['en']}")]
+    return []
+
+
+def _write_parameter(each: Parameter) -> str:
+    of = f" of class {each.of}" if each.of else ""
+    return f"- `{each.name}` ({each.kind}{of}): {each.title['en']}"
 
 
 def _write_derivation(table: Table) -> list[str]:

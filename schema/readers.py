@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from graph.access import Level
 from graph.store.snapshot import Snapshot
 from schema.generate import Executable, Reader
 from schema.run import Tables
@@ -21,17 +22,23 @@ class _Served(NamedTuple):
 
 
 class Readers:
-    """The readers of one snapshot, at most `readers_max`. Safe to use from several threads."""
+    """The readers of one snapshot a level, at most `readers_max`. Safe to use from threads."""
 
     def __init__(self, readers_max: int) -> None:
         self.readers_max = readers_max
-        self._served: _Served | None = None
+        # By term table: each visibility level has one of its own, and is asked beside the others.
+        self._served: dict[int, _Served] = {}
 
     def find(self, executable: Executable, snapshot: Snapshot) -> Reader:
         """Return the reader of a snapshot that a plan's code makes."""
-        served = self._served
+        lineage = id(snapshot.terms)
+        served = self._served.get(lineage)
         if served is None or served.snapshot is not snapshot:
-            served = self._served = _Served(snapshot, Tables(snapshot), {})
+            served = _Served(snapshot, Tables(snapshot), {})
+            others = {k: v for k, v in self._served.items() if k != lineage}
+            while len(others) >= len(Level):
+                others.pop(next(iter(others)))
+            self._served = {**others, lineage: served}
         reader = served.readers.get(executable)
         if reader is None:
             reader = executable(served.tables)

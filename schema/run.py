@@ -19,6 +19,7 @@ from graph.store.term_table import MASK, NIL, SHIFT
 from graph.terms import is_iri
 from schema.aggregates import Summaries
 from schema.candidates import Candidates
+from schema.chosen import ChosenTexts, choose
 from schema.claims import Witness
 from schema.filters import Filters
 from schema.groups import Groups
@@ -41,7 +42,7 @@ class Tables:
         self.snapshot = snapshot
         self.texts = snapshot.terms.texts
         self.prefixes = snapshot.terms.prefixes
-        self.languages = snapshot.terms.languages
+        self.chosen = ChosenTexts(snapshot).of
 
     def column(self, predicate: str, *, inverse: bool) -> Column:
         """Return a column, or an empty one."""
@@ -162,19 +163,6 @@ class Run:
 
     # --- literals -------------------------------------------------------------------------
 
-    def pick(self, page: Any, start: int, end: int, order: LanguageOrder) -> str:
-        """Return the text in the best language; of one language, the best source's."""
-        languages, ranks, values, graphs = self.languages, self.ranks, page.values, page.graphs
-        chosen = values[start]
-        best, best_rank = order[languages[chosen >> SHIFT]], ranks[graphs[start]]
-        for at in range(start + 1, end):
-            value = values[at]
-            place = order[languages[value >> SHIFT]]
-            if place < best or (place == best and ranks[graphs[at]] < best_rank):
-                chosen, best, best_rank = value, place, ranks[graphs[at]]
-        text: str = self.texts[chosen >> SHIFT][chosen & MASK]
-        return text
-
     def list_texts(
         self, column: ManyColumn, number: int, wanted: Sequence[str] | None
     ) -> list[str]:
@@ -196,11 +184,8 @@ class Run:
         page = column.pages.get(number >> SHIFT)
         if page is None:
             return None
-        start, end = page.offsets[number & MASK], page.offsets[(number & MASK) + 1]
-        if end - start == 1:
-            value = page.values[start]
-            return self.texts[value >> SHIFT][value & MASK]
-        return self.pick(page, start, end, order) if end > start else None
+        value = choose(page, number & MASK, order, self.languages, self.ranks)
+        return self.texts[value >> SHIFT][value & MASK] if value != NIL else None
 
     def date(self, number: int, columns: Sequence[Column]) -> tuple[str | None, ...] | None:
         """Return text, earliest and latest day as one source gives them, or None."""

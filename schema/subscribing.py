@@ -46,8 +46,13 @@ class Subscriber:
         self._shapes: OrderedDict[Any, Shape] = OrderedDict()
         self._lock = Lock()
 
-    def prepare(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Subscription | None:
+    def prepare(
+        self, request: Request, snapshot: Snapshot, viewer: Viewer, revision: int | None = None
+    ) -> Subscription | None:
         """Return the subscription that a document asks for; None where it is none.
+
+        `revision` is the newest at any level, where it is not the snapshot's: clients know it from
+        their answers.
 
         Raises
         ------
@@ -79,7 +84,7 @@ class Subscriber:
             request.languages,
             variables,
             (*key, given, *seen_as),
-            _read_since(asked.get("sinceRevision"), snapshot),
+            _read_since(asked.get("sinceRevision"), revision or snapshot.revision),
         )
         self._estimate(subscription, snapshot)
         return subscription
@@ -235,9 +240,9 @@ def _put_in(value: Value, variables: Mapping[str, Any]) -> Any:
     return value
 
 
-def _read_since(since: int | None, snapshot: Snapshot) -> int | None:
-    if since is not None and not 0 <= since <= snapshot.revision:
-        expected = f"a revision that there is, 0 to {snapshot.revision}"
+def _read_since(since: int | None, newest: int) -> int | None:
+    if since is not None and not 0 <= since <= newest:
+        expected = f"a revision that there is, 0 to {newest}"
         raise BadValueError("sinceRevision", str(since), expected)
     return since
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,8 +99,9 @@ def is_current(model: Model, path: Path = SDL) -> bool:
     return text.partition("\n")[0] == _first_line(model)
 
 
+@lru_cache(maxsize=1)
 def _read_sdl(text: str) -> GraphQLSchema:
-    """Return the schema that a text says, read without the collector of garbage.
+    """Return the schema that a text says, once a process; read without the collector of garbage.
 
     It would walk the hundreds of thousands of nodes that are being made again and again, for a
     third of the time, and find none to free.

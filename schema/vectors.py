@@ -131,13 +131,24 @@ def _read_pages(column: Any, batch: Batch) -> Iterator[tuple[Places, Numbers, Nu
         offsets = np.frombuffer(page.offsets, page.offsets.typecode).astype(np.int64)
         starts = offsets[slots]
         counts = offsets[slots + 1] - starts
-        before = np.cumsum(counts) - counts
-        at = np.repeat(starts - before, counts) + np.arange(int(counts.sum()))
+        at = spans(starts, counts)
         values = np.frombuffer(page.values, np.uint32)[at]
         graphs = np.zeros(len(at), np.uint32)
         if len(page.graphs):
             graphs = np.frombuffer(page.graphs, page.graphs.typecode)[at].astype(np.uint32)
         yield np.repeat(places, counts), values, graphs
+
+
+def spans(starts: Places, counts: Places) -> Places:
+    """Return the places of spans, one after the other: from each start so many.
+
+    Examples
+    --------
+    >>> spans(np.array([5, 0]), np.array([2, 3])).tolist()
+    [5, 6, 0, 1, 2]
+    """
+    before = np.cumsum(counts) - counts
+    return np.repeat(starts - before, counts) + np.arange(int(counts.sum()))
 
 
 def by_value(test: Callable[[int], bool], values: Numbers) -> Mask:

@@ -12,11 +12,13 @@ import sys
 import threading
 from pathlib import Path
 
+from graph.access import Level
 from graph.curation.formats import TRIG, Upload
 from graph.curation.gate import Gate
 from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.dataset import Dataset
+from graph.store.levels import VISIBILITY, write_level
 from graph.store.lock import StoreLock
 from graph.terms import ENTITY, RDF_TYPE, RZ, Quad
 
@@ -63,6 +65,13 @@ def write(gate: Gate, name: str, seed: int) -> None:
         os.write(1, f"{sign} {token}\n".encode())
 
 
+def _move(gate: Gate, *, is_hidden: bool) -> None:
+    """Let the last graph be for partners, or for everyone: stores are built anew by each move."""
+    quad = (f"<{GRAPHS[2]}>", VISIBILITY, write_level(Level.PARTNER), f"<{GRAPHS[2]}>")
+    added, removed = ([quad], []) if is_hidden else ([], [quad])
+    gate.submit(added, removed, agent="crash", activity="edit", message="a move")
+
+
 def main() -> None:
     """Open the store and write with three threads."""
     settings = Settings(store=Path(sys.argv[1]))
@@ -72,6 +81,7 @@ def main() -> None:
         gate = Gate(Dataset.open(settings, model), model, settings)
         sources = "".join(map(describe, GRAPHS)).encode()
         gate.load([Upload("sources", TRIG, sources)])
+        _move(gate, is_hidden=int(run) % 2 == 1)
         os.write(1, b"ready\n")
         for thread in range(3):
             name = f"{run}-{thread}"

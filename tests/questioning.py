@@ -17,6 +17,7 @@ from graph.shapes import load_model
 from graph.store.build import build_snapshot
 from graph.terms import ENTITY, Quad
 from schema.execute import Engine, Request
+from schema.library import with_library
 from schema.question import Question
 from schema.questions import load_questions
 from schema.rows import Row
@@ -39,7 +40,7 @@ class Asker:
         self.snapshot = build_snapshot(model, [commit_of(quads, (), None)])
         # As the service's store has it: named graphs, and all statements merged, the system's too.
         self.store = pyoxigraph.Store()
-        stated = [*quads, *model.system_quads]
+        stated = [*quads, *with_library(model, settings).system_quads]
         self._load(pyoxigraph.RdfFormat.N_QUADS, (" ".join(quad) for quad in stated))
         self._load(pyoxigraph.RdfFormat.N_TRIPLES, {" ".join(quad[:3]) for quad in stated})
 
@@ -55,8 +56,9 @@ class Asker:
         return answer.data
 
     def graphql_rows(self, question: Question) -> list[list[Row]]:
+        """The rows of each table that GraphQL can give."""
         data = question.ask(self.ask_graphql)
-        return [table.answer_rows(data) for table in question.tables]
+        return [table.answer_rows(data) for table in question.tables if table.paths]
 
     def sparql_rows(self, question: Question) -> list[list[Row]]:
         """The rows of each table that SPARQL can give."""

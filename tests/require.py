@@ -67,6 +67,11 @@ def _lack_of_oxigraph() -> str | None:
     return None if found else "the oxigraph server is not installed"
 
 
+def _lack_of_virtuoso() -> str | None:
+    missing = [name for name in ("virtuoso-t", "isql-vt") if shutil.which(name) is None]
+    return f"{' and '.join(missing)} of Virtuoso are not installed" if missing else None
+
+
 def _lack_of_seccomp() -> str | None:
     return None if sys.platform == "linux" else "seccomp is of Linux alone"
 
@@ -79,6 +84,7 @@ LACKS: dict[str, Callable[[], str | None]] = {
     "venv": _lack_of_venv,
     "chromium": _lack_of_chromium,
     "oxigraph": _lack_of_oxigraph,
+    "virtuoso": _lack_of_virtuoso,
     "seccomp": _lack_of_seccomp,
 }
 

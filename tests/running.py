@@ -48,6 +48,8 @@ class Running:
 
     def listens(self) -> Running:
         """Wait for the line that names the address."""
+        if self.address:
+            return self
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith("Rhizome listens on http://127.0.0.1:"), self.errors()

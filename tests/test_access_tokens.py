@@ -72,6 +72,23 @@ def test_a_token_stands_for_its_viewer(tokens: Tokens) -> None:
     assert not viewer.is_anonymous
 
 
+@pytest.mark.parametrize("level", Level)
+def test_a_token_reads_its_level(
+    tokens: Tokens, tmp_path: Path, clock: Clock, level: Level
+) -> None:
+    text, _ = tokens.create(["write"], level=level.name.lower())
+    assert tokens.authenticate(text).level is level
+    assert reopened(tmp_path, clock).authenticate(text).level is level
+
+
+def test_a_token_that_reads_more_needs_no_scope(tokens: Tokens) -> None:
+    text, _ = tokens.create([], level="partner")
+    assert tokens.authenticate(text).scopes == frozenset()
+    for level in (None, "public", "all"):
+        with pytest.raises(BadValueError):
+            tokens.create([], level=level)
+
+
 def test_the_text_is_random_recognisable_and_ends_in_a_checksum(tokens: Tokens) -> None:
     texts = {tokens.create(["write"])[0] for _ in range(50)}
     assert len(texts) == 50
@@ -171,7 +188,7 @@ def test_an_expiry_is_a_day_or_a_number_of_days(
     "options",
     [
         {"scopes": []},
-        {"scopes": ["admin"]},
+        {"scopes": ["owner"]},
         {"scopes": ["write", "Write"]},
         {"expires": "never"},
         {"expires": ""},

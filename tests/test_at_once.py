@@ -15,6 +15,7 @@ from graph.model import Model
 from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.build import build_snapshot
+from graph.store.levels import single
 from schema.execute import Engine
 from schema.types import load_schema
 from tests.asking import organisation, small_dataset
@@ -62,7 +63,10 @@ class Connection:
         self.service = Service(settings, MODEL)
         snapshot = build_snapshot(MODEL, [commit_of(small_dataset(), (), None)])
         self.dataset = SimpleNamespace(
-            snapshot=snapshot, snapshot_for=lambda viewer: snapshot, on_commit=lambda told: None
+            revision=snapshot.revision,
+            levels=single(snapshot.revision, snapshot, "", {}),
+            snapshot_for=lambda viewer: snapshot,
+            on_commit=lambda told: None,
         )
         engine = Engine(MODEL, SCHEMA, settings)
         parts: Any = SimpleNamespace(dataset=self.dataset, engine=engine, tokens=None)

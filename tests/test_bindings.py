@@ -13,7 +13,7 @@ from graph.access import Viewer, anonymous
 from graph.model import Model
 from graph.settings import Settings
 from graph.shapes import load_model
-from graph.store.build import build_snapshot
+from graph.store.build import build_snapshot, step
 from schema.execute import Answer, Engine, Prepared, Request
 from schema.run import Run, Tables
 from schema.types import load_schema
@@ -107,6 +107,22 @@ def test_the_cost_of_several_identifiers_is_that_of_each_request(
     assert costs == [costs[0], 5 * costs[0], 2 * costs[0]]
 
 
+def test_a_kept_plan_begins_each_page_where_the_request_says(ask: Ask) -> None:
+    query = """query ($after: String, $before: String) {
+      clusters(first: 2, after: $after, before: $before) {
+        nodes { id } pageInfo { endCursor hasPreviousPage } } }"""
+    first = data(ask(query))["clusters"]
+    for _ in range(2):
+        at = first["pageInfo"]["endCursor"]
+        second = data(ask(query, {"after": at}))["clusters"]
+        assert second["nodes"][0]["id"] > first["nodes"][-1]["id"]
+        assert second["pageInfo"]["hasPreviousPage"]
+        assert code(ask(query, {"after": "forged"})) == "BAD_CURSOR"
+        before = second["pageInfo"]["endCursor"]
+        assert data(ask(query, {"before": before}))["clusters"]["nodes"] == first["nodes"]
+        assert data(ask(query))["clusters"] == first
+
+
 def test_long_documents_are_answered_and_not_kept(ask: Ask, engine: Engine) -> None:
     query = "{ clusters { totalCount } } # "
     for text, is_kept in (
@@ -192,8 +208,9 @@ def test_kept_code_reads_the_snapshot_that_is_asked_and_holds_no_other(
 ) -> None:
     query = "{ clusters { nodes { label projectRoles { totalCount } } } }"
     quads = listed_dataset()
-    first = build_snapshot(model, [commit_of(quads, (), None)])
-    second = build_snapshot(model, [commit_of(quads[:-1], (), None)])
+    begun = commit_of(quads, (), None)
+    first = build_snapshot(model, [begun])
+    second = step(first, commit_of((), quads[-1:], begun))
     for snapshot in (first, second, first):
         plain = Engine(model, engine.schema, SETTINGS).answer(Request(query), snapshot, VISITOR)
         assert engine.answer(Request(query), snapshot, VISITOR) == plain
@@ -208,5 +225,5 @@ def test_code_bound_to_a_snapshot_is_kept_for_so_many_plans(model: Model) -> Non
     for number in range(20):
         answer = few.answer(Request(f"{{ a{number}: revision }}"), snapshot, VISITOR)
         assert data(answer) == {f"a{number}": snapshot.revision}
-    assert few._readers._served is not None
-    assert 0 < len(few._readers._served.readers) <= 3
+    (served,) = few._readers._served.values()
+    assert 0 < len(served.readers) <= 3

@@ -22,7 +22,15 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATHS = ["/?lang=en", "/?lang=fr", "/nowhere?lang=fr", "/report?lang=en", "/graphql", "/sparql"]
+PATHS = [
+    *("/?lang=en", "/?lang=fr", "/nowhere?lang=fr", "/report?lang=en", "/graphql", "/sparql"),
+    "/page/organisation/vegepolys-valley?lang=en",
+    "/page/memorandum/plant-intercluster-common?lang=fr",
+    "/ontology?lang=fr",
+    "/questions?lang=en",
+    "/questions/2?lang=fr",
+    "/questions/12?lang=en",
+]
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
 
 pytestmark = pytest.mark.needs("chromium")

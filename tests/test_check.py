@@ -9,6 +9,12 @@ import pytest
 
 from graph.errors import RhizomeError, StoreCorruptError
 from graph.settings import Settings
+from graph.shapes import load_model
+from graph.store.dataset import Dataset
+from graph.store.external import ExternalStore
+from graph.store.external_marker import name_log
+from schema.library import with_library
+from tests.fake_sparql import fake_server
 from web.commands import run_locally
 from web.control import Command
 
@@ -92,3 +98,28 @@ def test_a_missing_file_of_the_sparql_store_is_found(store: Path, missing: str) 
     assert isinstance(error, StoreCorruptError)
     assert "BAD  store" in out
     assert "ok   image" in out
+
+
+@pytest.mark.broad
+def test_a_sparql_server_of_others_is_checked_whole_when_that_is_asked(store: Path) -> None:
+    with fake_server() as server:
+        settings = Settings(store, sparql=server.address)
+
+        def run(*, is_deep: bool) -> str:
+            pieces = run_locally(Command("check", {"deep": is_deep}), settings)
+            return "".join(piece.content.decode() for piece in pieces)
+
+        with pytest.raises(StoreCorruptError, match="its marker is not that of revision 1"):
+            run(is_deep=False)
+        model = with_library(load_model(), settings)
+        dataset = Dataset.open(settings, model, with_store=False)
+        external = ExternalStore(settings, model.system_quads)
+        marker = external.marker_of(1, dataset.levels.public, name_log(dataset.log))
+        external.feed(marker, dataset.levels.public)
+        external.close()
+        dataset.close()
+        assert f"ok   external  revision 1, counts at {server.address}" in run(is_deep=False)
+        assert "ok   external  revision 1, counts and contents at" in run(is_deep=True)
+        server.store.update('DELETE WHERE { GRAPH ?g { ?s ?p "Greenport West-Holland"@nl } }')
+        with pytest.raises(StoreCorruptError, match=r"statements, [0-9]+ in the log"):
+            run(is_deep=True)

@@ -89,7 +89,7 @@ class TestWords:
             ["export", "--format", "zip"],
             ["report", "--lang", "de"],
             ["serve", "--port", "many"],
-            ["check", "--deep"],
+            ["check", "--shallow"],
             ["token"],
             ["token", "create"],
             ["token", "revoke"],
@@ -142,7 +142,8 @@ class TestWords:
         assert read("report").arguments["format"] == "html"
         assert read("report", "--out", "x.MD").arguments["format"] == "md"
         assert read("report", "--out", "x").arguments["format"] == "html"
-        assert read("check") == Command("check", {})
+        assert read("check") == Command("check", {"deep": False})
+        assert read("check", "--deep").arguments == {"deep": True}
 
     def test_every_error_s_exit_code_is_explained(self, run: Run) -> None:
         _, out, _ = run("--help")

@@ -265,14 +265,14 @@ def test_an_export_with_reports_loads_into_the_same_dataset(gate: Gate, tmp_path
 
 def test_a_newer_report_takes_the_place_of_the_last(gate: Gate) -> None:
     assert measure(gate).revision == 2
-    assert data_revision(gate.dataset.log) == 1
+    assert data_revision(gate.dataset.log.latest) == 1
     role = read_trig(
         "source:two { project-role:p--c a rz:ProjectRole ; eurio:isInvolvedIn project:p ; "
         'eurio:isRoleOf organisation:c ; eurio:roleLabel "participant" ; rz:status "stated" ; '
         "rz:evidence evidence:two-1 . }"
     )
     submit(gate, role)
-    assert data_revision(gate.dataset.log) == 3  # the report on revision 1 is old by now
+    assert data_revision(gate.dataset.log.latest) == 3  # the report on revision 1 is old by now
     receipt = measure(gate)
     assert receipt.revision == 4
     snapshot = gate.dataset.snapshot

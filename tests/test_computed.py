@@ -28,7 +28,7 @@ def test_an_organisation_that_goes_takes_its_measures_along(gate: Gate) -> None:
     left = set(gate.dataset.snapshot.quads(DEFAULT))
     assert not any(iri("organisation/b") in quad or "--b>" in quad[0] for quad in left)
     assert any(quad[0] == iri("organisation/a") for quad in left)
-    assert data_revision(gate.dataset.log) == 3
+    assert data_revision(gate.dataset.log.latest) == 3
 
 
 def test_an_organisation_that_another_source_still_states_keeps_them(gate: Gate) -> None:

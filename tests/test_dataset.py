@@ -18,6 +18,7 @@ from graph.shapes import load_model
 from graph.store.commit import Change
 from graph.store.dataset import Dataset
 from graph.store.directory import Checkpoint
+from graph.store.levels import Levels
 from graph.store.oxigraph import OxigraphStore
 from graph.store.snapshot import TYPE, Snapshot
 from graph.terms import ENTITY, RZ, Quad, hash_dataset
@@ -85,8 +86,8 @@ def test_expected_revision_and_settling(dataset: Dataset) -> None:
         dataset.commit(add(cluster(2)), expect=0)
     seen: list[int] = []
 
-    def settle(snapshot: Snapshot, change: Change) -> Change:
-        seen.append(snapshot.revision)
+    def settle(levels: Levels, change: Change) -> Change:
+        seen.append(levels.revision)
         return replace(change, message="settled")
 
     commit = dataset.commit(add(cluster(2)), expect=1, settle=settle)

@@ -15,7 +15,7 @@ import pytest
 from graph.errors import leaves
 from graph.settings import Settings, variable_name
 from tests.require import ROOT
-from web import report
+from web import changes, report
 from web.app import list_routes
 from web.arguments import make_parser
 
@@ -62,7 +62,10 @@ def test_every_command_and_argument_is_described() -> None:
     page = PAGES["commands.md"]()
     commands = generate._commands(make_parser())
     tokens = {"token create", "token list", "token revoke"}
-    assert set(commands) == {"serve", "load", "export", "report", "check", *tokens}
+    assert set(commands) == {
+        *("serve", "load", "export", "report", "question", "check", "queries"),
+        *tokens,
+    }
     for name, command in commands.items():
         section = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
         assert "examples:" in section
@@ -87,6 +90,12 @@ def test_every_parameter_of_the_report_has_its_row() -> None:
     page = PAGES["routes.md"]()
     for name in [*report.list_choices(), *report.SWITCHES, *report.OTHERS]:
         assert f"| `{name}` |" in page
+
+
+def test_every_parameter_of_the_changes_has_its_row() -> None:
+    page = PAGES["routes.md"]()
+    for name in changes.PARAMETERS:
+        assert f"| `/changes` | `{name}` |" in page
 
 
 def test_the_index_of_the_docs_names_every_page() -> None:

@@ -29,18 +29,23 @@ class Dataset:
     """As much of a dataset as the frame sees."""
 
     def __init__(self) -> None:
-        self.snapshot = SimpleNamespace(revision=3)
+        self.revision = 3
         self.callbacks: list[Callable[..., None]] = []
 
     def on_commit(self, callback: Callable[..., None]) -> None:
         self.callbacks.append(callback)
 
+    @property
+    def levels(self) -> Any:
+        return SimpleNamespace(revision=self.revision)
+
     def commit(self) -> None:
-        self.snapshot = SimpleNamespace(revision=self.snapshot.revision + 1)
+        self.revision += 1
         names = ("time", "agent", "activity", "message", "source")
-        commit = SimpleNamespace(**dict.fromkeys(names, ""), revision=self.snapshot.revision)
+        values = {**dict.fromkeys(names, ""), "added": (), "removed": ()}
+        commit = SimpleNamespace(**values, revision=self.revision)
         for callback in self.callbacks:
-            callback(commit, self.snapshot)
+            callback(commit, self.levels)
 
 
 async def _plain(request: Request) -> Response:
@@ -72,7 +77,7 @@ async def _body(request: Request) -> Response:
 
 
 async def _needs_store(request: Request) -> Response:
-    return Response(str(request.app.state.service.dataset.snapshot.revision))
+    return Response(str(request.app.state.service.dataset.revision))
 
 
 def make_app(**settings: Any) -> Starlette:

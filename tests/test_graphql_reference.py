@@ -97,7 +97,8 @@ class Asked:
         service = http.app.state.service  # type: ignore[attr-defined]
         now = service.dataset.snapshot
         assert http.portal is not None
-        step = Step(find_difference(http.portal.call(service.streams.versions.at, 0), now), "", ())
+        before = http.portal.call(service.streams.versions.at, 0, service.visitor)
+        step = Step(find_difference(before.whole, now), "", ())
         for name, document in subscription_examples(self.model):
             request = Request(document, languages=("en", "fr"))
             subscription = service.subscriber.prepare(request, now, service.visitor)

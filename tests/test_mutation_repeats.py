@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from graph.access import Level
 from graph.curation.draft import Draft
 from graph.curation.editing import Editor
 from graph.curation.gate import Gate
@@ -132,7 +133,7 @@ def test_a_mark_is_believed_only_of_its_agent_and_at_the_end(
     gate: Gate, agent: str, activity: str, end: str, is_believed: bool
 ) -> None:
     act = create("Cluster", named("New"))
-    mark = make_repeat("me", "key-of-eight", mutation_body(ask(act))).mark
+    mark = make_repeat("me", "key-of-eight", mutation_body(ask(act), Level.PUBLIC)).mark
     acronym = [quad for quad in base() if quad[:2] == (f"<{A}>", f"<{RZ}acronym>")]
     submit(gate, (), acronym, agent=agent, activity=activity, message=f"x{mark}{end}")
     outcome = run(Mutations(gate), act, key="key-of-eight")

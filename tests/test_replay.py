@@ -19,12 +19,12 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.commit import Change
 from graph.store.dataset import Dataset
+from graph.store.levels import Levels
 from graph.store.log import Log
 from graph.terms import Quad, write_literal
 from tests.samples import base
 from tests.seeded import make_settings, serve
 from web.export import read_dump_name
-from web.service import Service
 
 #: Settings of a store, and what an export gave, by revision and format.
 Written = tuple[Settings, dict[tuple[int, str], bytes]]
@@ -180,7 +180,7 @@ def test_what_is_hidden_today_is_hidden_in_old_revisions_too(
 ) -> None:
     client, exports = later
     open_tag = client.head("/export/revisions/2.nq").headers["etag"]
-    monkeypatch.setattr(Service, "hidden_graphs", frozenset({G}))
+    monkeypatch.setattr(Levels, "hidden_from", lambda *_: frozenset({G}))
     response = client.get("/export/revisions/2.nq")
     assert response.headers["etag"] != open_tag
     assert b"<https://e.org/2>" in exports[2]

@@ -13,7 +13,8 @@ import pytest
 
 from graph.store import results
 from graph.store.prefixes import PREFIXES
-from graph.store.results import AnswerTooLargeError, Body, write_boolean, write_graph, write_table
+from graph.store.results import AnswerTooLargeError, Body, write_boolean, write_graph
+from graph.store.tables import write_table
 
 SR = "{http://www.w3.org/2005/sparql-results#}"
 FORMATS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import struct
 import subprocess
@@ -138,6 +139,23 @@ for name in ("SIGINT", "SIGTERM", "SIGHUP"):
 print(resource.getrlimit(resource.RLIMIT_CORE))
 """
     assert run(code).stdout == "(0, 0)\n"
+
+
+@pytest.mark.needs("seccomp")
+def test_a_worker_in_the_midst_of_its_work_ends_with_the_service() -> None:
+    at_work = "from graph.store import sandbox; sandbox.settle_in(); print('begun', flush=True); "
+    at_work += "sum(range(10**13))"
+    service = (
+        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {at_work!r}]).wait()"
+    )
+    command = [sys.executable, "-c", service]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        process.kill()
+        # The worker holds the other end of the pipe: its end is the end of the file.
+        assert select.select([process.stdout], [], [], 30)[0], "it works on for nobody"
+        assert process.stdout.read() == b""
 
 
 def test_where_there_is_no_filter_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 from starlette.applications import Starlette
 
+from graph.access import Viewer
 from graph.settings import Settings
 from graph.store.workers import QueryPool
 from tests.pools import RUNAWAY, Source, is_alive, pids, until
@@ -38,9 +39,16 @@ class Served:
         self.settings = Settings(**chosen)
         self.pool = QueryPool(self.settings, Source(history))
         self.app = Starlette(routes=sparql.routes(), exception_handlers=handlers())
+
+        async def pool_for(viewer: Viewer) -> QueryPool:
+            del viewer
+            return self.pool
+
         self.app.state.service = SimpleNamespace(
             settings=self.settings,
             pool=self.pool,
+            pool_for=pool_for,
+            public_revision=1,
             limiter=Limiter(self.settings),
             revision=1,
             version="0.1.0",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import shutil
@@ -238,12 +237,28 @@ def test_a_frame_that_is_too_large_closes(served: Served) -> None:
         with pytest.raises(ConnectionClosed):
             opened.recv(10)
         assert opened.close_code == 1009
-    with served.socket() as opened:  # in many pieces, too
-        with contextlib.suppress(ConnectionClosed):
-            opened.send("x" * 1000 for _ in range(100))
-        with pytest.raises(ConnectionClosed):
-            opened.recv(10)
-        assert opened.close_code == 1009
+
+
+def test_who_goes_on_sending_still_learns_why_it_ends(served: Served) -> None:
+    host, port = served.host.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        raw.sendall(
+            b"GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+        )
+        assert raw.recv(4096).startswith(b"HTTP/1.1 101")
+        first, further = b"\x01", b"\x00"  # a text in pieces that does not end
+        piece = b"\xfe%b\0\0\0\0" % (1000).to_bytes(2, "big") + b"x" * 1000
+        raw.sendall(first + piece + b"".join([further + piece] * 99))
+        for _ in range(5):  # a server that had closed would reset the connection now
+            time.sleep(0.1)
+            raw.sendall(further + piece)
+        received = b""
+        while more := raw.recv(4096):
+            received += more
+        assert received[:2] == bytes([0x88, len(received) - 2]), "a closing frame, and the end"
+        assert int.from_bytes(received[2:4], "big") == 1009
 
 
 def test_text_that_is_not_unicode_closes(served: Served) -> None:

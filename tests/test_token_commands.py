@@ -39,12 +39,12 @@ def test_a_token_is_printed_once_and_alone(run: Run, tmp_path: Path) -> None:
     code, out, err = run("create", "--scope", "write", "--name", "team", "--expires", "30d")
     assert code == 0
     assert FORM.fullmatch(out.removesuffix("\n"))
-    assert "of team, scopes write, valid until 2" in err
+    assert "of team, scopes write, level public, valid until 2" in err
     assert out.strip() not in err
     tokens = Tokens.open(Settings(store=tmp_path / "store"))
     assert tokens.authenticate(out.strip()).name == "team"
     code, listed, err = run("list")
-    assert re.fullmatch(r"\w{8}  team +valid +write +made \S+ until \S+\n", listed)
+    assert re.fullmatch(r"\w{8}  team +valid +public +write +made \S+ until \S+\n", listed)
     assert out.strip()[13:] not in listed
     assert "1 tokens, 1 valid" in err
     assert run("revoke", "team")[0] == 0

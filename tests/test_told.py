@@ -7,11 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import pytest
 
-from graph.store.snapshot import Snapshot
 from tests.seeded import serve
 from tests.sockets import Socket, begun, made, store, update
 from tests.writing import Client, client, http, name
@@ -67,27 +65,6 @@ def test_expiry_ends_it(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             socket.settle()
             monkeypatch.setattr(tokens, "_clock", lambda: time.time() + 400 * 86_400)
             assert socket.closed()[0] == 4403
-
-
-def test_a_viewer_is_told_of_what_its_level_sees(store: Path, monkeypatch: Any) -> None:
-    """Levels are to come: until then a dataset that shows visitors an older version stands in."""
-    with serve(store, seeds=False, rate_token_api=0) as http:
-        writer = Client(http, "writer")
-        dataset = http.app.state.service.dataset  # type: ignore[attr-defined]
-        first = dataset.snapshot
-
-        def seen_by(viewer: Any, snapshot: Snapshot) -> Snapshot:
-            return first if viewer.is_anonymous else snapshot
-
-        monkeypatch.setattr(dataset, "seen_by", seen_by)
-        # The levels of one step are told apart by the viewer's; both are public here.
-        query = "subscription { changed { id } }"
-        with begun(http) as visitor:
-            visitor.subscribe("v", query)
-            visitor.settle()
-            writer.create(name("Hidden"))
-            visitor.subscribe("again", "{ revision }")
-            assert visitor.receive()["payload"] == {"data": {"revision": first.revision}}
 
 
 # --- pace -------------------------------------------------------------------------------------

@@ -26,14 +26,15 @@ def test_who_comes_back_from_anywhere_leaves_little(tmp_path: Path) -> None:
     async def resume() -> None:
         versions = Versions(gate.dataset, Settings(), lambda: [], asyncio.get_running_loop())
         newest, seen = versions.newest, list[weakref.ref[Snapshot]]()
-        for revision in range(1, newest.snapshot.revision):
-            before = await versions.at(revision)
+        for revision in range(1, newest.revision):
+            before = await versions.at(revision, viewer())
             step = await versions.step(viewer(), before, newest)
-            assert (step.since, step.revision) == (revision, newest.snapshot.revision)
+            assert (step.since, step.revision) == (revision, newest.revision)
             assert await versions.step(viewer(), before, newest) is step, "made once"
-            seen.append(weakref.ref(before))
-        assert await versions.at(newest.snapshot.revision - 4) is seen[-4](), "rewound once"
-        del before, step
+            seen.append(weakref.ref(before.whole))
+        again = await versions.at(newest.revision - 4, viewer())
+        assert again.whole is seen[-4](), "rewound once"
+        del before, step, again
         gc.collect()
         assert len(seen) == 12
         assert sum(ref() is not None for ref in seen) == 4

@@ -52,6 +52,7 @@ def client() -> TestClient:
         engine=Engine(model, load_schema(model), settings),
         dataset=SimpleNamespace(snapshot_for=snapshot_for, snapshot=snapshot),
         revision=1,
+        public_revision=1,
         version="0.1.0",
     )
     return TestClient(app, raise_server_exceptions=False)

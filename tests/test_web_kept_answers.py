@@ -62,6 +62,7 @@ class Asked:
             engine=engine,
             dataset=SimpleNamespace(snapshot_for=lambda viewer: self.snapshot),
             revision=self.snapshot.revision,
+            public_revision=self.snapshot.revision,
             version="0.1.0",
         )
         self.service = service

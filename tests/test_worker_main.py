@@ -16,7 +16,7 @@ from typing import Any
 import pyoxigraph as ox
 import pytest
 
-from graph.store import frames, results, sandbox, worker_main
+from graph.store import frames, sandbox, tables, worker_main
 from tests.stores import A, B, History, many, quad
 
 Message = dict[str, Any]
@@ -199,13 +199,14 @@ def test_want_of_memory_is_told(open_talk: Talk, monkeypatch: pytest.MonkeyPatch
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(results, "write_table", fail)
+    monkeypatch.setattr(tables, "write_table", fail)
     assert open_talk.ask(*query("SELECT ?s { ?s ?p ?o }"))[0]["error"] == "memory"
 
 
 def test_a_worker_that_grew_says_that_it_is_worn(
     open_talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker_main, "_LOOK_EVERY", 1)
     assert open_talk.ask(*query("ASK {}"))[0]["is_worn"] is False
     monkeypatch.setattr(sandbox, "resident_mb", lambda: 10_000.0)
     assert open_talk.ask(*query("ASK {}"))[0]["is_worn"] is True

@@ -302,17 +302,19 @@ def test_workers_that_are_killed_are_replaced(kept: History) -> None:
 
 
 def test_worn_workers_are_replaced(kept: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = AsyncWorker.ask
+    begun = AsyncWorker.begin
 
-    async def ask_worn(worker: AsyncWorker, *arguments: Any) -> tuple[dict[str, Any], bytes]:
-        message, data = await asked(worker, *arguments)
-        return {**message, "is_worn": True}, data
+    async def begin_worn(
+        worker: AsyncWorker, *arguments: Any
+    ) -> tuple[dict[str, Any], bytes, bool]:
+        message, data, has_begun = await begun(worker, *arguments)
+        return {**message, "is_worn": True}, data, has_begun
 
     async def test(pool: QueryPool) -> None:
         await until(lambda: len(pids(pool)) == 5)
         before = pids(pool)
         with monkeypatch.context() as patch:
-            patch.setattr(AsyncWorker, "ask", ask_worn)
+            patch.setattr(AsyncWorker, "begin", begin_worn)
             assert number(await pool.query(ask())) == 2_000
         await until(lambda: len(pids(pool)) == 5)
         assert len(before & pids(pool)) == 4

@@ -50,6 +50,11 @@ def identify(scope: Scope, tokens: Tokens) -> bool:
     return True
 
 
+def kept_by(scope: Scope) -> str:
+    """Return the Cache-Control of an answer: what was made for a token is its owner's alone."""
+    return PRIVATE if VIEWER in scope else "no-cache"
+
+
 def viewer_of(scope: Scope, visitor: Viewer) -> Viewer:
     """Return who asks; without a token it is the `visitor`.
 

@@ -16,19 +16,25 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from web import (
+    changes,
     export,
     graph_store,
     graphql,
+    linked,
     ontology,
     operations,
     pages,
+    questions,
     report,
+    running,
     sparql,
     static,
+    void,
 )
 from web.at_once import AtOnce
 from web.frame import Frame, Revisions
@@ -72,6 +78,10 @@ class Application(Starlette):
             await self._graphql(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._sockets(scope, receive, send)
+        elif is_http and scope["path"] == sparql.PATH and scope["method"] in sparql.METHODS:
+            # Past the table of routes, whose search costs more than a small query's answer.
+            response = await sparql.answer_sparql(Request(scope, receive, send))
+            await response(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -103,7 +113,10 @@ def create_app(
 
 def list_routes() -> list[Route]:
     """Return the routes of all endpoint families."""
-    families = (pages, graphql, sparql, graph_store, export, report, ontology, operations, static)
+    families = (
+        *(pages, linked, questions, graphql, sparql, running, graph_store, export, changes),
+        *(report, ontology, void, operations, static),
+    )
     return [route for family in families for route in family.routes()]
 
 
@@ -146,7 +159,9 @@ async def _start(service: Service, opener: Opener, verifier: Verifier | None) ->
 
 async def _stop(service: Service) -> None:
     """Close what is open: workers first, the log last."""
-    parts = service.close()
+    parts, pools = service.close()
+    if pools is not None:
+        await pools.close()
     if parts is not None:
         await parts.pool.close()
         await asyncio.to_thread(parts.close)

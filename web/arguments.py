@@ -10,11 +10,14 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any, Final
 
+from graph.access import LEVELS
+
 EXPORT_FORMATS: Final = (
     *("trig", "nq", "turtle", "nt", "jsonld", "rdfxml", "jsonld-framed"),
     *("tables", "geojson", "gexf", "graphml", "rocrate"),
 )
 REPORT_FORMATS: Final = ("html", "md", "json", "csv")
+QUESTION_FORMATS: Final = ("csv", "tsv", "json")
 LANGUAGES: Final = ("en", "fr")
 #: What `serve` serves, the default first.
 PROFILES: Final = ("full", "plain")
@@ -48,8 +51,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_load(commands)
     _add_export(commands)
     _add_report(commands)
+    _add_question(commands)
     _add_check(commands)
     _add_token(commands)
+    _add_queries(commands)
     return parser
 
 
@@ -92,6 +97,11 @@ def _add_serve(commands: Any) -> None:
           python server.py serve --port 9000 --store /srv/rhizome
           python server.py serve --no-seeds --store var/empty
           python server.py serve --profile plain --store var/plain
+
+        With --follow it becomes a read replica: it copies the log of another Rhizome into a
+        store of its own, answers every read, and refuses changes (docs/replicas.md).
+
+          python server.py serve --follow https://writer.example --token-file token --store var/copy
         """,
     )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
@@ -104,6 +114,19 @@ def _add_serve(commands: Any) -> None:
         choices=PROFILES,
         default=PROFILES[0],
         help="plain: a bare SPARQL server that anyone may write, without model, gate and log",
+    )
+    parser.add_argument(
+        "--follow", metavar="URL", help="be a read replica of the Rhizome that answers there"
+    )
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="with --follow: holds the token, of scope changes, that the writer gave",
+    )
+    parser.add_argument(
+        "--promote",
+        action="store_true",
+        help="let what was a read replica take changes of its own from now on",
     )
 
 
@@ -135,7 +158,8 @@ def _add_export(commands: Any) -> None:
         "export",
         "write the dataset, a part of it, or what other tools read",
         """\
-        TriG, N-Quads and JSON-LD keep a named graph for each source; Turtle, N-Triples and
+        Writes what everyone may read; --level restricted writes all (docs/visibility.md). TriG,
+        N-Quads and JSON-LD keep a named graph for each source; Turtle, N-Triples and
         RDF/XML hold the triples of all sources merged. An export loaded into an empty store gives
         the same dataset. --graph takes one source, --entity what lies within some steps of one
         thing (jsonld-framed: as a tree). --revision makes any revision anew from the log, as nq
@@ -151,6 +175,7 @@ def _add_export(commands: Any) -> None:
           python server.py export --out rhizome.nq.gz
           python server.py export --revision 1 --out rhizome-1.nq
           python server.py export --entity https://w3id.org/rhizome/id/network/plant-intercluster
+          python server.py export --level restricted --out all.trig
           python server.py export --format rocrate --out rhizome.crate.zip
         """,
     )
@@ -167,6 +192,13 @@ def _add_export(commands: Any) -> None:
     )
     parser.add_argument(
         "--lang", choices=LANGUAGES, default="en", help="language of a network's labels"
+    )
+    _add_level(parser)
+
+
+def _add_level(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--level", choices=LEVELS, default=LEVELS[0], help=f"what is read (default: {LEVELS[0]})"
     )
 
 
@@ -197,6 +229,7 @@ def _add_report(commands: Any) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
     parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language (default: en)")
+    _add_level(parser)
     parser.add_argument(
         "--commit",
         action="store_true",
@@ -204,8 +237,41 @@ def _add_report(commands: Any) -> None:
     )
 
 
+def _add_question(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "question",
+        "list the questions of the library, or ask one",
+        """\
+        Without NAME it lists the questions. NAME is a question's number or whole name. What it is
+        about is set by --param, as often as needed; what is not set has its default. Of an IRI of
+        ours the end will do: organisation/cta. CSV and TSV hold one table, JSON holds all. The
+        same questions have pages at /questions, which name their parameters (docs/linked-data.md).
+        An empty store is given the seeds first.
+
+        examples:
+          python server.py question
+          python server.py question 3 --param cluster=organisation/femac
+          python server.py question 12 --param deadline=2027-06-30 --table 3 --out unknown.csv
+          python server.py question 2 --format json --lang fr
+        """,
+    )
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="number or name of a question; none lists them"
+    )
+    parser.add_argument(
+        "--param", action="append", metavar="NAME=VALUE", help="what it is about; repeat"
+    )
+    parser.add_argument("--table", metavar="N", help="which table, counted from 1 (default: 1)")
+    parser.add_argument(
+        "--format", choices=QUESTION_FORMATS, help="default: by the name of FILE, else csv"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language (default: en)")
+
+
 def _add_check(commands: Any) -> None:
-    _add_command(
+    parser = _add_command(
         commands,
         "check",
         "verify the store: log, derived data, shapes",
@@ -213,11 +279,17 @@ def _add_check(commands: Any) -> None:
         Verifies every record and payload of the log and their chain, compares the dataset hash
         of the log, the snapshot and the SPARQL store by reading all of them, and checks the
         whole dataset against the shapes. Changes nothing. Exit code 0 says that all is well.
+        Of a SPARQL server of others (RHIZOME_SPARQL) the marker and the number of statements of
+        each graph are compared, with --deep every statement.
 
         examples:
           python server.py check
+          RHIZOME_SPARQL=http://127.0.0.1:7878/query python server.py check --deep
           python server.py check --store /srv/rhizome && echo all well
         """,
+    )
+    parser.add_argument(
+        "--deep", action="store_true", help="read a SPARQL server of others whole, too"
     )
 
 
@@ -242,15 +314,19 @@ def _add_token(commands: Any) -> None:
         one name act as one agent: what the old one wrote the new one may change.
 
         scopes: write (mutations, into sources of its own), explain (how a query is answered),
-        changes (what was changed, from the log)
+        changes (what was changed, from the log), admin (the queries that run: seen and stopped).
+        A token that reads more than everyone (--level partner or restricted, docs/visibility.md)
+        needs none.
 
         examples:
           python server.py token create --scope write --name observatory --expires 30d
           python server.py token create --scope write --scope changes --expires 2027-03-31
+          python server.py token create --level partner --name ministry
         """,
     )
+    create.add_argument("--scope", action="append", metavar="SCOPE", help="what it allows; repeat")
     create.add_argument(
-        "--scope", action="append", metavar="SCOPE", required=True, help="what it allows; repeat"
+        "--level", choices=LEVELS, default=LEVELS[0], help=f"what it reads (default: {LEVELS[0]})"
     )
     create.add_argument(
         "--expires", metavar="WHEN", help="a day (until its end, UTC) or days, 30d (default: 90d)"
@@ -284,3 +360,24 @@ def _add_token(commands: Any) -> None:
         """,
     )
     revoke.add_argument("token", metavar="TOKEN", help="identifier or name, see `token list`")
+
+
+def _add_queries(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "queries",
+        "list the SPARQL queries that run, or stop one",
+        """\
+        One line a query, the oldest first: identifier, lane (waiting, fast, slow), seconds since it
+        came, who asks (anonymous or token, never which), and the text, shortened. `kill` and an
+        identifier stops it: who asked is told so (503, QUERY_STOPPED).
+
+        examples:
+          python server.py queries
+          python server.py queries --json
+          python server.py queries kill q17
+        """,
+    )
+    parser.add_argument("--json", action="store_true", help="write an object of JSON a line")
+    parser.add_argument("kind", nargs="?", choices=("kill",), help="stop the query named after it")
+    parser.add_argument("id", nargs="?", metavar="ID", help="identifier of a query, as listed")

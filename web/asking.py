@@ -88,8 +88,9 @@ class Asking:
         chain = service.languages
         languages = chain if accepted is None else preferred_languages(accepted, chain)
         request, is_named = make_request(asked, languages, service.documents)
-        snapshot = service.dataset.snapshot_for(viewer)
-        prepare = partial(service.subscriber.prepare, request, snapshot, viewer)
+        levels = service.dataset.levels
+        snapshot = levels.at(viewer.level).snapshot
+        prepare = partial(service.subscriber.prepare, request, snapshot, viewer, levels.revision)
         subscription = await _lane().run(prepare, service.settings.graphql_queue)
         if subscription is None:
             return None

@@ -14,14 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from graph.access import LEVELS, Level
 from graph.curation.check import (
     Finding,
     check_checkpoint,
+    check_external,
     check_image,
     check_log,
     check_shapes,
     check_snapshot,
-    check_store,
+    check_stores,
 )
 from graph.curation.gate import Gate
 from graph.curation.seeding import seed
@@ -32,15 +34,21 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.access_tokens import Tokens
 from graph.store.dataset import Dataset
+from graph.store.level_images import split
+from graph.store.levels import LevelView
 from graph.store.lock import StoreLock, read_holder
 from graph.store.log import Log
+from schema.library import with_library
 from web.control import Command, Piece, ask_server
 from web.export_command import run_export
+from web.question_commands import run_question
 from web.report import measure_report, render_report
+from web.running import QUERY_COMMANDS, refuse_without_server
 from web.token_commands import TOKEN_COMMANDS
 
 if TYPE_CHECKING:
     from graph.analysis.findings import Report
+    from graph.store.pool import Pool
 
 SEEDS: Final = Path(__file__).parent.parent / "seeds"
 #: How long a command waits for a server that opens its store, in seconds.
@@ -52,13 +60,17 @@ _SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open store: what a command works on. `holder` names the server that has it open."""
+    """An open store: what a command works on.
+
+    `holder` names the server that has it open, `pool` are its SPARQL workers.
+    """
 
     settings: Settings
     dataset: Dataset
     gate: Gate
     tokens: Tokens
     holder: str = ""
+    pool: Pool | None = None
 
 
 def run_command(command: Command, opened: Opened) -> Iterator[Piece]:
@@ -73,9 +85,11 @@ def run_command(command: Command, opened: Opened) -> Iterator[Piece]:
     """
     if command.name in TOKEN_COMMANDS:
         return TOKEN_COMMANDS[command.name](opened.tokens, command.arguments)
+    if command.name in QUERY_COMMANDS and opened.pool is not None:
+        return QUERY_COMMANDS[command.name](opened.pool, command.arguments)
     run = _COMMANDS.get(command.name)
     if run is None:
-        known = ", ".join((*_COMMANDS, *TOKEN_COMMANDS))
+        known = ", ".join((*_COMMANDS, *TOKEN_COMMANDS, *QUERY_COMMANDS))
         raise BadValueError("command", command.name[:40], f"one of {known}")
     return run(opened, command.arguments)
 
@@ -111,15 +125,17 @@ def run_locally(command: Command, settings: Settings) -> Iterator[Piece]:
         Another process has the store.
     """
     if command.name == "check":
-        yield from _check_alone(settings)
+        yield from _check_alone(settings, command.arguments)
         return
+    if command.name in QUERY_COMMANDS:
+        refuse_without_server()
     if command.name in TOKEN_COMMANDS:
         with StoreLock(settings.store, command.name):
             tokens = Tokens.open(settings)
             yield from TOKEN_COMMANDS[command.name](tokens, command.arguments)
         return
     with open_store(settings, command.name) as opened:
-        if command.name in ("export", "report") and opened.dataset.log.revision == 0:
+        if command.name in ("export", "report", "question") and opened.dataset.log.revision == 0:
             yield Piece.say(f"the store {settings.store} is empty: loading the seeds first")
             seed(opened.gate, SEEDS)
         yield from run_command(command, opened)
@@ -159,6 +175,14 @@ def _load(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
         yield Piece.say(f"nothing new: all is there already, at revision {receipt.revision}")
 
 
+def _view(opened: Opened, arguments: Mapping[str, Any]) -> LevelView:
+    """Return what the level sees that a command names; public, where it names none."""
+    name = str(arguments.get("level") or Level.PUBLIC.name)
+    if name.upper() not in Level.__members__:
+        raise BadValueError("--level", name[:40], f"one of {', '.join(LEVELS)}")
+    return opened.dataset.levels.at(Level[name.upper()])
+
+
 def _report(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     """Write the centrality report, or commit it, or both."""
     from graph.analysis.projection import NAMED_PROJECTIONS, find_projection  # slow to load
@@ -167,8 +191,11 @@ def _report(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     writes = bool(arguments.get("write", True))
     is_all = commits and not writes and name == "all"
     for parameters in NAMED_PROJECTIONS.values() if is_all else [find_projection(name)]:
-        snapshot, changed = opened.dataset.snapshot, opened.dataset.log.time
-        report = measure_report(snapshot, parameters, arguments["language"], changed)
+        view = _view(opened, arguments)
+        if commits and view.level is not Level.PUBLIC:
+            expected = "public with --commit: a committed report can be read by everyone"
+            raise BadValueError("--level", view.level.name.lower(), expected)
+        report = measure_report(view.snapshot, parameters, arguments["language"], view.time)
         if writes:
             yield Piece.out(render_report(report, arguments["format"]))
         if commits:
@@ -197,12 +224,23 @@ def _check(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     )
     dataset = opened.dataset
     findings = [check_log(dataset.log.folder), check_snapshot(dataset)]
-    if (found := check_checkpoint(dataset)) is not None:
-        findings.append(found)
+    checked = (check_checkpoint(dataset, view.level) for view in dataset.levels.views)
+    findings += [found for found in checked if found is not None]
+    findings += _look_outside(opened.settings, dataset, arguments)
     yield from _tell(findings, dataset, dataset.model)
 
 
-def _check_alone(settings: Settings) -> Iterator[Piece]:
+def _look_outside(
+    settings: Settings, dataset: Dataset, arguments: Mapping[str, Any]
+) -> list[Finding]:
+    """Return what is known of the SPARQL server of the settings, if they name one."""
+    if not settings.sparql:
+        return []
+    system = with_library(load_model(), settings).system_quads
+    return [check_external(settings, dataset, system, is_deep=bool(arguments.get("deep")))]
+
+
+def _check_alone(settings: Settings, arguments: Mapping[str, Any]) -> Iterator[Piece]:
     """Verify a store that no other process has open; what is wrong is told, not mended."""
     if not (settings.store / "log").is_dir():
         raise BadValueError("--store", str(settings.store), "a folder that holds a store")
@@ -214,16 +252,20 @@ def _check_alone(settings: Settings) -> Iterator[Piece]:
         model = load_model()
         log = Log.open(settings.store / "log")
         image, snapshot = check_image(settings.store / "image", model, log)
-        dataset = Dataset(settings, model, log, snapshot)  # never closed: that saves the image
-        store = check_store(settings.store / "oxigraph", log)
-        yield from _tell([image, check_snapshot(dataset), store], dataset, model)
+        levels = split(snapshot, log)
+        dataset = Dataset(settings, model, log, levels)  # never closed: that saves the image
+        findings = [image, check_snapshot(dataset), *check_stores(dataset)]
+        findings += _look_outside(settings, dataset, arguments)
+        yield from _tell(findings, dataset, model)
 
 
 def _tell(findings: list[Finding], dataset: Dataset, model: Model) -> Iterator[Piece]:
     """Yield a line for each part and for the shapes; raise the first thing that is wrong."""
     for finding in findings:
         yield _line(finding)
-    results = list(check_shapes(dataset.snapshot, Validator(model)))
+    validator = Validator(model)
+    views = dataset.levels.views
+    results = list(dict.fromkeys(r for v in views for r in check_shapes(v.snapshot, validator)))
     violations = tuple(v for v in results if v.severity == "Violation")
     warnings = [v for v in results if v.severity != "Violation"]
     text = f"{len(violations)} violations, {len(warnings)} warnings"
@@ -254,7 +296,10 @@ def _say_warnings(warnings: tuple[Violation, ...]) -> Iterator[Piece]:
 
 _COMMANDS: Final[dict[str, Callable[[Opened, Mapping[str, Any]], Iterator[Piece]]]] = {
     "load": _load,
-    "export": lambda opened, arguments: run_export(opened.dataset, arguments),
+    "export": lambda opened, arguments: run_export(
+        opened.dataset, _view(opened, arguments), arguments
+    ),
     "report": _report,
     "check": _check,
+    "question": lambda opened, arguments: run_question(opened.dataset, arguments),
 }

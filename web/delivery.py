@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from graph.errors import RangeNotSatisfiableError
+from web.access import PRIVATE
 from web.answers import accepts_gzip
 from web.conditional import matches
 from web.export_files import ExportFiles, FileWriter, pieces_to_file
@@ -46,7 +47,8 @@ class Parcel:
     """What is to be delivered: `make` is called in a thread, and raises what is wrong at once.
 
     `tag` says all that the bytes depend on; `write` writes the file, where that is done otherwise
-    than by writing down what `make` yields. Where `is_sure`, nothing can be wrong with it.
+    than by writing down what `make` yields. Where `is_sure`, nothing can be wrong with it; what is
+    made for a token `is_private`.
     """
 
     name: str
@@ -56,13 +58,14 @@ class Parcel:
     make: Callable[[], Iterator[bytes]]
     write: FileWriter | None = None
     vary: str = "Accept"
+    is_private: bool = False
     is_sure: bool = False
 
     def headers(self) -> dict[str, str]:
         """Return the headers of all answers that carry it."""
         return {
             REVISION: str(self.revision),
-            "Cache-Control": "no-cache",
+            "Cache-Control": PRIVATE if self.is_private else "no-cache",
             "Vary": ", ".join(filter(None, (self.vary, "Accept-Encoding"))),
             "Content-Disposition": f'attachment; filename="{self.name}"',
             "Accept-Ranges": "bytes",
@@ -91,7 +94,8 @@ async def deliver(request: Request, parcel: Parcel, files: ExportFiles) -> Respo
     headers["ETag"] = f'"{parcel.tag}-gzip"' if packs else plain
     if packs:
         headers["Content-Encoding"] = "gzip"
-    if matches(request.headers.get("if-none-match"), headers["ETag"]):
+    held = request.headers.get("if-none-match")
+    if not parcel.is_private and matches(held, headers["ETag"]):
         kept = {name: headers[name] for name in ("ETag", "Vary", "Cache-Control")}
         return Response(status_code=304, headers=kept)
     if request.method == "HEAD" and parcel.is_sure:  # it need not be made to be thrown away

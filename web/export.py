@@ -1,4 +1,4 @@
-"""Exports: the whole dataset or a part of it, in the format that the client wants.
+"""Exports: what the one who asks may read, or a part of it, in the format that is wanted.
 
 Floor 5. What is written stands in `graph/curation/` and `graph/analysis/`; here it is negotiated,
 tagged and named. The snapshot is taken once, so that an export is one revision however long it
@@ -22,11 +22,13 @@ from graph.curation.formats import RDF_XML, Format
 from graph.curation.replay import DUMPED, write_dump
 from graph.errors import BadValueError, NotFoundError
 from web import packages
+from web.access import VIEWER, viewer_of
 from web.delivery import Parcel, deliver
 from web.negotiation import choose_media_type, refuse_unknown
 from web.packages import ExportFilesOf
 
 if TYPE_CHECKING:
+    from graph.store.log import Log
     from graph.store.snapshot import Snapshot
     from web.service import Service
 
@@ -62,7 +64,7 @@ class Exports:
         excerpt = read_excerpt(
             query.get("graph"), query.get("entity"), query.get("depth"), service.settings
         )
-        snapshot = service.public_snapshot
+        snapshot = service.view_for(request.scope).snapshot
         tag = tag_of(snapshot, chosen.key)
         if not excerpt.is_whole:
             tag = f"{tag}-{hashlib.sha256(repr(excerpt).encode()).hexdigest()[:32]}"
@@ -73,6 +75,7 @@ class Exports:
             tag=tag,
             revision=snapshot.revision,
             make=partial(export, snapshot, chosen, excerpt, service.settings.export_statements),
+            is_private=VIEWER in request.scope,
             is_sure=excerpt.is_whole and chosen not in (RDF_XML, FRAMED),
         )
         return await deliver(request, parcel, self._files.of(service))
@@ -82,15 +85,16 @@ class Exports:
         service: Service = request.app.state.service
         refuse_unknown(request.query_params, ())
         revision, chosen = read_dump_name(request.path_params["name"])
-        snapshot = service.public_snapshot
+        snapshot = service.view_for(request.scope).snapshot
         if revision > snapshot.revision:
             raise NotFoundError(f"revision {revision} (the newest is {snapshot.revision})")
         is_newest = revision == snapshot.revision
+        level = viewer_of(request.scope, service.visitor).level
+        hidden = service.dataset.levels.hidden_from(level)
         if is_newest:
             tag = tag_of(snapshot, chosen.key)
         else:
-            tag = tag_of_dump(service, revision, chosen.key)
-        hidden = service.hidden_graphs
+            tag = tag_of_dump(service.dataset.log, revision, hidden, chosen.key)
         dump = partial(write_dump, service.settings, revision, chosen, hidden)
         parcel = Parcel(
             name=f"rhizome-{revision}{chosen.suffixes[0]}",
@@ -100,6 +104,7 @@ class Exports:
             make=partial(export, snapshot, chosen) if is_newest else _nothing,
             write=None if is_newest else dump,
             vary="",
+            is_private=VIEWER in request.scope,
             is_sure=True,
         )
         return await deliver(request, parcel, self._files.of(service))
@@ -110,10 +115,9 @@ def tag_of(snapshot: Snapshot, kind: str) -> str:
     return f"{snapshot.dataset_hash:064x}-{snapshot.revision}-{kind}"
 
 
-def tag_of_dump(service: Service, revision: int, kind: str) -> str:
+def tag_of_dump(log: Log, revision: int, hidden: frozenset[str], kind: str) -> str:
     """Return the tag of an old revision's dump: that of the export then, if nothing is hidden."""
-    header = next(service.dataset.log.headers(revision - 1))
-    hidden = service.hidden_graphs
+    header = next(log.headers(revision - 1))
     state = f"{header.dataset_hash:064x}"
     if hidden:
         state = hashlib.sha256(f"{state} {sorted(hidden)}".encode()).hexdigest()

@@ -21,13 +21,14 @@ from web.packages import KINDS, NETWORKS, PROJECTION, Wish, read_package, writer
 
 if TYPE_CHECKING:
     from graph.store.dataset import Dataset
+    from graph.store.levels import LevelView
 
 #: Longest number of a revision.
 _DIGITS = 15
 
 
-def run_export(dataset: Dataset, arguments: Mapping[str, Any]) -> Iterator[Piece]:
-    """Write data out, and say of which revision.
+def run_export(dataset: Dataset, view: LevelView, arguments: Mapping[str, Any]) -> Iterator[Piece]:
+    """Write out what a level sees, and say of which revision.
 
     Raises
     ------
@@ -37,38 +38,40 @@ def run_export(dataset: Dataset, arguments: Mapping[str, Any]) -> Iterator[Piece
         What the export met.
     """
     name = str(arguments["format"])
-    revision = dataset.snapshot.revision
+    revision = view.snapshot.revision
     if arguments.get("revision") is not None:
-        pieces, revision = _dump(dataset, name, arguments)
+        pieces, revision = _dump(dataset, view, name, arguments)
         said = f"revision {revision}, made anew from the log"
     elif name in KINDS:
-        pieces = _package(dataset, name, arguments)
+        pieces = _package(view, name, arguments)
         said = f"revision {revision}"
     else:
-        pieces, said = _statements(dataset, name, arguments)
+        pieces, said = _statements(dataset, view, name, arguments)
     for content in pack(pieces) if arguments.get("gzip") else pieces:
         yield Piece.out(content)
     yield Piece.say(said)
 
 
 def _statements(
-    dataset: Dataset, name: str, arguments: Mapping[str, Any]
+    dataset: Dataset, view: LevelView, name: str, arguments: Mapping[str, Any]
 ) -> tuple[Iterator[bytes], str]:
     _refuse(arguments, ("projection", "language"), f"with the format {name}")
-    snapshot, settings = dataset.snapshot, dataset.settings
+    snapshot, settings = view.snapshot, dataset.settings
     excerpt = read_excerpt(
         arguments.get("graph"), arguments.get("entity"), arguments.get("depth"), settings
     )
     pieces = export(snapshot, _format(name, WRITTEN), excerpt, settings.export_statements)
     said = f"revision {snapshot.revision}"
     if excerpt.is_whole:
-        said = f"{said}: {snapshot.quad_count} statements"
+        said = f"{said}: {snapshot.quad_count} statements{_left_out(dataset, view)}"
     return pieces, said
 
 
-def _dump(dataset: Dataset, name: str, arguments: Mapping[str, Any]) -> tuple[Iterator[bytes], int]:
+def _dump(
+    dataset: Dataset, view: LevelView, name: str, arguments: Mapping[str, Any]
+) -> tuple[Iterator[bytes], int]:
     _refuse(arguments, ("graph", "entity", "depth", "projection", "language"), "with --revision")
-    asked, newest = str(arguments["revision"]), dataset.log.revision
+    asked, newest = str(arguments["revision"]), view.snapshot.revision
     format = _format(name, DUMPED)
     is_number = asked.isascii() and asked.isdigit() and len(asked) <= _DIGITS
     if not is_number or int(asked) < 1:
@@ -78,18 +81,27 @@ def _dump(dataset: Dataset, name: str, arguments: Mapping[str, Any]) -> tuple[It
     revision = int(asked)
     if revision > newest:
         raise NotFoundError(f"revision {revision} (the newest is {newest})")
-    # Whoever may give commands may read all.
-    write = partial(write_dump, dataset.settings, revision, format, frozenset())
+    hidden = dataset.levels.hidden_from(view.level)
+    write = partial(write_dump, dataset.settings, revision, format, hidden)
     return read_package(write), revision
 
 
-def _package(dataset: Dataset, name: str, arguments: Mapping[str, Any]) -> Iterator[bytes]:
+def _package(view: LevelView, name: str, arguments: Mapping[str, Any]) -> Iterator[bytes]:
     _refuse(arguments, ("graph", "entity", "depth"), f"with the format {name}")
     if name not in NETWORKS:
         _refuse(arguments, ("projection", "language"), f"with the format {name}")
     projection = arguments.get("projection") or PROJECTION
     wish = Wish(name, str(projection), str(arguments.get("language") or "en"))
-    return read_package(writer_of(wish, dataset.snapshot, dataset.log))
+    return read_package(writer_of(wish, view.snapshot, view.time))
+
+
+def _left_out(dataset: Dataset, view: LevelView) -> str:
+    """Return what is to be said of statements that the level does not see."""
+    more = dataset.snapshot.quad_count - view.snapshot.quad_count
+    if not more:
+        return ""
+    name = view.level.name.lower()
+    return f"; {more} statements are above the level {name}: --level restricted has all"
 
 
 def _format(name: str, known: tuple[Format, ...]) -> Format:

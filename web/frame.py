@@ -54,6 +54,8 @@ PREFLIGHT_HEADERS: Final = {
 SLOW_S: Final = 1.0
 #: Where a request's scope holds the revision that readers saw when it began.
 SEEN: Final = "rhizome.revision"
+#: Where a request's scope holds how many seconds it waited because it asked to.
+WAITED: Final = "rhizome.waited"
 #: Revisions that could ever be: a longer number is a mistake.
 _REVISION_DIGITS: Final = 15
 
@@ -146,8 +148,8 @@ class Revisions:
         await self.app(scope, receive, send)
 
 
-def read_revision(text: str) -> int:
-    """Return the revision that a Rhizome-Min-Revision header names.
+def read_revision(text: str, name: str = MIN_REVISION) -> int:
+    """Return the revision that a header or parameter names.
 
     Raises
     ------
@@ -155,7 +157,7 @@ def read_revision(text: str) -> int:
         It is no whole number.
     """
     if not (text.isascii() and text.isdigit() and len(text) <= _REVISION_DIGITS):
-        raise BadValueError(MIN_REVISION, text[:40], "a revision, a whole number")
+        raise BadValueError(name, text[:40], "a revision, a whole number")
     return int(text)
 
 
@@ -220,7 +222,8 @@ class _Answer:
 
     def log(self) -> None:
         """Log the request."""
-        log_request(self.scope, self.status, time.perf_counter() - self.started)
+        spent = time.perf_counter() - self.started - self.scope.get(WAITED, 0.0)
+        log_request(self.scope, self.status, spent)
 
 
 def complete_head(head: RawHeaders, cors: RawHeaders, revision: int | None) -> RawHeaders:

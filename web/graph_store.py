@@ -35,6 +35,7 @@ from web.access import PRIVATE, VIEWER, viewer_of
 from web.frame import MIN_REVISION, REVISION, read_revision
 from web.limits import GRAPHS_PATH
 from web.negotiation import choose_media_type
+from web.parts import PartsResponse, run_limited
 from web.sparql import GRAPHS, media_types
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ async def read_graph(request: Request) -> Response:
     media_type = choose_media_type(request.headers.get("accept"), media_types(GRAPHS))
     format = next(name for name, types in GRAPHS.items() if media_type in types)
     viewer = viewer_of(request.scope, anonymous(service.settings))
+    pool = await service.pool_for(viewer)
     query = Query(
         text=graph or "",
         format=format,
@@ -72,12 +74,16 @@ async def read_graph(request: Request) -> Response:
         rows_max=_ALL,
         prefixes=PREFIXES,
         is_graph=True,
+        in_parts=True,
+        caller="anonymous" if viewer.is_anonymous else "token",
+        level=viewer.level,
     )
     seen = read_revision(request.headers.get(MIN_REVISION, "0"))
-    async with service.limiter.query(request) as use:
-        answer = await service.pool.query(query, max(seen, service.sparql_revision))
-        use.seconds = answer.seconds
+    least = max(seen, service.sparql_revision)
+    answer = await run_limited(service.limiter, request, lambda: pool.query(query, least))
     if answer.is_truncated:
+        if answer.rest is not None:
+            await answer.rest.close()
         place = f"the graph; {service.larger_graphs}"
         raise PayloadTooLargeError("bytes of an answer", ANSWER_BYTES, place=place)
     headers = {
@@ -85,6 +91,8 @@ async def read_graph(request: Request) -> Response:
         "Cache-Control": PRIVATE if VIEWER in request.scope else "no-cache",
         REVISION: str(answer.revision),
     }
+    if answer.rest is not None:
+        return PartsResponse(answer.rest, answer.size, headers, media_type)
     return Response(answer.body, headers=headers, media_type=media_type)
 
 

@@ -115,9 +115,9 @@ class GraphQL:
             return
         service: Service = scope["app"].state.service
         key = answer_key(scope, headers, source, media_type)
-        revision = service.revision
-        if key is not None and revision is not None:
-            kept = service.answers.get(revision, key)
+        if key is not None and service.revision is not None:
+            seen = service.dataset.snapshot_for(service.visitor)
+            kept = service.answers.get(seen.revision, key)
             if kept is not None:
                 await _send(scope, headers, send, kept)
                 return

@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+CHANGES_PATH: Final = "/changes"
 #: Paths of the API; all else are pages and assets. Health and readiness are never refused.
-API_PATHS: Final = frozenset({"/graphql", "/sparql", "/export", "/report"})
+API_PATHS: Final = frozenset({"/graphql", "/sparql", "/export", "/report", CHANGES_PATH})
 GRAPHS_PATH: Final = "/graphs"
 EXPORTS_PATH: Final = "/export/"
+#: Below it, each question is asked when it is looked at.
+QUESTIONS_PATH: Final = "/questions/"
 UNLIMITED_PATHS: Final = frozenset({"/health", "/ready"})
 WINDOW_S: Final = 60.0
 #: Bytes of a body where a path has no limit of its own: nothing reads one there.
@@ -123,7 +126,8 @@ class Limiter:
         """Use one request of the rate that a path belongs to."""
         if path in UNLIMITED_PATHS:
             return
-        is_api = path in API_PATHS or is_graph_store(path) or path.startswith(EXPORTS_PATH)
+        is_api = path in API_PATHS or is_graph_store(path)
+        is_api = is_api or path.startswith((QUESTIONS_PATH, EXPORTS_PATH))
         rate = self.api if is_api else self.pages
         rate.take(address, time.monotonic())
 

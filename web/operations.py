@@ -43,13 +43,21 @@ async def health(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Whether data can be asked for: 200 once seeds are loaded and workers answer, else 503."""
+    """Whether data can be asked for: 200 or 503; of a replica also how it stands to its writer."""
     service: Service = request.app.state.service
     if not service.is_ready:
         raise StoreUnavailableError(f"not ready: {service.stage}")
     if not service.pool.is_ready:
         raise StoreUnavailableError("not ready: no query worker answers")
-    return _json({"status": "ready", "revision": service.revision})
+    answer: dict[str, object] = {"status": "ready", "revision": service.revision}
+    if not service.is_plain and (following := service.following) is not None:
+        standing = following.standing()
+        if following.is_stale:
+            raise StoreUnavailableError(
+                f"not ready: {standing.state}, not current since {standing.current or 'the start'}"
+            )
+        answer["replica"] = standing.write()
+    return _json(answer)
 
 
 async def version(request: Request) -> Response:
@@ -64,10 +72,11 @@ async def version(request: Request) -> Response:
         "uptimeSeconds": round(time.monotonic() - service.started, 1),
     }
     if service.is_ready:
-        snapshot = service.public_snapshot
+        view = service.public_view
+        snapshot = view.snapshot
         answer |= {
             "revision": snapshot.revision,
-            "changed": service.dataset.log.time or None,
+            "changed": view.time or None,
             "datasetHash": f"{snapshot.dataset_hash:064x}",
             "quads": snapshot.quad_count,
             "sources": len(snapshot.graphs()),

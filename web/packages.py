@@ -22,13 +22,13 @@ from graph.curation.citation import CITATIONS, read_edition
 from graph.curation.geojson import MEDIA_TYPE, write_sites
 from graph.curation.table_export import write_tables
 from graph.errors import BadValueError, NotFoundError
+from web.access import VIEWER
 from web.delivery import Parcel, deliver
 from web.export_files import ExportFiles, FileWriter, pieces_to_file
 from web.negotiation import refuse_unknown, request_format, request_language
 from web.texts import LANGUAGES
 
 if TYPE_CHECKING:
-    from graph.store.log import Log
     from graph.store.snapshot import Snapshot
     from web.service import Service
 
@@ -65,8 +65,8 @@ class Wish:
     language: str = LANGUAGES[0]
 
 
-def writer_of(wish: Wish, snapshot: Snapshot, log: Log) -> FileWriter:
-    """Return what writes a package of a version; the log says when it was recorded.
+def writer_of(wish: Wish, snapshot: Snapshot, time: str) -> FileWriter:
+    """Return what writes a package of a version; `time` is that of its commit.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def writer_of(wish: Wish, snapshot: Snapshot, log: Log) -> FileWriter:
     if wish.kind == "geojson":
         return pieces_to_file(partial(write_sites, snapshot))
     if wish.kind == "rocrate":
-        edition = read_edition(snapshot, log)
+        edition = read_edition(snapshot, time)
 
         def write_crate(path: Path) -> None:
             from graph.analysis.package import write_crate
@@ -173,22 +173,23 @@ class Packages:
         refuse_unknown(request.query_params, ("format",))
         chosen = request_format(request, {name: kind[0] for name, kind in CITATIONS.items()})
         media_type, suffix, write = CITATIONS[chosen]
-        snapshot = service.public_snapshot
-        edition = read_edition(snapshot, service.dataset.log)
+        view = service.view_for(request.scope)
+        snapshot, edition = view.snapshot, read_edition(view.snapshot, view.time)
         parcel = Parcel(
             name=f"rhizome-{snapshot.revision}{suffix}",
             media_type=media_type,
             tag=f"{edition.dataset_hash}-{snapshot.revision}-cite-{chosen}",
             revision=snapshot.revision,
             make=lambda: iter([write(edition).encode()]),
+            is_private=VIEWER in request.scope,
             is_sure=True,
         )
         return await deliver(request, parcel, self._files.of(service))
 
     async def _deliver(self, request: Request, wish: Wish, vary: str = "") -> Response:
         service: Service = request.app.state.service
-        snapshot = service.public_snapshot
-        write = writer_of(wish, snapshot, service.dataset.log)
+        view = service.view_for(request.scope)
+        snapshot, write = view.snapshot, writer_of(wish, view.snapshot, view.time)
         kind = KINDS[wish.kind]
         made_of = f"{wish!r} {service.model.digest} {service.version}"
         part = hashlib.sha256(made_of.encode()).hexdigest()[:32]
@@ -201,6 +202,7 @@ class Packages:
             make=partial(read_package, write),
             write=write,
             vary=vary,
+            is_private=VIEWER in request.scope,
             is_sure=True,
         )
         return await deliver(request, parcel, self._files.of(service))

@@ -15,6 +15,8 @@ from starlette.routing import Route
 from graph.terms import RZ
 from web.conditional import answer_if_changed
 from web.counts import ClassCount, count_classes
+from web.entity import Text
+from web.entity_reader import EntityReader
 from web.export import FORMATS
 from web.negotiation import request_language
 from web.ontology import ontology_files
@@ -28,6 +30,16 @@ if TYPE_CHECKING:
 #: Classes shown with the ties: what carries status and evidence, and what that rests on.
 EVIDENCED: Final = tuple(f"{RZ}{name}" for name in ("Evidenced", "Source", "Evidence"))
 
+#: Classes of which the page names some: how many, and by which predicate others are tied to them.
+EXAMPLES: Final = {
+    "Network": (5, "http://www.w3.org/ns/org#organization"),
+    "Memorandum": (2, f"{RZ}agreement"),
+    "Cluster": (14, "http://www.w3.org/ns/org#member"),
+    "Project": (5, "http://data.europa.eu/s66#isInvolvedIn"),
+}
+#: Instances that are looked at to find those with the most ties.
+_LOOKED_AT: Final = 1_000
+
 
 def routes() -> list[Route]:
     """Return the routes of this module."""
@@ -38,8 +50,8 @@ async def home(request: Request) -> Response:
     """What Rhizome is, counts by class, and links to all ways in, as a page (en, fr)."""
     service: Service = request.app.state.service
     language = request_language(request, LANGUAGES)
-    snapshot = service.public_snapshot
-    changed = service.dataset.log.time
+    view = service.public_view
+    snapshot, changed = view.snapshot, view.time
     state = f"{snapshot.revision}-{snapshot.dataset_hash:064x}"[:24]
     etag = f'W/"home-{service.version}-{state}-{language}"'
 
@@ -68,8 +80,13 @@ def _context(
         },
         "things": [_row(row, language) for row in rows if not is_tie[row.shape.iri]],
         "ties": [_row(row, language) for row in rows if is_tie[row.shape.iri]],
+        "examples": _examples(service, snapshot, language),
         "exports": [(f"/export?format={known.key}", known.label) for known in FORMATS],
-        "ontology": [(f"/ontology/{name}", name) for name in ontology_files()],
+        "ontology": [
+            (f"/ontology?lang={language}", read_text("home.read", language)),
+            *((f"/ontology/{name}", name) for name in ontology_files()),
+            ("/.well-known/void", read_text("home.void", language)),
+        ],
         "citation": read_text(
             "home.citation",
             language,
@@ -79,6 +96,19 @@ def _context(
             hash=f"{snapshot.dataset_hash:064x}",
         ),
     }
+
+
+def _examples(service: Service, snapshot: Snapshot, language: str) -> list[Text]:
+    """Return the things with the most ties of some classes, by name, linked to their pages."""
+    reader = EntityReader(snapshot, (language, *service.languages), 1)
+    found: list[int] = []
+    for name, (most, predicate) in EXAMPLES.items():
+        shape = snapshot.model.by_name.get(name)
+        column = snapshot.inverse.get(predicate)
+        if shape is not None and column is not None:
+            numbers = snapshot.instances(shape.iri)[:_LOOKED_AT]
+            found += sorted(numbers, key=column.count, reverse=True)[:most]
+    return [reader.name(number, linked=True) for number in found]
 
 
 def _row(row: ClassCount, language: str) -> dict[str, object]:

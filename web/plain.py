@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from graph.access import Viewer
 from graph.errors import ForbiddenError, StoreUnavailableError
 from graph.settings import Settings
 from graph.store.plain import PlainStore
@@ -77,6 +78,11 @@ class PlainService:
         if revision > self.revision:
             detail = f"revision {revision} is not here yet; this is {self.revision}"
             raise StoreUnavailableError(detail)
+
+    async def pool_for(self, viewer: Viewer) -> QueryPool:
+        """Return the workers: a bare dataset has one level."""
+        del viewer
+        return self.pool
 
     def base_of(self, request: Request) -> str | None:
         """Return the URL of the request: RFC 3986 says so of a text that names no base."""

@@ -30,6 +30,7 @@ from graph.errors import (
 )
 from web.frame import SECURITY_HEADERS, RawHeaders
 from web.limits import Network, is_in, rate_key, read_networks
+from web.parts import BrokenOffError
 from web.problems import PROBLEM_JSON, describe_error, encode_problem, problem_headers
 from web.websocket_protocol import BoundedWebSocket, StallTimer
 
@@ -77,6 +78,18 @@ class _Cycle(RequestResponseCycle):
                 return
             await super().send(start)
         await super().send(message)
+
+    async def run_asgi(self, app: ASGI3Application) -> None:
+        """Have the application answer; an answer that it breaks off ends the connection."""
+
+        async def answer(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await app(scope, receive, send)
+            except BrokenOffError:
+                self.response_complete = True  # said in the log by who broke it off
+                self.transport.close()
+
+        await super().run_asgi(answer)
 
     def _send_whole(self, start: HTTPResponseStartEvent, last: HTTPResponseBodyEvent) -> bool:
         """Send an answer of one part with one write; False where it has to be uvicorn's way."""

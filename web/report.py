@@ -25,6 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from graph.errors import BadValueError
+from web.access import VIEWER, kept_by
 from web.conditional import answer_if_changed, matches
 from web.frame import CONTENT_SECURITY_POLICY, REVISION
 from web.kept import Kept
@@ -74,16 +75,18 @@ class Reports:
         parameters = read_parameters(request.query_params)
         language = request_language(request, LANGUAGES)
         name = request_format(request, FORMATS)
-        snapshot, changed = service.public_snapshot, service.dataset.log.time
+        view = service.view_for(request.scope)
+        snapshot, changed = view.snapshot, view.time
+        is_private = VIEWER in request.scope
         key = f"{snapshot.revision}-{snapshot.dataset_hash:x}-{parameters!r}-{language}-{name}"
         etag = f'"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
-        if matches(request.headers.get("if-none-match"), etag):
+        if not is_private and matches(request.headers.get("if-none-match"), etag):
             return answer_if_changed(request, etag, Response)  # nothing need be measured
         measure = partial(measure_report, snapshot, parameters, language, changed)
         content = await self._rendered.get(key, partial(self._render, measure, key, name))
         headers = {
             REVISION: str(snapshot.revision),
-            "Cache-Control": "no-cache",
+            "Cache-Control": kept_by(request.scope),
             "Content-Language": language,
             "Vary": "Accept, Accept-Language",
             "Content-Disposition": f'inline; filename="report-{snapshot.revision}.{name}"',
@@ -91,7 +94,7 @@ class Reports:
         if name == "html":
             headers["Content-Security-Policy"] = allow_styles(content.decode())
         response = partial(Response, content, headers=headers, media_type=FORMATS[name])
-        return answer_if_changed(request, etag, response)
+        return response() if is_private else answer_if_changed(request, etag, response)
 
     async def _render(self, measure: Callable[[], Report], key: str, name: str) -> bytes:
         """Return a report as bytes, measured anew only if no other format of it was asked for."""

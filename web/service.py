@@ -13,28 +13,34 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from graph.access import anonymous
+from graph.access import Level, anonymous
 from graph.errors import StoreUnavailableError
 from graph.terms import ENTITY
+from web.access import viewer_of
 from web.answers import AnswerCache
 from web.documents import Documents
+from web.level_pools import LevelPools
 from web.limits import Limiter
 from web.streams import Streams
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.types import Scope
 
+    from graph.access import Viewer
     from graph.curation.gate import Gate
     from graph.model import Model
     from graph.settings import Settings
     from graph.store.access_tokens import Tokens
     from graph.store.dataset import Dataset
+    from graph.store.levels import LevelView
+    from graph.store.pool import Pool
     from graph.store.snapshot import Snapshot
-    from graph.store.workers import QueryPool
     from graph.store.writes import Writes
     from schema.execute import Engine
     from schema.mutation import Writer
     from schema.subscribing import Subscriber
+    from web.following import Following
 
 VERSION: Final = "0.1.0"
 
@@ -52,8 +58,12 @@ class Sparql(Protocol):
     larger_graphs: str
 
     @property
-    def pool(self) -> QueryPool:
+    def pool(self) -> Pool:
         """The SPARQL workers."""
+        ...
+
+    async def pool_for(self, viewer: Viewer) -> Pool:
+        """Return the SPARQL workers of a viewer's level."""
         ...
 
     @property
@@ -81,17 +91,21 @@ class Sparql(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What opens at the start; `close` lets go of all but the pool, which closes by itself."""
+    """What opens at the start; `close` lets go of all but the pool, which closes by itself.
+
+    `following` is what keeps a replica in step with its writer.
+    """
 
     dataset: Dataset
     gate: Gate
-    pool: QueryPool
+    pool: Pool
     engine: Engine
     writer: Writer
     writes: Writes
     subscriber: Subscriber
     tokens: Tokens
     close: Callable[[], None]
+    following: Following | None = None
 
 
 def public_address(request: Request, settings: Settings) -> str:
@@ -130,6 +144,7 @@ class Service:
         self.on_failure: Callable[[], None] | None = None
         self.is_busy = False
         self._parts: Parts | None = None
+        self._pools: LevelPools | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._advanced = asyncio.Event()
 
@@ -140,8 +155,13 @@ class Service:
 
     @property
     def revision(self) -> int | None:
-        """The revision that readers see now; None while the store opens."""
-        return None if self._parts is None else self._parts.dataset.snapshot.revision
+        """The revision that readers see now, at whatever level; None while the store opens."""
+        return None if self._parts is None else self._parts.dataset.revision
+
+    @property
+    def public_revision(self) -> int | None:
+        """The last revision that changed anything public; None while the store opens."""
+        return None if self._parts is None else self.public_snapshot.revision
 
     @property
     def dataset(self) -> Dataset:
@@ -158,12 +178,21 @@ class Service:
         return self.dataset.snapshot_for(self.visitor)
 
     @property
-    def hidden_graphs(self) -> frozenset[str]:
-        """The graphs (N-Triples texts) of the log that such a visitor may not read today.
+    def public_view(self) -> LevelView:
+        """What a visitor sees, and since when; StoreUnavailableError while the store opens."""
+        return self.dataset.view_for(self.visitor)
 
-        There is one level yet: none.
+    def view_for(self, scope: Scope) -> LevelView:
+        """Return what the one who sent a request sees.
+
+        Raises
+        ------
+        UnauthenticatedError
+            The request presents a token that is not valid.
+        StoreUnavailableError
+            The store is not open yet.
         """
-        return frozenset()
+        return self.dataset.view_for(viewer_of(scope, self.visitor))
 
     @property
     def gate(self) -> Gate:
@@ -171,9 +200,16 @@ class Service:
         return self._opened.gate
 
     @property
-    def pool(self) -> QueryPool:
+    def pool(self) -> Pool:
         """The SPARQL workers; StoreUnavailableError while the store opens."""
         return self._opened.pool
+
+    async def pool_for(self, viewer: Viewer) -> Pool:
+        """Return the SPARQL workers of a viewer's level; StoreUnavailableError while it opens."""
+        public = self._opened.pool
+        if viewer.level is Level.PUBLIC or self._pools is None:
+            return public
+        return await self._pools.at(viewer) or public
 
     @property
     def engine(self) -> Engine:
@@ -201,6 +237,11 @@ class Service:
         return self._opened.writes
 
     @property
+    def following(self) -> Following | None:
+        """What keeps a replica in step; None of a writer. StoreUnavailableError as above."""
+        return self._opened.following
+
+    @property
     def sparql_revision(self) -> int:
         """What a query must see: any revision, unless it asks for one."""
         return 0
@@ -223,6 +264,7 @@ class Service:
         """Take the opened parts: from now on endpoints answer. Called in the loop's thread."""
         self._loop = loop
         self._parts = parts
+        self._pools = LevelPools(self.settings, parts.dataset, parts.pool.running)
         self.limiter.tokens = parts.tokens
         self.stage = "ready"
         self.streams.open(parts.dataset, parts.tokens, loop)
@@ -232,14 +274,15 @@ class Service:
         """Let all subscriptions end: the server stops."""
         self.streams.close()
 
-    def close(self) -> Parts | None:
-        """Let endpoints answer 503 again, and return the parts, which are to be closed."""
+    def close(self) -> tuple[Parts | None, LevelPools | None]:
+        """Let endpoints answer 503 again, and return what is to be closed."""
         self.streams.close()
         parts, self._parts = self._parts, None
+        pools, self._pools = self._pools, None
         self.limiter.tokens = None
         self.stage = "stopping"
         self._tell_waiting()
-        return parts
+        return parts, pools
 
     @contextlib.contextmanager
     def busy(self) -> Iterator[None]:
@@ -270,11 +313,11 @@ class Service:
         dataset = self.dataset
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while dataset.snapshot.revision < revision:
+                while dataset.revision < revision:
                     await self._advanced.wait()
-        if self.dataset.snapshot.revision < revision:
+        if self.dataset.revision < revision:
             raise StoreUnavailableError(
-                f"revision {revision} is not here yet; this is {dataset.snapshot.revision}"
+                f"revision {revision} is not here yet; this is {dataset.revision}"
             )
 
     @property
@@ -289,5 +332,7 @@ class Service:
             self._loop.call_soon_threadsafe(self._tell_waiting)
 
     def _tell_waiting(self) -> None:
+        if self._pools is not None:
+            self._pools.sweep()
         self._advanced.set()
         self._advanced = asyncio.Event()

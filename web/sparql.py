@@ -1,21 +1,20 @@
 """SPARQL over HTTP: query and update of SPARQL 1.1 Protocol, and a form for people.
 
 Floor 5. Checks the text, negotiates the format and answers what a worker returns. An answer begins
-only when the worker is done, so that a query that fails never looks like one that succeeded.
+when it is sure of, or is broken off where it fails: it never looks like one that succeeded.
 Without a query it describes itself (SPARQL 1.1 Service Description).
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -31,8 +30,11 @@ from graph.store.writes import Update, Written
 from schema.questions import load_questions
 from web.access import PRIVATE, VIEWER, viewer_of
 from web.frame import MIN_REVISION, REVISION, read_revision
+from web.limits import address_of
 from web.negotiation import choose_media_type, request_language
+from web.parts import PartsResponse, run_limited
 from web.service_description import NAMESPACES, describe_service
+from web.sparql_explain import explain_query, wants_explanation
 from web.sparql_request import Asked, read_request
 from web.templating import render_page
 from web.texts import LANGUAGES
@@ -40,6 +42,8 @@ from web.texts import LANGUAGES
 if TYPE_CHECKING:
     from web.service import Sparql
 
+PATH: Final = "/sparql"
+METHODS: Final = ("GET", "HEAD", "POST")
 TRUNCATED: Final = "Rhizome-Truncated"
 HTML: Final = "text/html"
 #: Media type by format, the default first; the others are names that clients also use.
@@ -76,7 +80,7 @@ _INLINE_CHARACTERS: Final = 4_000
 
 def routes() -> list[Route]:
     """Return the routes of this module."""
-    return [Route("/sparql", answer_sparql, methods=["GET", "POST"])]
+    return [Route(PATH, answer_sparql, methods=["GET", "POST"])]
 
 
 async def answer_sparql(request: Request) -> Response:
@@ -92,6 +96,9 @@ async def answer_sparql(request: Request) -> Response:
         if request.method == "POST":
             raise BadValueError("query", "", "a SPARQL query; send one as `query`")
         return await _describe_service(request)
+    if wants_explanation(request):
+        viewer = viewer_of(request.scope, anonymous(service.settings))
+        return await explain_query(request, viewer, asked.text, partial(_run, request, asked))
     if is_page:
         return await _answer_page(request, asked)
     answer, media_type = await _answer(request, asked)
@@ -101,7 +108,14 @@ async def answer_sparql(request: Request) -> Response:
 def _respond(request: Request, answer: Answer, media_type: str) -> Response:
     kept = PRIVATE if VIEWER in request.scope else "no-cache"
     headers = {"Vary": "Accept", "Cache-Control": kept, **_describe(answer)}
+    if answer.rest is not None:
+        return PartsResponse(answer.rest, answer.size, headers, media_type)
     return Response(answer.body, headers=headers, media_type=media_type)
+
+
+async def _run(request: Request, asked: Asked) -> Answer:
+    answer, _ = await _answer(request, asked, is_whole=True)
+    return answer
 
 
 async def _describe_service(request: Request) -> Response:
@@ -132,8 +146,13 @@ async def _answer(
     prefixes: Mapping[str, str] = PREFIXES,
     *,
     is_page: bool = False,
+    is_whole: bool = False,
+    named: str | None = None,
 ) -> tuple[Answer, str]:
-    """Return the workers' answer and its media type."""
+    """Return the workers' answer and its media type; `is_whole` has it in one piece.
+
+    The format is `named`, or negotiated.
+    """
     service: Sparql = request.app.state.service
     settings = service.settings
     if len(asked.text) > _INLINE_CHARACTERS:
@@ -142,9 +161,12 @@ async def _answer(
         checked = check_query(asked.text, settings)
     formats = TABLES if checked.form in ("SELECT", "ASK") else GRAPHS
     format, media_type = next(iter(formats)), HTML
-    if not is_page:
+    if named is not None:
+        format, media_type = named, formats[named][0]
+    elif not is_page:
         format, media_type = _choose_format(request, formats)
     viewer = viewer_of(request.scope, anonymous(settings))
+    pool = await service.pool_for(viewer)
     query = Query(
         text=asked.text,
         format=format,
@@ -157,34 +179,25 @@ async def _answer(
         rows_max=min(settings.sparql_rows, PAGE_ROWS) if is_page else settings.sparql_rows,
         base=service.base_of(request),
         prefixes=prefixes,
+        in_parts=not (is_page or is_whole),
+        streamed_rows=0 if is_page or viewer.is_anonymous else settings.sparql_token_rows,
+        streamed_bytes=settings.sparql_token_bytes,
+        caller="anonymous" if viewer.is_anonymous else "token",
+        origin=address_of(request),
+        level=viewer.level,
     )
     seen = read_revision(request.headers.get(MIN_REVISION, "0"))
-    async with service.limiter.query(request) as use:
-        work = service.pool.query(query, max(seen, service.sparql_revision))
-        answer = await _while_connected(request, work)
-        use.seconds = answer.seconds
+    least = max(seen, service.sparql_revision)
+    answer = await run_limited(service.limiter, request, lambda: pool.query(query, least))
     return answer, media_type
 
 
-async def _while_connected(request: Request, work: Awaitable[Answer]) -> Answer:
-    """Return what the work returns; when the client leaves, the work is cancelled."""
-    working = asyncio.ensure_future(work)
-    listening = asyncio.ensure_future(_wait_for_disconnect(request))
-    try:
-        await asyncio.wait({working, listening}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
-    finally:
-        for task in (working, listening):
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, RhizomeError):
-            await working
+async def answer_text(request: Request, text: str, format: str) -> tuple[Answer, str]:
+    """Return the answer to a query of ours in a format, and its media type.
 
-
-async def _wait_for_disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    It goes the way of everybody's queries: guard, limits, workers.
+    """
+    return await _answer(request, Asked(text, (), ()), named=format, is_whole=True)
 
 
 def _describe(answer: Answer) -> dict[str, str]:
@@ -201,9 +214,8 @@ def _wants_page(request: Request) -> bool:
     """Tell whether a person asks: HTML liked best, and no format named in the address."""
     if "format" in request.query_params:
         return False
-    offered = (*media_types(TABLES), *media_types(GRAPHS), HTML)
     with contextlib.suppress(RhizomeError):  # whether anything is left to offer, the form tells
-        return choose_media_type(request.headers.get("accept"), offered) == HTML
+        return choose_media_type(request.headers.get("accept"), _OFFERED) == HTML
     return False
 
 
@@ -214,7 +226,8 @@ def _choose_format(request: Request, formats: Mapping[str, tuple[str, ...]]) -> 
         if asked.lower() not in formats:
             raise BadValueError("format", asked[:40], f"one of {', '.join(formats)} here")
         return asked.lower(), formats[asked.lower()][0]
-    chosen = choose_media_type(request.headers.get("accept"), media_types(formats))
+    offered = _TABLE_TYPES if formats is TABLES else _GRAPH_TYPES
+    chosen = choose_media_type(request.headers.get("accept"), offered)
     return next((name, chosen) for name, types in formats.items() if chosen in types)
 
 
@@ -222,6 +235,11 @@ def media_types(formats: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Return all media types; of each format the standard one comes before what others call it."""
     standard = tuple(types[0] for types in formats.values())
     return standard + tuple(other for types in formats.values() for other in types[1:])
+
+
+_TABLE_TYPES: Final = media_types(TABLES)
+_GRAPH_TYPES: Final = media_types(GRAPHS)
+_OFFERED: Final = (*_TABLE_TYPES, *_GRAPH_TYPES, HTML)
 
 
 # --- for people -------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from graph.settings import Settings
     from graph.store.access_tokens import Tokens
     from graph.store.dataset import Dataset
-    from graph.store.snapshot import Snapshot
+    from graph.store.levels import Levels
     from schema.notices import Step, Subscription
     from web.limits import Caller, Limiter
 
@@ -170,13 +170,13 @@ class Stream:
         self.subscription = subscription
         self.caller = caller
         self.is_telling = False
-        self._newest: Snapshot | None = versions.newest.snapshot
+        self._newest: Levels | None = versions.newest.levels
         self._since = subscription.since
         self.revision = self._newest.revision if self._since is None else self._since
 
     def resume_from(self, revision: int) -> None:
         """Begin after a revision that the reader was told of; a later one that is given wins."""
-        known = min(revision, self.versions.newest.snapshot.revision)
+        known = min(revision, self.versions.newest.revision)
         self._since = known if self._since is None else max(known, self._since)
         self.revision = self._since
 
@@ -205,13 +205,13 @@ class Stream:
                 self.is_telling = True
                 async for message in self._tell(step):
                     yield message
-                position = after.snapshot
+                position = after.levels
                 self.revision = position.revision
                 self.is_telling = False
         finally:
             running.discard(self)
 
-    async def _begin(self) -> Snapshot:
+    async def _begin(self) -> Levels:
         since, newest = self._since, self._newest
         self._newest = None  # not held any longer than others hold it
         if since is None and newest is not None:
@@ -220,7 +220,7 @@ class Stream:
         self._check()
         self.streams.limiter.require_time(self.caller)
         began = time.monotonic()
-        position = await self.versions.at(since)
+        position = await self.versions.at(since, self.subscription.viewer)
         self.streams.limiter.charge(self.caller, time.monotonic() - began)
         self.revision = position.revision
         return position

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graph.errors import BadValueError
+from web.access import kept_by
+from web.entity import page_of
 from web.negotiation import choose_language, request_language
 from web.static import static_link
 from web.texts import LANGUAGES, NAMES, read_text
@@ -35,7 +37,8 @@ def render_page(
     """Return a page in the language that the request asks for.
 
     Templates see `context` and: `lang`, `t(key)` for a text of `web/texts.py`, `link(path)`,
-    `static(name)`, `languages` (tag, name, link to this page in it), `revision`, `path`.
+    `static(name)`, `page_of(iri)`, `languages` (tag, name, link to this page in it), `revision`,
+    `path`.
     """
     language = _language(request)
     service = request.app.state.service
@@ -45,8 +48,9 @@ def render_page(
         "t": lambda key, **fields: read_text(key, language, **fields),
         "link": lambda path: prefix + path,
         "static": lambda name: prefix + static_link(name),
+        "page_of": page_of,
         "languages": [(tag, NAMES[tag], _link_in(request, prefix, tag)) for tag in LANGUAGES],
-        "revision": service.revision,
+        "revision": service.public_revision,
         "version": service.version,
         "path": request.url.path,
         **(context or {}),
@@ -55,7 +59,7 @@ def render_page(
     all_headers = {
         "Content-Language": language,
         "Vary": "Accept, Accept-Language",
-        "Cache-Control": "no-cache",
+        "Cache-Control": kept_by(request.scope),
         **(headers or {}),
     }
     return Response(text, status, all_headers, "text/html")

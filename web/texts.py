@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from web.texts_linked import LINKED
+
 #: Languages of the pages, the first where nothing better is asked.
 LANGUAGES: Final = ("en", "fr")
 #: Each language's own name.
@@ -161,6 +163,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "error.title": ("This did not work", "Cela n’a pas fonctionné"),
     "error.code": ("Error {status}", "Erreur {status}"),
     "error.home": ("Go to the home page", "Aller à la page d’accueil"),
+    **LINKED,
 }
 
 

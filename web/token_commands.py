@@ -21,9 +21,11 @@ def _create(tokens: Tokens, arguments: Mapping[str, Any]) -> Iterator[Piece]:
         expires=arguments.get("expires"),
         name=arguments.get("name"),
         sources=map(str, arguments.get("sources") or ()),
+        level=arguments.get("level"),
     )
     yield Piece.say(
-        f"token {token.id} of {token.name}, scopes {', '.join(token.scopes)}, valid until "
+        f"token {token.id} of {token.name}, scopes {', '.join(token.scopes) or 'none'}, "
+        f"level {token.level}, valid until "
         f"{token.expires}; it is shown this once:"
     )
     yield Piece.out(f"{text}\n".encode())
@@ -45,11 +47,11 @@ def _revoke(tokens: Tokens, arguments: Mapping[str, Any]) -> Iterator[Piece]:
 
 
 def _line(token: Token, now: float) -> str:
-    scopes = ",".join(token.scopes)
+    scopes = ",".join(token.scopes) or "-"
     sources = f" sources {' '.join(token.sources)}" if token.sources else ""
+    state = f"{token.state(now):8} {token.level:10} {scopes:24}"
     return (
-        f"{token.id}  {token.name:20} {token.state(now):8} {scopes:24} made {token.created} "
-        f"until {token.expires}{sources}"
+        f"{token.id}  {token.name:20} {state} made {token.created} until {token.expires}{sources}"
     )
 
 

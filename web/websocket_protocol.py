@@ -45,6 +45,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     settings: ClassVar[Settings]
     _release: Callable[[], None] | None = None
     _stall: StallTimer | None = None
+    _is_discarding = False
 
     def hold(self, release: Callable[[], None]) -> None:
         """Call a function once the connection is gone."""
@@ -66,6 +67,30 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         """Let go of a client that gives no sign of life."""
         super().keepalive_timeout()
         self.loop.call_later(_LINGER_S, self.transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what comes, and let it fall once the client broke the protocol."""
+        if not self._is_discarding:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Say why, then end: a close with bytes unread would reset the connection.
+
+        The client would meet the reset before the closing frame, and never learn the reason. So
+        only our half is closed; what it still sends is read and dropped until it ends, too.
+        """
+        assert self.conn.close_sent is not None
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.close_sent = self._is_discarding = True
+        self.stop_keepalive()
+        if self.transport.is_closing():
+            return
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.close_timer = self.loop.call_later(_LINGER_S, self.transport.abort)
+        self.transport.resume_reading()
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Let go of a client to which nothing more is said."""

@@ -19,11 +19,11 @@ from graph.analysis.summary import name_projection
 from graph.analysis.wording import LANGUAGES, Wording
 from graph.curation.computed import GRAPHS, REPORT, data_revision
 from graph.curation.gate import Gate, Receipt
+from graph.curation.levels import Sight
 from graph.curation.naming import digest_of
 from graph.curation.normalise import normalise
 from graph.errors import BadValueError
 from graph.store.commit import Change
-from graph.store.snapshot import Snapshot
 from graph.terms import ENTITY, RDF_TYPE, RZ, XSD, Quad, read_literal, write_literal
 
 #: By projection: the property of an organisation that leads to its place in that network.
@@ -81,14 +81,14 @@ def commit_report(gate: Gate, report: Report, *, agent: str, now: datetime) -> R
     """
     wanted = normalise(state_report(report, now), gate.settings).quads
     graph = report_graph(report.parameters.name)
-    log = gate.dataset.log
 
-    def decide(snapshot: Snapshot) -> tuple[Iterable[Quad], Iterable[Quad]]:
+    def decide(sight: Sight) -> tuple[Iterable[Quad], Iterable[Quad]]:
+        snapshot, latest = sight.levels.public, sight.levels.views[0].latest
         held = set(snapshot.quads(graph))
         changed = held.symmetric_difference(wanted)
         known = snapshot.value(f"<{report_iri(report.parameters.name)}>", REVISION[1:-1])
         before = -1 if known is None else int(read_literal(known)[0])
-        if before >= data_revision(log) and all(quad[1] in _PASSING for quad in changed):
+        if before >= data_revision(latest) and all(quad[1] in _PASSING for quad in changed):
             return (), ()
         return wanted, held.difference(wanted)
 

@@ -7,7 +7,7 @@ large they are: a page may be short, and says then that more follows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -20,6 +20,10 @@ from graph.terms import RDF_TYPE, is_literal
 
 #: Commits whose headers are looked at for one page.
 _COMMITS_READ: Final = 5_000
+
+
+#: Tells of the IRI of a graph whether a reader may read it.
+Sees = Callable[[str], bool]
 
 
 class ChangeKind(StrEnum):
@@ -69,8 +73,11 @@ class Changes:
 class _Reader:
     """Reads commits until the statements that one page may look at are used up."""
 
-    def __init__(self, log: Log, snapshot: Snapshot, entities_max: int, left: int) -> None:
+    def __init__(
+        self, log: Log, snapshot: Snapshot, sees: Sees, entities_max: int, left: int
+    ) -> None:
         self.log = log
+        self.sees = sees
         self.snapshot = snapshot
         self.entities_max = entities_max
         self.left = left
@@ -78,7 +85,7 @@ class _Reader:
     def read(self, header: Header, wanted: frozenset[str]) -> Change:
         found: dict[str, tuple[set[str], ChangeKind]] = {}
         truncated = False
-        for is_added, (subject, predicate, value, _) in self.log.quads(header):
+        for is_added, (subject, predicate, value, _) in self.log.quads(header, self.sees):
             self.left -= 1
             if self.left < 0 or (subject not in found and len(found) >= self.entities_max):
                 truncated = True
@@ -89,13 +96,15 @@ class _Reader:
                 kind = ChangeKind.STATED if is_added else ChangeKind.WITHDRAWN
                 found[subject] = types, kind
         entities = tuple(self._entities(found, wanted))
+        sources = tuple(filter(self.sees, header.graphs))
         return Change(
             revision=header.revision,
             time=header.time,
             activity=header.activity,
-            message=without_mark(header.message),
-            source=header.source,
-            sources=header.graphs,
+            # Of a commit that wrote elsewhere too, who knows what the message speaks of?
+            message=without_mark(header.message) if sources == header.graphs else "",
+            source=header.source if header.source and self.sees(header.source) else None,
+            sources=sources,
             entities=entities,
             truncated=truncated,
         )
@@ -111,6 +120,11 @@ class _Reader:
                 yield ChangedEntity(subject[1:-1], names, kind)
 
 
+def _everything(graph: str) -> bool:
+    del graph
+    return True
+
+
 def read_changes(
     log: Log,
     snapshot: Snapshot,
@@ -120,6 +134,7 @@ def read_changes(
     *,
     entities_max: int,
     statements_max: int,
+    sees: Sees = _everything,
 ) -> Changes:
     """Return the changes after a revision, the oldest first, up to the snapshot's revision.
 
@@ -135,9 +150,12 @@ def read_changes(
         Entities that are listed of one change.
     statements_max : int
         Statements of the log that are read.
+    sees : callable
+        Tells of the IRI of a graph whether the reader may read it now; a commit that wrote
+        nowhere else is passed over.
     """
     wanted = frozenset(classes)
-    reader = _Reader(log, snapshot, entities_max, statements_max)
+    reader = _Reader(log, snapshot, sees, entities_max, statements_max)
     items: list[Change] = []
     last = since
     for looked, header in enumerate(log.headers(since)):
@@ -145,6 +163,9 @@ def read_changes(
             break
         if len(items) >= first or looked >= _COMMITS_READ or reader.left <= 0:
             return Changes(tuple(items), last, True, statements_max - max(0, reader.left))
+        if not any(map(sees, header.graphs)):
+            last = header.revision
+            continue
         change = reader.read(header, wanted)
         if change.entities or change.truncated or not wanted:
             items.append(change)

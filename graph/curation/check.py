@@ -6,30 +6,40 @@ findings mean for an exit code or an answer is the caller's part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from graph.access import Level
 from graph.curation.validate import Validator
 from graph.curation.view import View
 from graph.errors import RhizomeError, StoreCorruptError, StoreUnavailableError, Violation
 from graph.store.build import build_snapshot, step
-from graph.store.follower import is_in_step, log_behind
-from graph.store.image import load_image
+from graph.store.external import ExternalStore
+from graph.store.external_contents import compare_contents
+from graph.store.external_marker import Marker, name_log
+from graph.store.feed import Feed, MovedError
+from graph.store.image import load_noted
+from graph.store.level_images import noted_revision
+from graph.store.level_stores import store_folder
 from graph.store.live import scan_live
-from graph.store.log import Log
+from graph.store.log import Log, log_behind
 from graph.store.workers import scan_checkpoint
-from graph.terms import HASH_MODULUS, hash_quad
+from graph.terms import HASH_MODULUS, Quad, hash_quad
 
 if TYPE_CHECKING:
     from graph.model import Model
+    from graph.settings import Settings
     from graph.store.dataset import Dataset
+    from graph.store.levels import Levels
     from graph.store.snapshot import Snapshot
     from graph.store.stamp import Stamp
 
 #: Checkpoints that are tried while newer ones come; then the store is left unjudged.
 _TRIES: Final = 3
+#: Differences of a SPARQL server that are written out.
+_SHOWN: Final = 5
 #: Quads between two pauses: about a millisecond of work.
 _STRIDE: Final = 256
 
@@ -76,7 +86,33 @@ def check_snapshot(dataset: Dataset, pause: Callable[[], None] = _go_on) -> Find
 
     `pause` is called every few hundred quads: a service lets its requests in between.
     """
-    snapshot = dataset.snapshot
+    levels = dataset.levels
+    found: dict[Level, tuple[int, int]] = {view.level: (0, 0) for view in levels.views}
+    for at, quad in enumerate(levels.whole.quads(), 1):
+        digest = hash_quad(quad)
+        for level, (total, count) in found.items():
+            if levels.is_seen(quad[3], level):
+                found[level] = (total + digest, count + 1)
+        if not at % _STRIDE:
+            pause()
+    for view in levels.views[:-1]:
+        if not _holds(view.snapshot, found[view.level], pause):
+            detail = f"the level {view.level.name.lower()} holds something else than its graphs"
+            return Finding("snapshot", "levels differ", StoreCorruptError("snapshot", detail))
+    total, count = found[levels.views[-1].level]
+    stated = (total % HASH_MODULUS, count)
+    text = f"revision {levels.revision}, {count} quads, dataset hash {stated[0]:064x}"
+    if len(levels.views) > 1:
+        names = ", ".join(view.level.name.lower() for view in levels.views)
+        text = f"{text}, levels {names}"
+    if stated != _stated_hash(dataset.log, levels.revision):
+        detail = f"its {count} quads have another dataset hash than the log states"
+        return Finding("snapshot", text, StoreCorruptError("snapshot", detail))
+    return Finding("snapshot", text)
+
+
+def _holds(snapshot: Snapshot, wanted: tuple[int, int], pause: Callable[[], None]) -> bool:
+    """Tell whether a lower level states of itself, and holds, what it should."""
     total, count = 0, 0
     for quad in snapshot.quads():
         total += hash_quad(quad)
@@ -84,11 +120,8 @@ def check_snapshot(dataset: Dataset, pause: Callable[[], None] = _go_on) -> Find
         if not count % _STRIDE:
             pause()
     found = (total % HASH_MODULUS, count)
-    text = f"revision {snapshot.revision}, {count} quads, dataset hash {found[0]:064x}"
-    if found != _stated_hash(dataset.log, snapshot.revision):
-        detail = f"its {count} quads have another dataset hash than the log states"
-        return Finding("snapshot", text, StoreCorruptError("snapshot", detail))
-    return Finding("snapshot", text)
+    stated = (snapshot.dataset_hash, snapshot.quad_count)
+    return found == stated == (wanted[0] % HASH_MODULUS, wanted[1])
 
 
 def check_image(path: Path, model: Model, log: Log) -> tuple[Finding, Snapshot]:
@@ -96,38 +129,52 @@ def check_image(path: Path, model: Model, log: Log) -> tuple[Finding, Snapshot]:
 
     The snapshot is built from the log alone where the image cannot be used; nothing is saved.
     """
-    finding, snapshot = _read_image(path, model, log)
+    finding, snapshot, revision = _read_image(path, model, log)
     if snapshot is None or finding.error is not None:
         return finding, build_snapshot(model, log.commits())
-    for commit in log.commits(snapshot.revision):
+    for commit in log.commits(revision):
         snapshot = step(snapshot, commit)
     return finding, snapshot
 
 
-def _read_image(path: Path, model: Model, log: Log) -> tuple[Finding, Snapshot | None]:
+def _read_image(path: Path, model: Model, log: Log) -> tuple[Finding, Snapshot | None, int]:
     if not path.exists():
-        return Finding("image", "not saved yet; closing the store does"), None
+        return Finding("image", "not saved yet; closing the store does"), None, 0
     try:
-        snapshot = load_image(path, model)
+        snapshot, note = load_noted(path, model)
     except StoreCorruptError as error:
-        return Finding("image", "cannot be used", error), None
+        return Finding("image", "cannot be used", error), None, 0
     except OSError as error:
         unavailable = StoreUnavailableError(f"{path} cannot be read: {error}")
-        return Finding("image", "cannot be read", unavailable), None
+        return Finding("image", "cannot be read", unavailable), None, 0
     if snapshot is None:
-        return Finding("image", "empty or of another model; the next start builds it anew"), None
-    text = f"revision {snapshot.revision}, {snapshot.quad_count} quads"
+        return Finding("image", "empty or of another model; the next start builds it anew"), None, 0
+    revision = noted_revision(snapshot, note)
+    text = f"revision {revision}, {snapshot.quad_count} quads"
     wrong: StoreCorruptError | None = None
-    if snapshot.revision > log.revision:
-        wrong = log_behind(log, "the snapshot's image", snapshot.revision)
-    elif not is_in_step(snapshot, log):
-        detail = f"the log states another dataset hash of revision {snapshot.revision}"
+    if revision > log.revision:
+        wrong = log_behind(log, "the snapshot's image", revision)
+    elif not log.states(revision, snapshot.dataset_hash, snapshot.quad_count):
+        detail = f"the log states another dataset hash of revision {revision}"
         wrong = StoreCorruptError(str(path), detail)
-    return Finding("image", text, wrong), snapshot
+    return Finding("image", text, wrong), snapshot, revision
 
 
-def check_store(folder: Path, log: Log) -> Finding:
-    """Return whether the SPARQL store holds what its stamp says, and the log of its revision.
+def check_stores(dataset: Dataset) -> list[Finding]:
+    """Return whether each level's SPARQL store holds what its stamp and the log say."""
+
+    def newest() -> Levels:
+        return dataset.levels
+
+    log, folder = dataset.log, dataset.folder
+    return [
+        check_store(store_folder(folder, view.level), Feed(log, newest, view.level))
+        for view in dataset.levels.views
+    ]
+
+
+def check_store(folder: Path, feed: Feed) -> Finding:
+    """Return whether a SPARQL store holds what its stamp says, and the log of its revision.
 
     It is read as it lies there, and nothing is changed or mended; nobody may write to it
     meanwhile. A revision behind the log is no fault, since the next start catches up.
@@ -135,36 +182,77 @@ def check_store(folder: Path, log: Log) -> Finding:
     try:
         found = scan_live(folder)
     except StoreCorruptError as error:
-        return Finding("store", "cannot be used", error)
+        return Finding(_name(feed), "cannot be used", error)
     if found is None:
-        return Finding("store", "not built yet; the next start does")
+        return Finding(_name(feed), "not built yet; the next start does")
     stamp, scan = found
-    faults = scan.faults(stamp) + _differences(stamp, log)
+    faults = scan.faults(stamp) + _differences(stamp, feed)
     text = f"revision {stamp.revision}, {stamp.quad_count} quads, {stamp.total} statements"
     wrong = StoreCorruptError(str(folder), "; ".join(faults)) if faults else None
-    return Finding("store", text, wrong)
+    return Finding(_name(feed), text, wrong)
 
 
-def check_checkpoint(dataset: Dataset) -> Finding | None:
+def check_checkpoint(dataset: Dataset, level: Level = Level.PUBLIC) -> Finding | None:
     """Return whether the checkpoint that queries are answered from is sound, or None without one.
 
     It is read by a process of its own, so that a service goes on meanwhile.
     """
     for _ in range(_TRIES):
-        checkpoint = dataset.checkpoint
-        if checkpoint is None or dataset.store is None:
+        follower = dataset.follower_of(level)
+        if follower is None:
             return None
-        faults = _differences(dataset.store.stamp(), dataset.log)
+        checkpoint, name = follower.checkpoint, _name(follower.feed)
+        faults = _differences(follower.store.stamp(), follower.feed)
         try:
             faults += scan_checkpoint(checkpoint.path, is_deep=True)
         except RhizomeError as error:
-            if dataset.checkpoint != checkpoint:  # a newer one came, and this one was deleted
+            if follower.checkpoint != checkpoint:  # a newer one came, and this one was deleted
                 continue
-            return Finding("store", "cannot be read", error)
+            return Finding(name, "cannot be read", error)
         text = f"checkpoint of revision {checkpoint.revision}"
         wrong = StoreCorruptError(str(checkpoint.path), "; ".join(faults)) if faults else None
-        return Finding("store", text, wrong)
+        return Finding(name, text, wrong)
     return Finding("store", "is written to all the time: not judged")
+
+
+def check_external(
+    settings: Settings, dataset: Dataset, system: Iterable[Quad], *, is_deep: bool
+) -> Finding:
+    """Return whether the SPARQL server of the settings holds the newest version.
+
+    Its marker and its counts are compared; with `is_deep` it is read whole, graph by graph.
+
+    Raises
+    ------
+    SettingError
+        A setting of the server cannot be used.
+    """
+    feed = Feed(dataset.log, lambda: dataset.levels, Level.PUBLIC)
+    revision, view = feed.view()
+    store = ExternalStore(settings, system)
+    try:
+        expected = store.marker_of(revision, view.snapshot, name_log(dataset.log))
+        markers = store.read_markers()
+        held = markers[0] if len(markers) == 1 else None
+        if held is not None and _is_behind(held, expected, feed):
+            return Finding("external", f"at revision {held.revision}, behind: it is caught up")
+        if markers != [expected]:
+            detail = f"its marker is not that of revision {revision} of this log"
+            return Finding("external", store.place, StoreCorruptError(store.place, detail))
+        wrong, _ = store.differences(view.snapshot, None)
+        text = f"revision {revision}, counts"
+        if is_deep and not wrong:
+            found = compare_contents(store, view.snapshot, settings.sparql_feed_s)
+            wrong, text = [difference.text for difference in found], f"{text} and contents"
+    except StoreUnavailableError as error:
+        return Finding("external", "cannot be read", error)
+    finally:
+        store.close()
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        detail = "; ".join(wrong[:_SHOWN]) + more
+        return Finding("external", text, StoreCorruptError(store.place, detail))
+    return Finding("external", f"{text} at {store.place}")
 
 
 def check_shapes(snapshot: Snapshot, validator: Validator) -> Iterator[Violation]:
@@ -173,11 +261,32 @@ def check_shapes(snapshot: Snapshot, validator: Validator) -> Iterator[Violation
     yield from validator.validate_nodes(View(snapshot), subjects)
 
 
-def _differences(stamp: Stamp, log: Log) -> tuple[str, ...]:
+def _name(feed: Feed) -> str:
+    level = feed.level
+    return "store" if level is Level.PUBLIC else f"store-{level.name.lower()}"
+
+
+def _is_behind(held: Marker, expected: Marker, feed: Feed) -> bool:
+    """Tell whether a server holds an earlier revision of the same log, whole."""
+    same = (held.log, held.system_digest) == (expected.log, expected.system_digest)
+    if not same or held.part is not None or held.revision >= expected.revision:
+        return False
+    try:
+        return (held.dataset_hash, held.quad_count) == feed.expected(held.revision)
+    except MovedError:  # it is fed anew
+        return True
+
+
+def _differences(stamp: Stamp, feed: Feed) -> tuple[str, ...]:
     """What a store's stamp says otherwise than the log does of the same revision."""
+    log = feed.log
     if stamp.revision > log.revision:
         return (f"it holds revision {stamp.revision}, the log ends at {log.revision}",)
-    if (stamp.dataset_hash, stamp.quad_count) != _stated_hash(log, stamp.revision):
+    try:
+        expected = feed.expected(stamp.revision)
+    except MovedError:  # it is behind, and is built anew
+        return ()
+    if (stamp.dataset_hash, stamp.quad_count) != expected:
         return (f"the log states another dataset hash of revision {stamp.revision}",)
     return ()
 

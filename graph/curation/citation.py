@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from graph.store.log import Log
 from graph.store.snapshot import Snapshot
 
 AUTHORS: Final = "Rhizome contributors"
@@ -35,11 +34,10 @@ class Edition:
         return self.time[:10]
 
 
-def read_edition(snapshot: Snapshot, log: Log) -> Edition:
-    """Return how a version is cited; the log says when it was recorded."""
-    header = next(log.headers(snapshot.revision - 1), None) if snapshot.revision else None
-    time = _NEVER if header is None else header.time
-    return Edition(snapshot.revision, f"{snapshot.dataset_hash:064x}", time, snapshot.quad_count)
+def read_edition(snapshot: Snapshot, time: str) -> Edition:
+    """Return how a version is cited; `time` is that of its commit, empty before the first."""
+    state = f"{snapshot.dataset_hash:064x}"
+    return Edition(snapshot.revision, state, time or _NEVER, snapshot.quad_count)
 
 
 def cite(edition: Edition) -> str:

@@ -7,7 +7,7 @@ when the node goes. How anything is computed stands above.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from graph.curation.messages import say
@@ -15,7 +15,6 @@ from graph.curation.view import View
 from graph.errors import Violation
 from graph.model import Model
 from graph.store.commit import Change
-from graph.store.log import Log
 from graph.store.snapshot import Snapshot
 from graph.terms import ENTITY, RDF_TYPE, Quad
 
@@ -57,12 +56,13 @@ def refused_computed(
             yield Violation(subject, RDF_TYPE, value, "class", "Violation", message, graph[1:-1])
 
 
-def data_revision(log: Log) -> int:
+def data_revision(latest: Mapping[str, int]) -> int:
     """Return the last revision that changed more than computed graphs; 0 before the first.
 
-    What was computed on it or on a later one is up to date.
+    `latest` gives the last revision of each activity, as a level sees them. What was computed on
+    it or on a later one is up to date.
     """
-    return max((last for act, last in log.latest.items() if act != REPORT), default=0)
+    return max((last for act, last in latest.items() if act != REPORT), default=0)
 
 
 def find_orphans(snapshot: Snapshot, added: Iterable[Quad], removed: Iterable[Quad]) -> list[Quad]:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from graph.access import Level
 from graph.curation.computed import find_orphans, is_computed, refused_computed
 from graph.curation.formats import Upload, open_file, read_rdf
+from graph.curation.levels import Sight, refused_levels, see, validate_levels
 from graph.curation.messages import DEFAULT_LANGUAGE, say
 from graph.curation.normalise import normalise
 from graph.curation.provenance import refused_graphs, require_sources
@@ -24,7 +26,7 @@ from graph.model import Model
 from graph.settings import Settings
 from graph.store.commit import Change
 from graph.store.dataset import Dataset
-from graph.store.snapshot import Snapshot
+from graph.store.levels import Division, Levels, divide
 from graph.terms import Quad, is_iri
 
 #: Activity of the commits that load the seeds; only they write seed graphs.
@@ -32,8 +34,8 @@ SEEDS: Final = "seeds"
 #: Warnings that are kept with a commit; of more, the number.
 _WARNINGS_KEPT: Final = 1_000
 
-#: Returns what is to be added and removed, from the version that it applies to.
-Decide = Callable[[Snapshot], tuple[Iterable[Quad], Iterable[Quad]]]
+#: Returns what is to be added and removed, from what the writer sees of the version it applies to.
+Decide = Callable[[Sight], tuple[Iterable[Quad], Iterable[Quad]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Gate:
             Terms that cannot be kept, broken shapes, or graphs that may not be written.
         ProvenanceMissingError
             A graph that is written is not described as a source.
+        ReplicaError
+            This is a read replica.
         RevisionConflictError
             There is a later revision than `expect`.
         StoreFullError, StoreUnavailableError
@@ -145,6 +149,7 @@ class Gate:
         RhizomeError
             As for `submit`.
         """
+        self.dataset.require_writer()
         if graph is not None and not is_iri(graph):
             raise BadValueError("--graph", graph[:200], "an absolute IRI")
         uploads = [f if isinstance(f, Upload) else open_file(f) for f in files]
@@ -185,22 +190,32 @@ class Gate:
         dry_run: bool = False,
         expect: int | None = None,
         language: str = DEFAULT_LANGUAGE,
+        level: Level = Level.RESTRICTED,
     ) -> Receipt:
         """Record what `decide` returns for the current version, normalised quads, if it is valid.
 
+        `level` is the writer's: nothing above it is seen, written or told; an operator sees all.
         No other change comes between the look and the record. Raises as `submit` does.
         """
+        self.dataset.require_writer()
         warnings: tuple[Violation, ...] = ()
 
-        def look(snapshot: Snapshot, asked: Change) -> Change:
+        def look(levels: Levels, asked: Change) -> Change:
             nonlocal warnings
-            added, removed = map(tuple, decide(snapshot))
+            added, removed = map(tuple, decide(see(levels, level)))
             refused = tuple(refused_computed(self.model, asked, added, removed, language))
             if refused:
                 raise ShapeViolationError(refused)
-            removed += tuple(find_orphans(snapshot, added, removed))
-            view = View(snapshot, added, removed)
-            warnings = self._check(view, asked.activity, language)
+            view = View(levels.whole, added, removed)
+            division = divide(levels, view.added, view.removed)
+            orphans = find_orphans(levels.public, *division.deltas[Level.PUBLIC])
+            if orphans:  # reports are public: what they lose is told by the public level
+                view = View(levels.whole, added, (*removed, *orphans))
+                division = divide(levels, view.added, view.removed)
+            refused = tuple(refused_levels(division, level, language))
+            if refused:
+                raise ShapeViolationError(refused)
+            warnings = self._check(view, levels, division, asked.activity, level, language)
             return replace(
                 asked,
                 added=tuple(view.added),
@@ -209,22 +224,30 @@ class Gate:
             )
 
         if dry_run:
-            snapshot = self.dataset.snapshot
-            settled = look(snapshot, change)
-            return Receipt(snapshot.revision, len(settled.added), len(settled.removed), warnings)
+            levels = self.dataset.levels
+            settled = look(levels, change)
+            return Receipt(levels.revision, len(settled.added), len(settled.removed), warnings)
         commit = self.dataset.commit(change, expect, look)
         if commit is None:
-            return Receipt(self.dataset.snapshot.revision, 0, 0, warnings)
+            return Receipt(self.dataset.revision, 0, 0, warnings)
         return Receipt(commit.revision, len(commit.added), len(commit.removed), warnings)
 
-    def _check(self, view: View, activity: str, language: str) -> tuple[Violation, ...]:
+    def _check(
+        self,
+        view: View,
+        levels: Levels,
+        division: Division,
+        activity: str,
+        level: Level,
+        language: str,
+    ) -> tuple[Violation, ...]:
         """Return the warnings of a change that may be recorded."""
         is_seed = _never if activity == SEEDS else self.is_seed
         refused = tuple(refused_graphs(view, is_seed, language))
         if refused:
             raise ShapeViolationError(refused)
         require_sources(view, self.model)
-        found = self.validator.validate(view, language)
+        found = validate_levels(self.validator, view, levels, division, level, language)
         violations = tuple(v for v in found if v.severity == "Violation")
         if violations:
             raise ShapeViolationError(violations)

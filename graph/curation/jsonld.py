@@ -6,7 +6,7 @@ under the predicate's IRI, so that every dataset reads back as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import orjson
 from graph.curation.context import IDS, LANGUAGES, Term, build_classes, build_context, build_terms
 from graph.curation.statements import Block, Statements
 from graph.model import Model
-from graph.terms import RDF_TYPE, XSD, is_literal, read_literal
+from graph.terms import RDF_TYPE, XSD, Quad, is_literal, read_literal
 
 #: Whole numbers beyond this are not safe as JSON numbers.
 _SAFE: Final = 2**53
@@ -34,6 +34,20 @@ def write_json_ld(statements: Statements, model: Model) -> Iterator[str]:
             yield f"{',' if number else ''}\n{_dump(writer.node(block))}"
         yield "\n]}"
     yield "\n]}\n"
+
+
+def write_description(model: Model, quads: Iterable[Quad]) -> bytes:
+    """Return a few quads as one JSON-LD document: a graph object for each of their graphs."""
+    writer = NodeWriter(model)
+    by_node: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+    for subject, predicate, value, graph in sorted(quads):
+        by_node.setdefault((graph, subject), []).append((predicate, value, graph))
+    graphs: dict[str, list[Mapping[str, Any]]] = {}
+    for (graph, subject), statements in sorted(by_node.items()):
+        node = writer.node(Block(graph, subject, statements))
+        graphs.setdefault(graph[1:-1], []).append(node)
+    found = [{"@id": graph, "@graph": nodes} for graph, nodes in graphs.items()]
+    return orjson.dumps({"@context": build_context(model), "@graph": found}) + b"\n"
 
 
 class NodeWriter:

@@ -83,6 +83,20 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "le graphe {graph} vient des données initiales et est en lecture seule : énoncer la "
         "correction dans une source à soi",
     ),
+    "aboveToken": (
+        "a source cannot be made {level}: whoever asks may not read that level",
+        "une source ne peut pas devenir {level} : ce niveau n'est pas lisible par le demandeur",
+    ),
+    "hiddenTies": (
+        "something that you may not read rests on what this would take away or change: nothing "
+        "was changed; whoever runs the service can see what it is",
+        "quelque chose qui n'est pas lisible ici repose sur ce qui serait retiré ou changé : rien "
+        "n'a été changé ; l'exploitant du service peut voir de quoi il s'agit",
+    ),
+    "computedPublic": (
+        "{graph} holds what was computed on public data, and is public",
+        "{graph} contient ce qui a été calculé sur des données publiques, et est public",
+    ),
     "entangled": (
         "the blank nodes point at each other in too many ways: give them IRIs",
         "les nœuds anonymes se désignent entre eux de trop de façons : leur donner des IRI",

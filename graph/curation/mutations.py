@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from graph.access import Scope, Viewer
+from graph.access import Level, Scope, Viewer
 from graph.curation.draft import Draft, Located, ValueRefusedError
 from graph.curation.editing import SOURCE, Action, Editor, Write, count_acts
 from graph.curation.gate import Gate, Receipt
+from graph.curation.levels import Sight
 from graph.curation.messages import DEFAULT_LANGUAGE
 from graph.curation.owners import Owners
 from graph.curation.repeats import (
@@ -35,8 +36,9 @@ from graph.errors import (
     UnauthenticatedError,
 )
 from graph.store.commit import Change
+from graph.store.levels import read_level
 from graph.store.snapshot import Snapshot
-from graph.terms import RDF_TYPE, Quad
+from graph.terms import RDF_TYPE, Quad, write_literal
 
 #: A source that a mutation begins is what a user states, unless it says otherwise.
 _KIND: Final = ("kind", "user")
@@ -99,6 +101,8 @@ class Mutations:
         ------
         UnauthenticatedError, ForbiddenError
             The viewer may not write, or not into this source.
+        ReplicaError
+            This is a read replica.
         BadValueError, QueryTooLargeError
             Message or key cannot be used, or there are too many acts.
         RevisionConflictError
@@ -109,14 +113,15 @@ class Mutations:
             The log could not be written; nothing changed.
         """
         require_scope(viewer, Scope.WRITE)
+        self.gate.dataset.require_writer()
         self._require_bounds(mutation)
         mutation = self._with_source(mutation)
         if mutation.key is None or mutation.dry_run:
             return self._record(mutation, viewer, None)
-        repeat = make_repeat(viewer.name, mutation.key, _body(mutation))
+        repeat = make_repeat(viewer.name, mutation.key, _body(mutation, viewer.level))
         with self._repeats.turn(repeat) as known:
             if known is not None:
-                return self._again(mutation, known)
+                return self._again(mutation, known, viewer)
             outcome = self._record(mutation, viewer, repeat)
             if outcome.accepted:
                 self._repeats.keep(repeat, outcome.revision, outcome)
@@ -135,11 +140,11 @@ class Mutations:
         if MARK_START in message:
             raise BadValueError("message", message[:40], f"a text without {MARK_START!r}")
 
-    def _again(self, mutation: Mutation, known: Kept[Outcome]) -> Outcome:
+    def _again(self, mutation: Mutation, known: Kept[Outcome], viewer: Viewer) -> Outcome:
         """Return the first answer; after a restart, its parts that the log remembers."""
         if known.outcome is not None:
             return replace(known.outcome, repeated=True)
-        snapshot = self.gate.dataset.snapshot
+        snapshot = self.gate.dataset.snapshot_for(viewer)
         editor = Editor(self.model, snapshot, self._draft(mutation))
         ids = tuple(editor.identify(write) for write in mutation.writes)
         header = next(self._log.headers(known.revision - 1))
@@ -150,16 +155,17 @@ class Mutations:
         draft = self._draft(mutation)
         ids: tuple[str | None, ...] = ()
 
-        def decide(snapshot: Snapshot) -> tuple[Iterable[Quad], Iterable[Quad]]:
+        def decide(sight: Sight) -> tuple[Iterable[Quad], Iterable[Quad]]:
             nonlocal draft, ids
+            snapshot = self._seen_by_readers(mutation, sight)
             draft = self._draft(mutation)
             self.owners.require_valid(viewer)
-            self.owners.require_own(mutation.source, viewer, snapshot)
+            self.owners.require_own(mutation.source, viewer, sight)
             editor = Editor(self.model, snapshot, draft)
             self._begin_source(mutation, editor, snapshot)
             ids = tuple(editor.apply(write) for write in mutation.writes)
             editor.finish()
-            self._require_unchanged(mutation, draft, snapshot)
+            self._require_unchanged(mutation, draft, sight)
             if draft.problems:
                 raise _RefusedError
             if not mutation.dry_run:
@@ -177,7 +183,11 @@ class Mutations:
         )
         try:
             receipt = self.gate.settle(
-                change, decide, dry_run=mutation.dry_run, language=mutation.language
+                change,
+                decide,
+                dry_run=mutation.dry_run,
+                language=mutation.language,
+                level=viewer.level,
             )
         except _RefusedError:
             return self._refusal(ids, draft.problems)
@@ -189,7 +199,7 @@ class Mutations:
         return self._accepted(receipt, ids, draft)
 
     def _refusal(self, ids: tuple[str | None, ...], found: Iterable[Located]) -> Outcome:
-        revision = self.gate.dataset.snapshot.revision
+        revision = self.gate.dataset.revision
         return Outcome(False, revision, ids, violations=tuple(found))
 
     def _accepted(self, receipt: Receipt, ids: tuple[str | None, ...], draft: Draft) -> Outcome:
@@ -206,6 +216,19 @@ class Mutations:
 
     def _draft(self, mutation: Mutation) -> Draft:
         return Draft(f"<{mutation.source}>", self.settings, mutation.language)
+
+    def _seen_by_readers(self, mutation: Mutation, sight: Sight) -> Snapshot:
+        """Return what the readers of the source see of the version.
+
+        A mutation repeats what others state (the ends of a relation): what its source's readers may
+        not read must not come into the source by that.
+        """
+        levels, graph = sight.levels, f"<{mutation.source}>"
+        level = levels.level_of(graph)
+        begun = (mutation.begin or {}).get("visibility")
+        if not levels.whole.graph_count(graph) and begun is not None:
+            level = read_level([write_literal(str(begun))])
+        return levels.at(min(level, sight.level)).snapshot
 
     # --- the source -------------------------------------------------------------------------
 
@@ -232,30 +255,36 @@ class Mutations:
 
     # --- lost updates -----------------------------------------------------------------------
 
-    def _require_unchanged(self, mutation: Mutation, draft: Draft, snapshot: Snapshot) -> None:
+    def _require_unchanged(self, mutation: Mutation, draft: Draft, sight: Sight) -> None:
         """Refuse to write over what changed since the revision that the caller saw.
 
         Raises
         ------
         RevisionConflictError
-            A later commit says something else of a node that is written, in whatever source.
+            A later commit says something else of a node that is written, in whatever source that
+            the caller may read.
         """
-        seen = mutation.if_revision
-        if seen is None or seen == snapshot.revision:
+        seen, revision = mutation.if_revision, sight.levels.revision
+        if seen is None or seen == revision:
             return
         nodes = {quad[0] for quad in (*draft.added, *draft.removed)} - {draft.graph}
-        if seen > snapshot.revision or self._changed_since(seen, snapshot, nodes):
-            raise RevisionConflictError(seen, snapshot.revision)
+        if seen > revision or self._changed_since(seen, sight, nodes):
+            raise RevisionConflictError(seen, revision)
 
-    def _changed_since(self, seen: int, snapshot: Snapshot, nodes: set[str]) -> bool:
-        log = self._log
-        if seen < 0 or log.revision != snapshot.revision or log.revision - seen > _COMMITS_READ:
+    def _changed_since(self, seen: int, sight: Sight, nodes: set[str]) -> bool:
+        log, revision = self._log, sight.levels.revision
+        if seen >= sight.snapshot.revision:
+            return False  # nothing that the caller may read changed
+        if seen < 0 or log.revision != revision or log.revision - seen > _COMMITS_READ:
             return True  # too much to read, or a commit is under way: the careful answer
         left = _STATEMENTS_READ
         for header in log.headers(seen):
             left -= sum(part.added + part.removed for part in header.parts)
-            if left < 0 or any(quad[0] in nodes for _, quad in log.quads(header)):
+            if left < 0:
                 return True
+            for _, quad in log.quads(header):
+                if quad[0] in nodes and sight.levels.is_seen(quad[3], sight.level):
+                    return True
         return False
 
 
@@ -275,10 +304,11 @@ def require_scope(viewer: Viewer, scope: Scope) -> None:
         raise ForbiddenError(f"the token {viewer.token} lacks the scope {scope}", scope.value)
 
 
-def _body(mutation: Mutation) -> object:
+def _body(mutation: Mutation, level: Level) -> object:
+    """Return all that an answer depends on; tokens of one name may have several levels."""
     writes = [asdict(write) for write in mutation.writes]
     rest = (mutation.source, mutation.begin, mutation.message, mutation.if_revision)
-    return [writes, *rest]
+    return [writes, *rest, *([level.name] if level > Level.PUBLIC else [])]
 
 
 def _describe(mutation: Mutation) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from graph.access import Viewer
 from graph.curation.gate import Gate
+from graph.curation.levels import Sight
 from graph.errors import ForbiddenError, UnauthenticatedError
 from graph.store.access_tokens import INVALID
-from graph.store.snapshot import Snapshot
 
 
 class Owners:
@@ -36,21 +36,24 @@ class Owners:
         if self._is_valid is not None and not self._is_valid(viewer):
             raise UnauthenticatedError("the token expired or was revoked", INVALID)
 
-    def require_own(self, source: str, viewer: Viewer, snapshot: Snapshot) -> None:
+    def require_own(self, source: str, viewer: Viewer, sight: Sight) -> None:
         """Let a viewer write sources that its name began, and those that its token names.
 
         Raises
         ------
         ForbiddenError
-            Another began it.
+            Another began it, or it is above the viewer's level: both are said alike, since the
+            name of a source is taken whoever may read it.
         """
+        if not sight.levels.is_seen(f"<{source}>", viewer.level):
+            raise _another(source)
         if source in viewer.sources or self._gate.is_seed(source):  # the gate refuses seeds
             return
         author = self._log.authors.get(source)
-        if author is None and snapshot.graph_count(f"<{source}>"):
+        if author is None and sight.levels.whole.graph_count(f"<{source}>"):
             author = self._begun.get(source, "")  # decided a moment ago, and not durable yet
         if author is not None and author != viewer.name:
-            raise ForbiddenError(f"to write into the source {source}, which another began")
+            raise _another(source)
 
     def begin(self, source: str, viewer: Viewer) -> None:
         """Remember who begins a source, if it is new, until the log says it."""
@@ -63,3 +66,7 @@ class Owners:
             f"<{source}>"
         ):
             self._begun.pop(source, None)
+
+
+def _another(source: str) -> ForbiddenError:
+    return ForbiddenError(f"to write into the source {source}, which another began")

@@ -56,7 +56,7 @@ def seed(gate: Gate, folder: Path) -> Receipt | None:
     change = Change((), (), "server", SEEDS, f"seeds sha256:{digest}")
     try:
         wanted = gate.read(read_own(open_file(path)) for path in files)
-        receipt = gate.settle(change, lambda snapshot: _difference(snapshot, wanted, log))
+        receipt = gate.settle(change, lambda sight: _difference(sight.snapshot, wanted, log))
     except DataError as error:
         if log.revision == 0:
             raise

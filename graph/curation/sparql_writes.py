@@ -19,6 +19,7 @@ from graph.access import Scope, Viewer
 from graph.curation.editing import RANK
 from graph.curation.formats import FORMATS, Upload, read_rdf
 from graph.curation.gate import Gate, Receipt
+from graph.curation.levels import Sight
 from graph.curation.mutations import require_scope
 from graph.curation.owners import Owners
 from graph.errors import (
@@ -32,7 +33,6 @@ from graph.errors import (
 from graph.store.commit import Change
 from graph.store.copies import CopyWriter, copy_store
 from graph.store.query import RdfText
-from graph.store.snapshot import Snapshot
 from graph.store.updates import CheckedUpdate, check_update
 from graph.store.workers import read_line
 from graph.store.writes import Update, Written
@@ -79,14 +79,17 @@ class SparqlWrites:
         self._writer = CopyWriter(gate.settings, stands_by=False)
 
     def admit(self, viewer: Viewer) -> None:
-        """Check that a viewer's token has the scope.
+        """Check that a viewer's token has the scope, and that changes are taken here.
 
         Raises
         ------
         UnauthenticatedError, ForbiddenError
             There is none, or it has not.
+        ReplicaError
+            This is a read replica.
         """
         require_scope(viewer, Scope.WRITE)
+        self._dataset.require_writer()
 
     def update(self, update: Update, viewer: Viewer) -> Written:
         """Run an update as one commit, or refuse it whole.
@@ -161,7 +164,7 @@ class SparqlWrites:
         """
         self.admit(viewer)
         source = _require_source(graph, viewer)
-        if not self._dataset.snapshot.graph_count(f"<{source}>"):
+        if not self._dataset.snapshot_for(viewer).graph_count(f"<{source}>"):
             raise NotFoundError(source)
         return self._replace(source, _Effect((), (), None), viewer, is_replaced=True)
 
@@ -182,7 +185,7 @@ class SparqlWrites:
                 message |= {"do": "data", "pieces": checked.pieces}
                 _, lines = self._writer.run(message, checked.text.encode(), deadline_s)
                 return self._read_effect(lines, None)
-            origin, copy, revision = self._copy()
+            origin, copy, revision = self._copy(viewer)
             message |= {"do": "update", "path": str(copy), "origin": str(origin)}
             message["graphs"] = checked.graphs
             _, lines = self._writer.run(message, checked.text.encode(), deadline_s)
@@ -191,17 +194,18 @@ class SparqlWrites:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._turn.release()
 
-    def _copy(self) -> tuple[Path, Path, int]:
+    def _copy(self, viewer: Viewer) -> tuple[Path, Path, int]:
         """Return two copies of the newest checkpoint, one of them to be changed, and its revision.
 
-        Both, since the checkpoint itself is deleted when readers have moved on.
+        Of the viewer's level. Both, since the checkpoint itself is deleted when readers have moved
+        on.
         """
-        wanted = self._dataset.snapshot.revision
-        if not self._dataset.wait_for_store(wanted, self._settings.revision_wait_s):
+        dataset, wait_s = self._dataset, self._settings.revision_wait_s
+        follower = dataset.follower_for(viewer, wait_s)
+        if follower is None or not follower.wait_for(dataset.revision, wait_s):
             raise StoreUnavailableError("the SPARQL store is behind; try again")
         shutil.rmtree(self._folder, ignore_errors=True)
-        checkpoint = self._dataset.checkpoint
-        assert checkpoint is not None
+        checkpoint = follower.checkpoint
         origin, copy = self._folder / "origin", self._folder / "copy"
         copy_store(checkpoint.path, origin)
         copy_store(origin, copy)
@@ -229,7 +233,7 @@ class SparqlWrites:
     def _replace(
         self, source: str, effect: _Effect, viewer: Viewer, *, is_replaced: bool
     ) -> Written:
-        existed = self._dataset.snapshot.graph_count(f"<{source}>") > 0
+        existed = self._dataset.snapshot_for(viewer).graph_count(f"<{source}>") > 0
         receipt = self._record(
             effect, viewer, GRAPH_STORE, source, graph=source, is_emptied=is_replaced
         )
@@ -248,16 +252,16 @@ class SparqlWrites:
         """Record an effect; `graph` was named, and nothing else of it stays if `is_emptied`."""
         graphs = effect.graphs | ({graph} if graph else set())
 
-        def decide(snapshot: Snapshot) -> tuple[Iterable[Quad], Iterable[Quad]]:
+        def decide(sight: Sight) -> tuple[Iterable[Quad], Iterable[Quad]]:
             self._owners.require_valid(viewer)
             _refuse_ranks(effect)
             for each in sorted(graphs):
-                self._owners.require_own(each, viewer, snapshot)
-            if effect.revision is not None and self._is_stale(effect.revision, graphs, snapshot):
+                self._owners.require_own(each, viewer, sight)
+            if effect.revision is not None and self._is_stale(effect.revision, graphs, sight):
                 raise _StaleError
             removed = set(effect.removed)
             if is_emptied:
-                removed |= set(snapshot.quads(f"<{graph}>")) - set(effect.added)
+                removed |= set(sight.snapshot.quads(f"<{graph}>")) - set(effect.added)
             for each in graphs:
                 self._owners.begin(each, viewer)
             return effect.added, removed
@@ -265,17 +269,17 @@ class SparqlWrites:
         message = f"{activity}: {len(graphs)} graphs"
         change = Change((), (), viewer.name, activity, message, source)
         try:
-            return self._gate.settle(change, decide)
+            return self._gate.settle(change, decide, level=viewer.level)
         finally:
             for each in graphs:
                 self._owners.settle(each)
 
-    def _is_stale(self, revision: int, graphs: set[str], snapshot: Snapshot) -> bool:
+    def _is_stale(self, revision: int, graphs: set[str], sight: Sight) -> bool:
         """Tell whether one of the graphs changed since a revision."""
         log = self._dataset.log
-        if snapshot.revision == revision:
+        if sight.levels.revision == revision:
             return False
-        if log.revision != snapshot.revision:
+        if log.revision != sight.levels.revision:
             return True  # a commit is under way: the careful answer
         return any(graphs.intersection(header.graphs) for header in log.headers(revision))
 

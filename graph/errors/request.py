@@ -96,9 +96,11 @@ class NotFoundError(RequestError):
     code: ClassVar[str] = "NOT_FOUND"
     status: ClassVar[int] = 404
     term: str
+    suggestions: tuple[str, ...] = ()
 
     def _say(self) -> str:
-        return f"not found: {self.term}"
+        hint = f"; did you mean {' or '.join(self.suggestions)}?" if self.suggestions else ""
+        return f"not found: {self.term}{hint}"
 
 
 @dataclass(eq=False)
@@ -111,6 +113,24 @@ class GoneError(RequestError):
 
     def _say(self) -> str:
         return f"no longer available: {self.term}"
+
+
+@dataclass(eq=False)
+class HistoryDivergedError(RequestError):
+    """The reader holds a history that is not this one, or no longer."""
+
+    code: ClassVar[str] = "HISTORY_DIVERGED"
+    status: ClassVar[int] = 409
+    revision: int
+    last: int
+
+    def _say(self) -> str:
+        if self.revision > self.last:
+            return f"this history ends at revision {self.last}: it has no revision {self.revision}"
+        return (
+            f"revision {self.revision} is another one here (the last is {self.last}): the reader "
+            "follows another dataset, or one of the two was restored from a backup"
+        )
 
 
 @dataclass(eq=False)
@@ -256,3 +276,15 @@ class ForbiddenError(AccessError):
 
     def _say(self) -> str:
         return f"not allowed: {self.action}"
+
+
+@dataclass(eq=False)
+class ReplicaError(AccessError):
+    """A read replica takes no changes; its writer does."""
+
+    code: ClassVar[str] = "READ_ONLY_REPLICA"
+    status: ClassVar[int] = 421
+    writer: str
+
+    def _say(self) -> str:
+        return f"this is a read replica, nothing was changed: send changes to {self.writer}"

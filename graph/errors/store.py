@@ -90,6 +90,17 @@ class ReplayLimitError(StoreError):
 
 
 @dataclass(eq=False)
+class QueryStoppedError(StoreError):
+    """A query was stopped by an administrator."""
+
+    code: ClassVar[str] = "QUERY_STOPPED"
+    retry: ClassVar[bool] = False
+
+    def _say(self) -> str:
+        return "the query was stopped by an administrator of this service; ask for less"
+
+
+@dataclass(eq=False)
 class StoreCorruptError(StoreError):
     """A file of the store is not what was written."""
 
@@ -101,6 +112,18 @@ class StoreCorruptError(StoreError):
 
     def _say(self) -> str:
         return f"{self.path}: {self.detail}"
+
+
+@dataclass(eq=False)
+class FollowError(StoreError):
+    """A read replica cannot take what its writer answers; it serves on what it has."""
+
+    code: ClassVar[str] = "FOLLOW"
+    writer: str
+    detail: str
+
+    def _say(self) -> str:
+        return f"{self.writer}: {self.detail}"
 
 
 @dataclass(eq=False)

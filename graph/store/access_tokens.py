@@ -26,7 +26,7 @@ from typing import Any, Final
 
 import orjson
 
-from graph.access import Level, Scope, Viewer
+from graph.access import LEVELS, Level, Scope, Viewer
 from graph.errors import (
     BadValueError,
     NotFoundError,
@@ -132,12 +132,14 @@ class Tokens:
         expires: str | None = None,
         name: str | None = None,
         sources: Iterable[str] = (),
+        level: str | None = None,
     ) -> tuple[str, Token]:
         """Return a new token's text, which is kept nowhere, and what is kept of it.
 
         Parameters
         ----------
         scopes : texts of Scope
+            None only where the token reads more than everyone.
         expires : str
             A day (`2027-03-31`, valid until its end, UTC) or a number of days (`30d`); the
             setting `token_days` when None.
@@ -145,6 +147,8 @@ class Tokens:
             Under which the token acts; its identifier when None.
         sources : IRIs
             Sources that it may write although others began them.
+        level : str
+            What it may read: `public` (when None), `partner` or `restricted`.
 
         Raises
         ------
@@ -155,7 +159,8 @@ class Tokens:
         """
         kinds = tuple(dict.fromkeys(scopes))
         known = [scope.value for scope in Scope]
-        for kind in kinds or ("",):
+        reads_more = level is not None and level != LEVELS[0]
+        for kind in kinds or (() if reads_more else ("",)):
             if kind not in known:
                 raise BadValueError("--scope", kind[:40], f"one of {', '.join(known)}")
         wanted = tuple(dict.fromkeys(map(fold_nfc, sources)))
@@ -165,6 +170,9 @@ class Tokens:
         if name is not None and (not _NAME.fullmatch(name) or name in _NAMES_TAKEN):
             expected = "a name of small letters, digits, dots and hyphens, not that of the server"
             raise BadValueError("--name", name[:80], expected)
+        seen = LEVELS[0] if level is None else level
+        if seen not in LEVELS:
+            raise BadValueError("--level", seen[:40], f"one of {', '.join(LEVELS)}")
         with self._writing:
             identifier = self._free_identifier()
             text = _make_text(identifier)
@@ -173,7 +181,7 @@ class Tokens:
                 name=name or identifier.lower(),
                 digest=_digest(text),
                 scopes=kinds,
-                level=Level.PUBLIC.name.lower(),
+                level=seen,
                 sources=wanted,
                 created=_write_time(self._clock()),
                 expires=self._read_expiry(expires),
@@ -234,12 +242,16 @@ class Tokens:
         self._tokens = by_id
 
     def _viewer(self, token: Token) -> Viewer:
+        settings = self._settings
+        is_admin = Scope.ADMIN in token.scopes
         return Viewer(
             name=token.name,
             level=Level[token.level.upper()],
             scopes=frozenset(token.scopes),
-            nodes_max=self._settings.graphql_token_nodes,
-            query_deadline_s=self._settings.sparql_token_deadline_s,
+            nodes_max=settings.graphql_token_nodes,
+            query_deadline_s=(
+                settings.sparql_admin_deadline_s if is_admin else settings.sparql_token_deadline_s
+            ),
             token=token.id,
             expires=token.expires,
             sources=frozenset(token.sources),

@@ -8,7 +8,7 @@ numbers and sorted by numpy, so that a million quads take seconds and little mem
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -60,6 +60,28 @@ def step(snapshot: Snapshot, commit: Commit) -> Snapshot:
     gone = sum(quad[1][1:-1] in searched for quad in commit.removed)
     builder.search = snapshot.search.follow(snapshot, stated, gone)
     return builder.finish(commit.revision, commit.dataset_hash, commit.quad_count)
+
+
+def build_lineage(
+    snapshot: Snapshot,
+    hidden: Container[str] = (),
+    dataset_hash: int | None = None,
+    quad_count: int | None = None,
+) -> Snapshot:
+    """Return the same version without some graphs, sharing neither terms nor texts with it.
+
+    `hidden` are the graphs (N-Triples text) to leave out, hash and count those of what is left.
+    """
+    builder = Builder(snapshot.model)
+    builder.take((quad for quad in snapshot.quads() if quad[3] not in hidden), 0, 1)
+    born = snapshot.graphs_table.born
+    for graph, number in builder.graph_numbers.items():
+        builder.born[number] = born[snapshot.graph_numbers[graph]]
+    return builder.finish(
+        snapshot.revision,
+        snapshot.dataset_hash if dataset_hash is None else dataset_hash,
+        snapshot.quad_count if quad_count is None else quad_count,
+    )
 
 
 class Builder:

@@ -8,48 +8,24 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from graph.errors import StoreCorruptError
 from graph.model import Model
-from graph.store.build import build_snapshot, step
+from graph.store.build import build_snapshot
 from graph.store.bulk import replay_log
-from graph.store.follower import find_fault, is_in_step, log_behind
-from graph.store.image import load_image
-from graph.store.log import Log
+from graph.store.feed import FAR_BEHIND
+from graph.store.level_images import split
+from graph.store.levels import Levels, Seals
+from graph.store.log import Log, log_behind
 from graph.store.oxigraph import OxigraphStore
-from graph.store.snapshot import Snapshot
 
 _log = logging.getLogger("rhizome.dataset")
 
 
-def open_image(path: Path, model: Model, log: Log) -> tuple[Snapshot | None, int]:
-    """Return the saved snapshot, caught up with the log, and the revision that was saved.
+def build_parts(model: Model, log: Log, store: OxigraphStore | None) -> Levels:
+    """Return the version of the log's end, and bring a store that cannot be used to its revision.
 
-    None and -1 where no image can be used.
-
-    Raises
-    ------
-    StoreCorruptError
-        The log is behind the image: commits are missing from it.
-    """
-    try:
-        snapshot = load_image(path, model)
-    except StoreCorruptError as error:
-        _log.warning("building the snapshot anew: %s", error)
-        snapshot = None
-    if snapshot is not None and snapshot.revision > log.revision:
-        raise log_behind(log, "the snapshot's image", snapshot.revision)
-    if snapshot is None or not is_in_step(snapshot, log):
-        return None, -1
-    image_revision = snapshot.revision
-    for commit in log.commits(image_revision):
-        snapshot = step(snapshot, commit)
-    return snapshot, image_revision
-
-
-def build_parts(model: Model, log: Log, store: OxigraphStore | None) -> Snapshot:
-    """Return the snapshot of the log, and bring a store that cannot catch up to its revision.
+    The store is given all: where that is not public, its stamp is not that of the public level,
+    and whoever follows it builds it anew before anything is answered.
 
     Raises
     ------
@@ -58,14 +34,27 @@ def build_parts(model: Model, log: Log, store: OxigraphStore | None) -> Snapshot
     StoreFullError, StoreUnavailableError
         The store could not be written.
     """
-    fault = None if store is None else find_fault(store, log)
+    if store is not None and store.revision > log.revision and store.fault is None:
+        raise log_behind(log, "the SPARQL store", store.revision)
+    fault = None if store is None else _find_fault(store, log)
+    seals = Seals()
     if store is None or fault is None:
-        return build_snapshot(model, log.commits())
+        snapshot = build_snapshot(model, seals.watch(log.commits()))
+        return split(snapshot, log, seals.of(snapshot))
     _log.warning("building the SPARQL store anew: %s", fault)
     with ThreadPoolExecutor(1, "store") as pool:
         storing = pool.submit(
             store.rebuild_from, replay_log(log), log.revision, log.dataset_hash, log.quad_count
         )
-        snapshot = build_snapshot(model, log.commits())
+        snapshot = build_snapshot(model, seals.watch(log.commits()))
         storing.result()
-    return snapshot
+    return split(snapshot, log, seals.of(snapshot))
+
+
+def _find_fault(store: OxigraphStore, log: Log) -> str | None:
+    """Return why a store surely has to be built anew, in words."""
+    if store.fault is not None:
+        return store.fault
+    if log.quad_count - store.quad_count > FAR_BEHIND:
+        return f"it is far behind, at revision {store.revision}"
+    return None

@@ -10,10 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 
+import numpy as np
+import numpy.typing as npt
+
+from graph.store.advance import advance, rewind
 from graph.store.columns import EMPTY, Column, Many, ManyColumn, One, OneColumn
-from graph.store.snapshot import Graphs, Snapshot
+from graph.store.commit import Commit, Position
+from graph.store.snapshot import Graphs, Snapshot, fork
 from graph.store.term_table import PAGE, SHIFT
+from graph.terms import Quad
 
 #: A predicate, and whether it is followed backwards.
 Direction = tuple[str, bool]
@@ -57,8 +64,11 @@ def find_difference(before: Snapshot, after: Snapshot) -> Difference:
 
     Cost
     ----
-    O(pages of the columns that commits between them touched).
+    O(pages of the columns that commits between them touched). Versions that number terms by
+    themselves are compared statement by statement: O(n).
     """
+    if before.terms is not after.terms:
+        before, after = _bridge(before, after)
     found: dict[int, set[Direction]] = {}
     is_reordered = _source_order(before.graphs_table, after) != _source_order(
         after.graphs_table, before
@@ -74,6 +84,50 @@ def find_difference(before: Snapshot, after: Snapshot) -> Difference:
                 for number in _repeated(b):
                     found.setdefault(number, set()).add((predicate, inverse))
     return Difference(before, after, {n: frozenset(paths) for n, paths in found.items()})
+
+
+def rewind_apart(snapshot: Snapshot, commits: Sequence[Commit], before: Position) -> Snapshot:
+    """Return the version before commits (the oldest first), of which `snapshot` holds the last.
+
+    Terms that the snapshot does not number any more are numbered in a table apart.
+    """
+    terms = {t for c in commits for q in (*c.added, *c.removed) for t in (q[0], q[2])}
+    if any(snapshot.terms.find(term) is None for term in terms):
+        snapshot = fork(snapshot)
+    return rewind(snapshot, reversed(commits), before)
+
+
+def _bridge(before: Snapshot, after: Snapshot) -> tuple[Snapshot, Snapshot]:
+    """Return the same two versions with terms that both number alike, apart from all others."""
+    old, new = _hashes(before), _hashes(after)
+    removed = _chosen(before, ~np.isin(old, new))
+    added = _chosen(after, ~np.isin(new, old))
+    start = fork(before)
+    change = Commit(
+        revision=after.revision,
+        previous="",
+        time="",
+        agent="",
+        activity="",
+        message="",
+        source=None,
+        ontology="",
+        added=added,
+        removed=removed,
+        warnings=(),
+        dataset_hash=after.dataset_hash,
+        quad_count=after.quad_count,
+    )
+    return start, advance(start, change)
+
+
+def _hashes(snapshot: Snapshot) -> npt.NDArray[np.int64]:
+    """Return a 64-bit hash of each statement, in the order of `quads`."""
+    return np.fromiter(map(hash, snapshot.quads()), np.int64, snapshot.quad_count)
+
+
+def _chosen(snapshot: Snapshot, wanted: npt.NDArray[np.bool_]) -> tuple[Quad, ...]:
+    return tuple(compress(snapshot.quads(), wanted.tolist()))
 
 
 def _source_order(table: Graphs, other: Snapshot) -> list[str]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,23 @@ _QUIET_S: Final = 0.5
 _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0)
 _LOOK_S: Final = 0.2
 _MENDING_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """A worker that is lent; `doubts` is how often damage had been found by then."""
+
+    fleet: Fleet
+    worker: AsyncWorker
+    doubts: int
+
+    def give_back(self) -> None:
+        """Give the worker back, idle; raises what `Fleet.take_back` does."""
+        self.fleet.take_back(self)
+
+    def drop(self) -> None:
+        """End the worker: it died, or nobody waits for what it does."""
+        self.fleet.drop(self.worker)
 
 
 class Fleet:
@@ -117,28 +135,41 @@ class Fleet:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._advance)
 
-    @asynccontextmanager
-    async def lend(self) -> AsyncIterator[AsyncWorker]:
-        """Lend a worker that serves the newest checkpoint; one that fails is replaced.
+    async def borrow(self, seconds: float) -> Loan:
+        """Lend a worker that serves the newest checkpoint; it is given back, or dropped.
 
         Raises
         ------
         StoreUnavailableError
-            Damage was found, before or since: what the worker said is not to be told.
+            Damage was found, none is free in so many seconds, or the service ends.
         """
         doubts = self._source.doubts
         if self._source.doubt is not None:
             raise _being_mended()
-        worker = await self._take()
+        latest = self._latest
+        # The one that worked last has the most in its caches.
+        for worker in reversed(self._idle):
+            if latest is not None and worker.path == latest.path:
+                self._idle.remove(worker)
+                return Loan(self, worker, doubts)
         try:
-            yield worker
-            if self._source.doubts != doubts:
-                raise _being_mended()
-        except BaseException:
-            # It died, or nobody waits for what it does: only a new process is surely idle.
-            self.drop(worker)
-            raise
-        self._give_back(worker)
+            async with asyncio.timeout(seconds):
+                return Loan(self, await self._take(), doubts)
+        except TimeoutError:
+            raise StoreUnavailableError("no query worker is ready; try again") from None
+
+    def take_back(self, loan: Loan) -> None:
+        """Take a worker back that is idle.
+
+        Raises
+        ------
+        StoreUnavailableError
+            Damage was found meanwhile: what the worker said is not to be told.
+        """
+        if self._source.doubts != loan.doubts:
+            self.drop(loan.worker)
+            raise _being_mended()
+        self._give_back(loan.worker)
 
     def drop(self, worker: AsyncWorker) -> None:
         """End a worker and start another."""

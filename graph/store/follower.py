@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pyoxigraph as ox
 
-from graph.errors import RhizomeError, StoreCorruptError
+from graph.errors import RhizomeError
 from graph.store.directory import Checkpoint, StoreDirectory
-from graph.store.log import Log
+from graph.store.feed import Feed, MovedError
 from graph.store.oxigraph import OxigraphStore
 from graph.store.scan import read_stamp
-from graph.store.snapshot import Snapshot
 
 _log = logging.getLogger("rhizome.store")
 
@@ -33,7 +32,7 @@ class Follower:
     """The SPARQL store of a dataset and the thread that keeps it in step.
 
     `checkpoint` is the newest that workers may read; `fault` says why SPARQL is behind, if it
-    is. `doubts` counts how often damage was found. `newest` returns the snapshot that readers have.
+    is. `doubts` counts how often damage was found. `feed` tells what the store has to hold.
 
     Raises
     ------
@@ -41,12 +40,11 @@ class Follower:
         The store holds a revision that the log does not have: commits are missing from the log.
     """
 
-    def __init__(self, store: OxigraphStore, log: Log, newest: Callable[[], Snapshot]) -> None:
+    def __init__(self, store: OxigraphStore, feed: Feed) -> None:
         self.store = store
-        self.log = log
+        self.feed = feed
         self.fault: str | None = None
         self.doubts = 0
-        self._newest = newest
         self._changed = threading.Condition()
         self._listeners: list[Callable[[Checkpoint], None]] = []
         self._doubt: str | None = None  # why the store is to be built anew
@@ -79,12 +77,21 @@ class Follower:
         """Call a function with each new checkpoint, in this thread."""
         self._listeners.append(listener)
 
-    def mend(self, reason: str) -> None:
-        """Have the store built anew, and wait until its checkpoint is published."""
+    def prune_checkpoints(self, in_use: frozenset[Path]) -> None:
+        """Delete the checkpoints that are neither in use nor the newest."""
+        self.store.prune(in_use)
+
+    def hold(self, reason: str) -> None:
+        """Let nothing be answered until the store is built anew, and have that done."""
         with self._changed:
             self._doubt = reason
             self.doubts += 1
             self._changed.notify_all()
+
+    def mend_store(self, reason: str) -> None:
+        """Have the store built anew, and wait until its checkpoint is published."""
+        self.hold(reason)
+        with self._changed:
             self._changed.wait_for(lambda: self._doubt is None or self._is_stopping)
 
     def close(self) -> None:
@@ -110,7 +117,7 @@ class Follower:
                     self._changed.wait_for(lambda: self._is_stopping, _PAUSE_S)
 
     def _has_work(self) -> bool:
-        behind = self.checkpoint.revision < self._newest().revision
+        behind = self.checkpoint.revision < self.feed.newest().revision
         return behind or self._doubt is not None or self.fault is not None
 
     def _work(self) -> str | None:
@@ -134,7 +141,7 @@ class Follower:
 
     def _settle(self) -> None:
         """Bring the store to the log's revision, by catching up or by building it anew."""
-        fault = find_fault(self.store, self.log) or self._try_catching_up()
+        fault = self.feed.find_fault(self.store) or self._try_catching_up()
         if fault is not None:
             self.store.fault = fault
             self._rebuild(fault)
@@ -147,15 +154,22 @@ class Follower:
         return None
 
     def _catch_up(self) -> None:
-        for commit in self.log.commits(self.store.revision):
-            self.store.apply([commit])
+        try:
+            for commit in self.feed.commits(self.store):
+                self.store.apply([commit])
+        except MovedError:
+            self._rebuild("a graph moved between levels")
+        if not self.feed.is_reached(self.store):
+            self._rebuild("it holds something else than its level")
 
     def _rebuild(self, reason: str) -> None:
         _log.warning("building the SPARQL store anew: %s", reason)
-        snapshot = self._newest()
+        levels = self.feed.newest()
+        snapshot = levels.at(self.feed.level).snapshot
         self.store.rebuild(
-            snapshot.quads(), snapshot.revision, snapshot.dataset_hash, snapshot.quad_count
+            snapshot.quads(), levels.revision, snapshot.dataset_hash, snapshot.quad_count
         )
+        self.feed.take(levels)
 
     def _publish(self, doubt: str | None) -> None:
         """Publish a checkpoint; it settles the doubt that was there before it was made."""
@@ -167,45 +181,6 @@ class Follower:
             if self._doubt == doubt:
                 self._doubt = None
             self._changed.notify_all()
-
-
-def find_fault(store: OxigraphStore, log: Log) -> str | None:
-    """Return why a store is to be built anew, in words; None when it can catch up with the log.
-
-    Raises
-    ------
-    StoreCorruptError
-        It holds a revision that the log does not have: commits are missing from the log.
-    """
-    if store.fault is not None:
-        return store.fault
-    if store.revision > log.revision:
-        raise log_behind(log, "the SPARQL store", store.revision)
-    if not is_in_step(store, log):
-        return f"its dataset hash at revision {store.revision} is not the log's"
-    if log.quad_count - store.quad_count > _FAR_BEHIND:
-        return f"it is far behind, at revision {store.revision}"
-    return None
-
-
-def is_in_step(derived: Snapshot | OxigraphStore, log: Log) -> bool:
-    """Tell whether a derived part has the hash and count that the log states of its revision."""
-    if derived.revision == 0:
-        return (derived.dataset_hash, derived.quad_count) == (0, 0)
-    header = next(iter(log.headers(derived.revision - 1)), None)
-    return header is not None and (header.dataset_hash, header.quad_count) == (
-        derived.dataset_hash,
-        derived.quad_count,
-    )
-
-
-def log_behind(log: Log, part: str, revision: int) -> StoreCorruptError:
-    """Return the error of a log that lacks commits which a derived part has."""
-    detail = (
-        f"it ends at revision {log.revision}, but {part} holds revision {revision}: commits are "
-        f"missing; restore the log from a backup, or delete the derived parts to accept the loss"
-    )
-    return StoreCorruptError(str(log.folder), detail)
 
 
 def store_revision(folder: Path) -> int | None:

@@ -14,7 +14,7 @@ import mmap
 import os
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,10 +58,14 @@ def save_image(snapshot: Snapshot, path: Path) -> None:
     write_image(pack_image(snapshot), path)
 
 
-def pack_image(snapshot: Snapshot) -> list[bytes]:
-    """Return the pieces of a snapshot's image; no term may be added meanwhile."""
+def pack_image(snapshot: Snapshot, note: Mapping[str, Any] | None = None) -> list[bytes]:
+    """Return the pieces of a snapshot's image; no term may be added meanwhile.
+
+    `note` is kept with it, for whoever reads it again.
+    """
     sections = _Sections()
     description = {
+        "note": dict(note or {}),
         "model": snapshot.model.digest,
         "revision": snapshot.revision,
         "hash": f"{snapshot.dataset_hash:064x}",
@@ -99,7 +103,12 @@ def write_image(parts: list[bytes], path: Path) -> None:
 
 
 def load_image(path: Path, model: Model) -> Snapshot | None:
-    """Return the saved snapshot, or None when there is none or it is of another model.
+    """Return the saved snapshot, as `load_noted` does."""
+    return load_noted(path, model)[0]
+
+
+def load_noted(path: Path, model: Model) -> tuple[Snapshot | None, Mapping[str, Any]]:
+    """Return the saved snapshot with its note; None when there is none or it is of another model.
 
     Raises
     ------
@@ -107,12 +116,12 @@ def load_image(path: Path, model: Model) -> Snapshot | None:
         The file is not what was written.
     """
     if not path.exists() or path.stat().st_size == 0:
-        return None
+        return None, {}
     with path.open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     description, body = _read_head(path, memoryview(mapped))
     if description["model"] != model.digest or description["byteorder"] != sys.byteorder:
-        return None
+        return None, {}
     reader = _Reader(body, description["sections"])
     snapshot = Snapshot(
         model=model,
@@ -129,7 +138,7 @@ def load_image(path: Path, model: Model) -> Snapshot | None:
     )
     # Only long texts are read from the mapping later: the rest need not stay in memory.
     mapped.madvise(mmap.MADV_DONTNEED)
-    return snapshot
+    return snapshot, description.get("note", {})
 
 
 def _read_head(path: Path, data: memoryview) -> tuple[dict[str, Any], memoryview]:

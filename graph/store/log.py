@@ -12,9 +12,9 @@ import logging
 import os
 import threading
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +22,35 @@ from graph.errors import StoreCorruptError, StoreError, StoreFullError, StoreUna
 from graph.store.commit import NO_HASH, Commit
 from graph.store.patch import Part, write_all
 from graph.store.payloads import Payloads, PayloadWriter, set_aside, sync_folder
-from graph.store.record import Header, Record, RecordError, head_of, read_records, write_record
+from graph.store.record import (
+    Header,
+    Record,
+    RecordError,
+    commit_of,
+    head_of,
+    read_line,
+    read_records,
+    write_record,
+)
 from graph.terms import Quad
 
 _log = logging.getLogger("rhizome.store")
 
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+#: What a disk or quota says that is full.
+FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A commit as another log holds it: the line of its record, and its payloads as stored.
+
+    They stand in an open `file`, each at its place of `places`, in the order of the record.
+    """
+
+    line: bytes
+    file: int
+    places: tuple[int, ...]
 
 
 class Log:
@@ -107,39 +130,51 @@ class Log:
         with self._writing:
             if self._refusal:
                 raise StoreUnavailableError(self._refusal)
-            writer = PayloadWriter(self._payloads)
-            try:
-                self._cut_torn()
-                records, lines = self._write_payloads(writer, commits)
-                writer.sync()
-                self._write_headers(lines)
-            except OSError as error:
-                self._undo(writer, error)
-                raise self._translate(error) from error
-            except BaseException:
-                self._undo(writer)
-                raise
-            writer.keep()
-            for record in records:
-                self._step(record)
+            records = self._write(lambda writer: self._write_payloads(writer, commits))
         previous = [record.header.previous for record in records]
         return tuple(replace(c, previous=p) for c, p in zip(commits, previous, strict=True))
 
+    def append_copies(self, copies: Sequence[Copy]) -> None:
+        """Record commits of another log byte for byte; on return they are durable.
+
+        Raises
+        ------
+        StoreFullError, StoreUnavailableError
+            As for `append`.
+        ValueError
+            They do not follow the last one: a bug of the caller, who verifies them.
+        """
+        with self._writing:
+            if self._refusal:
+                raise StoreUnavailableError(self._refusal)
+            self._write(lambda writer: self._copy_payloads(writer, copies))
+
+    def place_of(self, graph: str) -> int:
+        """Return the byte at which the next payload of a graph (IRI) begins."""
+        return self._payloads.ends.get(graph, 0)
+
     def headers(self, since: int = 0) -> Iterator[Header]:
         """Yield the headers of the commits after revision `since`, up to the one now."""
+        return (record.header for record in self.records(since))
+
+    def records(self, since: int = 0) -> Iterator[Record]:
+        """Yield the records of the commits after revision `since`, up to the one now."""
         last = self.revision
         if since >= last:
             return
         with self._path.open("rb") as file, self._damage_named():
             for record in read_records(file, self._starts[since], since + 1, previous=None):
-                yield record.header
+                yield record
                 if record.header.revision >= last:
                     return
 
-    def quads(self, header: Header) -> Iterator[tuple[bool, Quad]]:
+    def quads(
+        self, header: Header, sees: Callable[[str], bool] | None = None
+    ) -> Iterator[tuple[bool, Quad]]:
         """Yield the change of one commit, graph by graph: whether a quad is added, and the quad.
 
-        Memory stays bounded however large the commit is.
+        `sees` tells of the IRI of a graph whether it is read. Memory stays bounded however large
+        the commit is.
 
         Raises
         ------
@@ -147,7 +182,18 @@ class Log:
             A payload is not what was written.
         """
         for part in header.parts:
-            yield from self._payloads.read(header.revision, part)
+            if sees is None or sees(part.graph):
+                yield from self._payloads.read(header.revision, part)
+
+    def states(self, revision: int, dataset_hash: int, quad_count: int) -> bool:
+        """Tell whether these are hash and count that the log states of a revision."""
+        if revision == 0:
+            return (dataset_hash, quad_count) == (0, 0)
+        header = next(iter(self.headers(revision - 1)), None)
+        return header is not None and (header.dataset_hash, header.quad_count) == (
+            dataset_hash,
+            quad_count,
+        )
 
     def text(self, revision: int, part: Part) -> Iterator[bytes]:
         """Yield one payload of a commit as RDF Patch lines, whole lines at a time.
@@ -159,6 +205,16 @@ class Log:
         """
         return self._payloads.read_text(revision, part)
 
+    def stored(self, revision: int, part: Part) -> Iterator[bytes]:
+        """Yield one payload of a commit as it is stored.
+
+        Raises
+        ------
+        StoreCorruptError
+            The payload is not what was written; told after its last byte.
+        """
+        return self._payloads.read_stored(revision, part)
+
     def commits(self, since: int = 0) -> Iterator[Commit]:
         """Yield the commits after revision `since`, each held in memory whole."""
         for header in self.headers(since):
@@ -166,25 +222,7 @@ class Log:
 
     def read(self, header: Header) -> Commit:
         """Return the commit of a header, with its quads."""
-        added: list[Quad] = []
-        removed: list[Quad] = []
-        for adds, quad in self.quads(header):
-            (added if adds else removed).append(quad)
-        return Commit(
-            revision=header.revision,
-            previous=header.previous,
-            time=header.time,
-            agent=header.agent,
-            activity=header.activity,
-            message=header.message,
-            source=header.source,
-            ontology=header.ontology,
-            added=tuple(added),
-            removed=tuple(removed),
-            warnings=header.warnings,
-            dataset_hash=header.dataset_hash,
-            quad_count=header.quad_count,
-        )
+        return commit_of(header, self.quads(header))
 
     def close(self) -> None:
         """Refuse appends from now on; what was acknowledged is on the disk already."""
@@ -231,6 +269,41 @@ class Log:
         for path in moved:
             _log.warning("bytes that no record acknowledges were moved to %s", path)
 
+    def _write(self, write: Callable[[PayloadWriter], tuple[list[Record], bytes]]) -> list[Record]:
+        """Make durable what a function writes, payloads first, or leave the log as it was."""
+        writer = PayloadWriter(self._payloads)
+        try:
+            self._cut_torn()
+            records, lines = write(writer)
+            writer.sync()
+            self._write_headers(lines)
+        except OSError as error:
+            self._undo(writer, error)
+            raise self._translate(error) from error
+        except BaseException:
+            self._undo(writer)
+            raise
+        writer.keep()
+        for record in records:
+            self._step(record)
+        return records
+
+    def _copy_payloads(
+        self, writer: PayloadWriter, copies: Sequence[Copy]
+    ) -> tuple[list[Record], bytes]:
+        """Write the payloads of copied commits; return their records and the lines to write."""
+        records: list[Record] = []
+        lines = bytearray()
+        revision, previous = self.revision, self.head
+        for copy in copies:
+            record = read_line(copy.line, self._end + len(lines), revision + 1, previous)
+            for part, place in zip(record.header.parts, copy.places, strict=True):
+                writer.copy(part, copy.file, place)
+            lines += copy.line
+            records.append(record)
+            revision, previous = record.header.revision, record.digest
+        return records, bytes(lines)
+
     def _write_payloads(
         self, writer: PayloadWriter, commits: Sequence[Commit]
     ) -> tuple[list[Record], bytes]:
@@ -245,7 +318,7 @@ class Log:
             line, digest = write_record(header)
             start = self._end + len(lines)
             lines += line
-            records.append(Record(header, digest, start, start + len(line)))
+            records.append(Record(header, line, digest, start, start + len(line)))
             revision, time, previous = commit.revision, commit.time, digest
         return records, bytes(lines)
 
@@ -266,12 +339,12 @@ class Log:
                 self._write_headers(b"")  # syncs the cut
         except OSError as second:
             self._refusal = f"a write to {self.folder} failed and was not undone: {second}"
-        if error is not None and error.errno not in _FULL:
+        if error is not None and error.errno not in FULL:
             # What a failed sync leaves in the page cache is unknown: only a new start can tell.
             self._refusal = f"the disk of {self.folder} failed ({error}): restart to go on"
 
     def _translate(self, error: OSError) -> StoreError:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             return StoreFullError(str(self.folder))
         return StoreUnavailableError(f"the log in {self.folder} cannot be written: {error}")
 
@@ -281,3 +354,12 @@ class Log:
             yield
         except RecordError as error:
             raise StoreCorruptError(str(self._path), str(error)) from error
+
+
+def log_behind(log: Log, part: str, revision: int) -> StoreCorruptError:
+    """Return the error of a log that lacks commits which a derived part has."""
+    detail = (
+        f"it ends at revision {log.revision}, but {part} holds revision {revision}: commits are "
+        f"missing; restore the log from a backup, or delete the derived parts to accept the loss"
+    )
+    return StoreCorruptError(str(log.folder), detail)

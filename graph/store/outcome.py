@@ -73,6 +73,8 @@ def explain_query_refusal(answer: dict[str, Any], text: str, memory_mb: int) -> 
             return QueryMemoryError(memory_mb)
         case "answer":
             return _answer_too_large()
+        case "passed":
+            return QueryTooLargeError("sparql_token_rows, sparql_token_bytes", 0)
         case "statements":
             return QueryTooLargeError("statements of FROM graphs", MERGED_STATEMENTS)
         case "evaluation":

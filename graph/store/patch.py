@@ -20,6 +20,7 @@ from graph.terms import Quad
 PLAIN_BYTES: Final = 64 * 1024
 _LINES_AT_ONCE: Final = 8_192
 _READ_BYTES: Final = 256 * 1024
+_LINE_BYTES: Final = 128 * 1024 * 1024  # no literal that was accepted comes near it
 _GZIP: Final = 31  # zlib's window bits for a gzip member
 _LEVEL: Final = 3
 
@@ -102,7 +103,7 @@ def verify_payload(file: int, part: Part) -> None:
     PayloadError
         The file is shorter than the part says, or its bytes are not those that were written.
     """
-    for _ in _stored(file, part):
+    for _ in stored_bytes(file, part):
         pass
 
 
@@ -138,21 +139,25 @@ def read_text(file: int, part: Part) -> Iterator[bytes]:
     PayloadError
         As `verify_payload`, at the end; or the number of lines is not the one stated.
     """
-    found = 0
+    found, stated = 0, part.added + part.removed
     rest = b""
     for chunk in _unpacked(file, part):
         whole, newline, tail = chunk.rpartition(b"\n")
         if newline:
             text = rest + whole + newline
             found += text.count(newline)
+            if found > stated:  # a few bytes may unpack to no end
+                raise PayloadError(f"more than the {stated} lines stand there that were written")
             yield text
             rest = tail
         else:
             rest += chunk
+            if len(rest) > _LINE_BYTES:
+                raise PayloadError(f"a line is longer than {_LINE_BYTES} bytes")
     if rest:
         raise PayloadError("the last line has no end")
-    if found != part.added + part.removed:
-        raise PayloadError(f"{found} lines stand where {part.added + part.removed} were written")
+    if found != stated:
+        raise PayloadError(f"{found} lines stand where {stated} were written")
 
 
 def _lines(added: Sequence[Quad], removed: Sequence[Quad]) -> Iterator[bytes]:
@@ -183,8 +188,14 @@ def write_all(file: int, data: bytes, place: int) -> None:
         place += written
 
 
-def _stored(file: int, part: Part) -> Iterator[bytes]:
-    """Yield the stored bytes; the digest is checked after the last."""
+def stored_bytes(file: int, part: Part) -> Iterator[bytes]:
+    """Yield the stored bytes; the digest is checked after the last.
+
+    Raises
+    ------
+    PayloadError
+        As `verify_payload`.
+    """
     digest = hashlib.sha256(bytes.fromhex(part.salt))
     place, left = part.offset, part.length
     while left:
@@ -201,11 +212,11 @@ def _stored(file: int, part: Part) -> Iterator[bytes]:
 
 def _unpacked(file: int, part: Part) -> Iterator[bytes]:
     if part.encoding == "plain":
-        yield from _stored(file, part)
+        yield from stored_bytes(file, part)
         return
     packer = zlib.decompressobj(_GZIP)
     try:
-        for data in _stored(file, part):
+        for data in stored_bytes(file, part):
             rest = data
             while rest:  # a piece at a time: text may unpack to a hundred times its size
                 yield packer.decompress(rest, _READ_BYTES)

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import count, groupby
 from operator import itemgetter
 from pathlib import Path
@@ -23,7 +24,9 @@ from graph.store.patch import (
     payload_name,
     read_payload,
     read_text,
+    stored_bytes,
     verify_payload,
+    write_all,
     write_payload,
 )
 from graph.terms import Quad
@@ -86,6 +89,17 @@ class Payloads:
         with self._opened(revision, part) as file:
             yield from read_text(file, part)
 
+    def read_stored(self, revision: int, part: Part) -> Iterator[bytes]:
+        """Yield one payload as it is stored.
+
+        Raises
+        ------
+        StoreCorruptError
+            The payload is not what was written; told after its last byte.
+        """
+        with self._opened(revision, part) as file:
+            yield from stored_bytes(file, part)
+
     def torn(self) -> list[Path]:
         """Return the files that hold more than what is acknowledged, or that nothing names."""
         ends = {self.path(graph): end for graph, end in self.ends.items()}
@@ -133,6 +147,23 @@ class PayloadWriter:
             self._ends[graph] = place + part.length
             parts.append(part)
         return tuple(parts)
+
+    def copy(self, part: Part, source: int, start: int) -> None:
+        """Write a payload's stored bytes, from byte `start` of an open file, where its part says.
+
+        Raises
+        ------
+        ValueError
+            They would not follow those that are there: a bug of the caller.
+        """
+        place = self._ends.setdefault(part.graph, self._payloads.ends.get(part.graph, 0))
+        if place != part.offset:
+            raise ValueError(f"a payload at byte {part.offset} does not follow byte {place}")
+        file = self._open(part.graph)
+        for data in stored_bytes(source, replace(part, offset=start)):
+            write_all(file, data, place)
+            place += len(data)
+        self._ends[part.graph] = place
 
     def sync(self) -> None:
         """Bring every payload to the disk, and the folder if a file is new."""

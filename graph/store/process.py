@@ -14,10 +14,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
+import orjson
 import pyoxigraph
 
 from graph.errors import StoreUnavailableError
@@ -26,6 +27,7 @@ from graph.store.directory import Checkpoint
 from graph.store.query import ANSWER_BYTES
 
 Message = dict[str, Any]
+Received = TypeVar("Received")
 
 #: How long a worker may take to start, and to open a checkpoint, in seconds.
 START_S: Final = 20.0
@@ -225,12 +227,50 @@ class AsyncWorker:
             It ended, or was killed since it did not answer in time or sent more than
             `REPLY_BYTES`; it is of no use any more.
         """
+        self._put(message, data)
+        return await self._bounded(self._receive(), timeout_s)
+
+    async def begin(
+        self, message: Message, timeout_s: float, data: bytes = b""
+    ) -> tuple[Message, bytes, bool]:
+        """Return the answer, the data before it, and whether its parts are still to come.
+
+        They are then read by `piece`; until then the message only announces them.
+
+        Raises
+        ------
+        WorkerDiedError
+            As `ask` does.
+        """
+        self._put(message, data)
+        return await self._bounded(self._receive_first(), timeout_s)
+
+    async def piece(self, timeout_s: float) -> bytes | Message:
+        """Return the next part of an answer, or the message after the last.
+
+        Raises
+        ------
+        WorkerDiedError
+            As `ask` does.
+        """
+        return await self._bounded(self._receive_piece(), timeout_s)
+
+    def kill(self) -> None:
+        """End the process now; who waits for its answer is told that it died."""
+        self._process.kill()
+
+    def _put(self, message: Message, data: bytes) -> None:
+        packed = orjson.dumps(message)
+        head = frames.HEAD.pack(frames.MESSAGE, len(packed))
+        self._writer.write(b"".join((*frames.pack_data(data), head, packed)))
+
+    async def _bounded(
+        self, receiving: Coroutine[Any, Any, Received], timeout_s: float
+    ) -> Received:
+        """Return what is received in time, else kill the process."""
         try:
             async with asyncio.timeout(timeout_s + _GRACE_S):
-                self._writer.write(
-                    b"".join((*frames.pack_data(data), frames.pack_message(message)))
-                )
-                return await self._receive()
+                return await receiving
         except TimeoutError:
             self._process.kill()
             raise WorkerDiedError(-signal.SIGALRM) from None
@@ -251,6 +291,10 @@ class AsyncWorker:
         return self._died
 
     async def _receive(self) -> tuple[Message, bytes]:
+        message, data, _ = await self._receive_first()
+        return message, data
+
+    async def _receive_first(self) -> tuple[Message, bytes, bool]:
         pieces: list[bytes] = []
         left = REPLY_BYTES
         while True:
@@ -259,9 +303,19 @@ class AsyncWorker:
             if left < 0:
                 raise TooMuchSentError
             body = await self._reader.readexactly(size)
-            if kind == frames.MESSAGE:
-                return json.loads(body), b"".join(pieces)
+            if kind != frames.DATA:
+                return orjson.loads(body), b"".join(pieces), kind == frames.BEGIN
             pieces.append(body)
+
+    async def _receive_piece(self) -> bytes | Message:
+        kind, size = frames.HEAD.unpack(await self._reader.readexactly(frames.HEAD.size))
+        if size > REPLY_BYTES:
+            raise TooMuchSentError
+        body = await self._reader.readexactly(size)
+        if kind == frames.DATA:
+            return body
+        message: Message = json.loads(body)
+        return message
 
 
 def start_message(memory_mb: int, checkpoint: Checkpoint | Path | None) -> Message:

@@ -8,7 +8,7 @@ bytes only: what the records lead to is the log's matter.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import BinaryIO, Final
 
@@ -17,6 +17,7 @@ import orjson
 from graph.errors import Violation
 from graph.store.commit import NO_HASH, Commit
 from graph.store.patch import Part
+from graph.terms import Quad
 
 FORMAT: Final = 1
 
@@ -53,9 +54,10 @@ class RecordError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A header as it stands in the file: its digest, its first byte and the byte after it."""
+    """A header as it stands in the file: its line and digest, its first byte, the byte after it."""
 
     header: Header
+    line: bytes
     digest: str
     start: int
     end: int
@@ -76,6 +78,29 @@ def head_of(commit: Commit, previous: str, parts: tuple[Part, ...]) -> Header:
         quad_count=commit.quad_count,
         warnings=commit.warnings,
         parts=parts,
+    )
+
+
+def commit_of(header: Header, changes: Iterable[tuple[bool, Quad]]) -> Commit:
+    """Return the commit of a header and of its change: whether a quad is added, and the quad."""
+    added: list[Quad] = []
+    removed: list[Quad] = []
+    for adds, quad in changes:
+        (added if adds else removed).append(quad)
+    return Commit(
+        revision=header.revision,
+        previous=header.previous,
+        time=header.time,
+        agent=header.agent,
+        activity=header.activity,
+        message=header.message,
+        source=header.source,
+        ontology=header.ontology,
+        added=tuple(added),
+        removed=tuple(removed),
+        warnings=header.warnings,
+        dataset_hash=header.dataset_hash,
+        quad_count=header.quad_count,
     )
 
 
@@ -128,16 +153,27 @@ def read_records(
         if not line.endswith(b"\n"):
             _require_torn(line, number, start)
             return
-        body = _body(line, number, start)
-        digest = hashlib.sha256(body).hexdigest()
-        header = _header(body, number, start)
-        if header.revision != number:
-            raise RecordError(number, start, f"holds revision {header.revision}")
-        if previous is not None and header.previous != previous:
-            raise RecordError(number, start, "does not follow the record before it")
-        end = start + len(line)
-        yield Record(header, digest, start, end)
-        start, number, previous = end, number + 1, digest
+        record = read_line(line, start, number, previous)
+        yield record
+        start, number, previous = record.end, number + 1, record.digest
+
+
+def read_line(line: bytes, start: int, number: int, previous: str | None) -> Record:
+    """Return the record of one whole line, checked; `start` is where the line stands.
+
+    Raises
+    ------
+    RecordError
+        It is not what was written, or not the record `number`, or does not follow `previous`.
+    """
+    body = _body(line, number, start)
+    digest = hashlib.sha256(body).hexdigest()
+    header = _header(body, number, start)
+    if header.revision != number:
+        raise RecordError(number, start, f"holds revision {header.revision}")
+    if previous is not None and header.previous != previous:
+        raise RecordError(number, start, "does not follow the record before it")
+    return Record(header, line, digest, start, start + len(line))
 
 
 def _body(line: bytes, number: int, place: int) -> bytes:

@@ -15,6 +15,7 @@ import struct
 import sys
 from typing import Final
 
+_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _SET_MODE_FILTER: Final = 1
 _ALL_THREADS: Final = 1
@@ -195,6 +196,17 @@ def settle_in() -> None:
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    _end_with_the_service()
+
+
+def _end_with_the_service() -> None:
+    """Have the kernel end this process when the thread that started it ends.
+
+    Idle workers see the end of their socket; one at work would go on for as long as it takes.
+    Who starts a worker waits for it, so the thread ends first only where the service does.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
 def _instruction(code: int, value: int, *, if_true: int = 0, if_false: int = 0) -> bytes:

@@ -117,6 +117,16 @@ class SearchIndex:
         """Return how many entries there are, with those of texts that are stated no more."""
         return sum(map(len, self._segments or ()))
 
+    def copy(self) -> SearchIndex:
+        """Return an index of the same texts for another lineage, which goes on by itself.
+
+        One that is not built yet has to be built for each.
+        """
+        copied = SearchIndex(self._model)
+        with self._lock:
+            copied._segments, copied._since, copied._gone = self._segments, self._since, self._gone
+        return copied
+
     # --- growing --------------------------------------------------------------------------
 
     def build(self, snapshot: Version) -> None:

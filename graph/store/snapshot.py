@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -271,3 +271,12 @@ class Snapshot:
 def empty_graphs() -> Graphs:
     """Return the table that holds the system graph alone."""
     return Graphs((f"<{ONTOLOGY_GRAPH}>",), (0,), (0,), (1 << 30,))
+
+
+def fork(snapshot: Snapshot) -> Snapshot:
+    """Return the same version as the first of a lineage of its own.
+
+    Pages are shared, since no version changes them. What later versions add to terms and texts is
+    theirs alone: neither lineage ever sees the other's.
+    """
+    return replace(snapshot, terms=snapshot.terms.copy(), search=snapshot.search.copy())

@@ -56,6 +56,12 @@ class LongTexts(Sequence[str]):
         """Add one text to the page."""
         self._new.append(text.encode())
 
+    def copy(self) -> LongTexts:
+        """Return a page of the same texts that grows by itself."""
+        copied = LongTexts(self._blob, self._ends)
+        copied._new = self._new[:]
+        return copied
+
     def raw(self, slot: int) -> bytes:
         """Return the UTF-8 bytes of one text."""
         kept = len(self._ends)
@@ -96,6 +102,20 @@ class TermTable:
     def __len__(self) -> int:
         """Return how many terms have a number."""
         return sum(map(len, self.texts)) - 1
+
+    def copy(self) -> TermTable:
+        """Return a table that grows by itself from here; nobody may add a term meanwhile.
+
+        Full pages are shared, and so is the index; a page that may still grow is copied.
+        """
+        copied = TermTable()
+        copied.kinds, copied.prefixes = self.kinds[:], self.prefixes[:]
+        copied.languages, copied.texts = self.languages[:], self.texts[:]
+        for page in self._open.values():
+            copied.texts[page] = self.texts[page].copy()
+        copied._open = dict(self._open)
+        copied._index, copied._overlay = self._index, dict(self._overlay)
+        return copied
 
     def find(self, term: str) -> int | None:
         """Return the number of a term given as N-Triples text, or None."""

@@ -12,12 +12,13 @@ import functools
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 import pyoxigraph as ox
 
-from graph.store import frames, nesting, results, sandbox
+from graph.store import frames, nesting, results, sandbox, tables
 from graph.store.graph_formats import UnwritableError
 
 Message = dict[str, Any]
@@ -34,6 +35,14 @@ _DEFAULT_GRAPH: Final = ox.DefaultGraph()
 _STAMP_PREFIX: Final = "https://w3id.org/rhizome/stamp/"
 _LINES: Final = 5_000
 _DETAIL: Final = 10_000
+# What runs long leaves the processors to what is answered soon.
+_NICE: Final = 5
+# Queries whose memory need not be looked at each time.
+_SMALL_S: Final = 0.01
+_SMALL_BYTES: Final = 64 * 1024
+_LOOK_EVERY: Final = 32
+#: A longer answer is sent in parts, where that is asked: the service need not hold it.
+WHOLE_BYTES: Final = 256 * 1024
 
 
 class RefusedError(Exception):
@@ -52,35 +61,45 @@ class Worker:
         self.store: ox.Store | None = None
         self.memory_mb = 0
         self.base_mb = 0.0
+        self.grown_mb = 0.0
+        self.is_nice = False
+        self.answered = 0
         self.outgoing: list[bytes] = []
 
     def run(self) -> None:
         """Answer messages until the service ends."""
-        while (received := frames.read_message(self.connection)) is not None:
-            message, data = received
-            try:
-                answer = _OPERATIONS[message["do"]](self, message, b"".join(data))
-            except RefusedError as refusal:
-                answer = refusal.message
-            except results.AnswerTooLargeError:
-                answer = {"error": "answer", "detail": ""}
-            except UnwritableError as error:
-                answer = {"error": "unwritable", "detail": str(error)}
-            except SyntaxError as error:
-                answer = {"error": "syntax", "detail": error.msg}
-                answer |= {"line": error.lineno, "column": error.offset}
-            except (OSError, RuntimeError) as error:
-                answer = {"error": _name_failure(error), "detail": str(error)}
-            except ValueError as error:
-                answer = {"error": "evaluation", "detail": str(error)}
-            except MemoryError:
-                answer = {"error": "memory", "detail": ""}
-            sandbox.set_alarm(0)
-            if "detail" in answer:  # it may quote the whole query
-                answer["detail"] = answer["detail"][:_DETAIL]
-            # In one piece: each piece wakes the service once.
-            self.send(b"".join((*self.outgoing, frames.pack_message(answer))))
-            self.outgoing = []
+        with self.connection.makefile("rb") as reader:
+            while (received := frames.read_message(reader)) is not None:
+                self._serve(*received)
+
+    def _serve(self, message: Message, data: list[bytes]) -> None:
+        """Answer one message."""
+        try:
+            answer = _OPERATIONS[message["do"]](self, message, b"".join(data))
+        except RefusedError as refusal:
+            answer = refusal.message
+        except results.AnswerTooLargeError:
+            answer = {"error": "answer", "detail": ""}
+        except (tables.MoreError, tables.PassedError) as error:
+            kind = "more" if isinstance(error, tables.MoreError) else "passed"
+            answer = {"error": kind, "detail": ""}
+        except UnwritableError as error:
+            answer = {"error": "unwritable", "detail": str(error)}
+        except SyntaxError as error:
+            answer = {"error": "syntax", "detail": error.msg}
+            answer |= {"line": error.lineno, "column": error.offset}
+        except (OSError, RuntimeError) as error:
+            answer = {"error": _name_failure(error), "detail": str(error)}
+        except ValueError as error:
+            answer = {"error": "evaluation", "detail": str(error)}
+        except MemoryError:
+            answer = {"error": "memory", "detail": ""}
+        sandbox.set_alarm(0)
+        if "detail" in answer:  # it may quote the whole query
+            answer["detail"] = answer["detail"][:_DETAIL]
+        # In one piece: each piece wakes the service once.
+        self.send(b"".join((*self.outgoing, frames.pack_message(answer))))
+        self.outgoing = []
 
     def send(self, frame: bytes) -> None:
         """Send one frame to the service."""
@@ -116,19 +135,45 @@ class Worker:
         """Answer one query; its text is the data."""
         assert self.store is not None
         sandbox.set_alarm(message["seconds"])
+        if message.get("is_slow") and not self.is_nice:
+            os.nice(_NICE)  # for good: the process is replaced afterwards
+            self.is_nice = True
+        began = time.perf_counter()
         text = data.decode()
         store, dataset = _choose_dataset(self.store, message)
         answer = store.query(text, base_iri=message.get("base"), **dataset)
+        planned = time.perf_counter()
         rows_max, bytes_max = message["rows_max"], message["bytes_max"]
         format = message["format"]
         if isinstance(answer, ox.QueryBoolean):
             body = results.write_boolean(answer, format)
         elif isinstance(answer, ox.QuerySolutions):
-            body = results.write_table(answer, format, rows_max, bytes_max)
+            body = tables.write_table(
+                answer,
+                format,
+                rows_max,
+                bytes_max,
+                message.get("streamed_rows", 0),
+                message.get("streamed_bytes", 0),
+                self._begin if message.get("may_begin") else None,
+            )
         else:
             body = results.write_graph(answer, format, rows_max, bytes_max, message["prefixes"])
         del answer, store
-        return self._answer(body)
+        done = time.perf_counter()
+        taken = {"plan_s": planned - began, "answer_s": done - planned}
+        in_parts = message.get("in_parts", False)
+        return {**self._answer(body, done - began, in_parts=in_parts), **taken}
+
+    def _begin(self, *, is_truncated: bool = False, size: int | None = None) -> tables.Send:
+        """Announce an answer in parts, of so many bytes if that is known; return what sends one."""
+        announced = {"is_truncated": is_truncated, "size": size}
+        self.send(frames.pack_message(announced, frames.BEGIN))
+        return self._send_data
+
+    def _send_data(self, data: bytes) -> None:
+        for piece in frames.pack_data(data):
+            self.send(piece)
 
     def graph(self, message: Message, data: bytes) -> Message:
         """Answer a whole graph; its IRI is the data, none that of the default graph."""
@@ -137,9 +182,10 @@ class Worker:
         assert self.store is not None
         sandbox.set_alarm(message["seconds"])
         try:
-            return self._answer(worker_graphs.read_graph(self.store, message, data.decode()))
+            body = worker_graphs.read_graph(self.store, message, data.decode())
         except worker_graphs.AbsentError:
             raise RefusedError("absent") from None
+        return self._answer(body, _SMALL_S * 2, in_parts=message.get("in_parts", False))
 
     def update(self, message: Message, data: bytes) -> Message:
         """Run an update, whose text is the data, on a copy that only this process has open."""
@@ -196,15 +242,27 @@ class Worker:
         sandbox.set_alarm(message["seconds"])
         return store, origin
 
-    def _answer(self, body: results.Body) -> Message:
-        self.outgoing = list(frames.pack_data(b"".join(body.pieces)))
+    def _answer(self, body: results.Body, seconds: float, *, in_parts: bool = False) -> Message:
+        """Put the body by, to be sent with the message, or send it in parts if it is long.
+
+        `seconds` is how long it took.
+        """
+        data = b"".join(body.pieces)
         del body.pieces[:]
-        # Memory that the engine does not give back is given back by ending.
-        grown_mb = sandbox.resident_mb() - self.base_mb
+        if in_parts and len(data) > WHOLE_BYTES:
+            self._begin(is_truncated=body.is_truncated, size=len(data))(data)
+        else:
+            self.outgoing = list(frames.pack_data(data))
+        # Memory that the engine does not give back is given back by ending. To look costs as much
+        # as a small query, which does not make it grow.
+        self.answered += 1
+        if len(data) > _SMALL_BYTES or seconds > _SMALL_S or self.answered % _LOOK_EVERY == 0:
+            self.grown_mb = sandbox.resident_mb() - self.base_mb
         return {
             "rows": body.rows,
             "is_truncated": body.is_truncated,
-            "is_worn": grown_mb > self.memory_mb / 4,
+            "is_worn": self.is_nice or self.grown_mb > self.memory_mb / 4,
+            "grown_mb": self.grown_mb,
         }
 
     def parse(self, message: Message, data: bytes) -> Message:

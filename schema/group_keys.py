@@ -1,0 +1,274 @@
+"""Keys of groups: what a node has of each, read node by node or out of columns.
+
+Floor 4. A node with several values of a key has each of them once; where a value is unknown, that
+is a value of its own. Of long lists all nodes are read at once, each distinct value looked at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from graph.model import Field, FieldKind
+from graph.store.columns import OneColumn
+from graph.store.term_table import NIL
+from schema.collation import LENGTH, collation_key
+from schema.filters import Filters
+from schema.naming import enum_value_name
+from schema.ordering import Orders, field_key, only
+from schema.values import is_text
+from schema.vectors import (
+    Batch,
+    Dates,
+    Numbers,
+    Places,
+    any_at,
+    read_best,
+    read_distinct,
+    read_labels,
+    read_one,
+    spans,
+)
+
+#: What a group shares by one key: a value, and the node that it is, or NIL.
+Shared = tuple[str | None, int]
+Read = Callable[[int], Sequence[Shared]]
+
+_UNKNOWN: Final[Shared] = (None, NIL)
+#: Characters of a day that are its month, year, or (with a zero behind) decade.
+_UNITS: Final = {"DAY": 10, "MONTH": 7, "YEAR": 4, "DECADE": 3}
+
+
+class Coded(NamedTuple):
+    """What the nodes of a batch have of a key: pairs of place and code, by place, each once.
+
+    A code is the place of what is shared in `shared`.
+    """
+
+    places: Places
+    codes: Places
+    shared: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """One key of groups: what a node has of it, and how values are put in order.
+
+    `read_all` reads the same of many nodes.
+    """
+
+    read: Read
+    read_all: Callable[[Batch], Coded]
+    compare: Callable[[str], Any]
+
+    def place(self, shared: Shared) -> tuple[bool, Any]:
+        """Return the place of a value among others, the unknown last."""
+        return (True, 0) if shared[0] is None else (False, self.compare(shared[0]))
+
+
+class Keys:
+    """Makes the keys of groups for one request."""
+
+    def __init__(self, filters: Filters, orders: Orders) -> None:
+        self.charge = filters.charge
+        self.values = filters.values
+        self.languages = orders.languages
+
+    def make(self, class_iri: str, asked: Mapping[str, Any], place: str) -> By:
+        """Return a key of the nodes of a class.
+
+        Raises
+        ------
+        BadValueError
+            It names no field, or more than one.
+        """
+        name, below = only(asked, place)
+        values, languages = self.values, self.languages
+        if name == "id":
+            return self._alone(lambda number: number, lambda batch: batch.nodes, self._node, str)
+        if name == "label":
+            find = values.best_label(languages)
+            return self._texts(find, lambda batch: read_labels(values, languages, batch))
+        field = values.model.fields[class_iri][name]
+        if field.kind is FieldKind.ENTITY:
+            return self._of_nodes(field, below, f"{place}.{name}")
+        if below in _UNITS:
+            return self._days(field, below)
+        if is_text(field):
+            column = values.column(field.path)
+            find = values.best(field, languages)
+            return self._texts(find, lambda batch: read_best(values, column, languages, batch))
+        return self._of_values(field)
+
+    def _of_values(self, field: Field) -> By:
+        if field.kind is FieldKind.TEXT:
+            return self._of_field(field, self._text, _text_key)
+        if field.kind is not FieldKind.ENUM:
+            return self._of_field(field, self._text, field_key(field))
+        names = {value: enum_value_name(value) for value in field.enum_values}
+        text = self.values.snapshot.terms.text
+        named = list(names.values())
+        return self._of_field(field, lambda value: (names.get(text(value)), NIL), named.index)
+
+    def _days(self, field: Field, unit: str) -> By:
+        length, zero = _UNITS[unit], "0" if unit == "DECADE" else ""
+        text = self.values.text
+
+        def share(value: int) -> Shared:
+            return text(value)[:length] + zero, NIL
+
+        if field.kind is not FieldKind.DATE:
+            return self._of_field(field, share, str)
+        find, dates = self.values.date(field), Dates(self.values, field)
+
+        def earliest(number: int) -> int:
+            return NIL if (parts := find(number)) is None else parts[1]
+
+        read_all = (lambda batch: dates.read(batch)[1]) if dates.are_single else None
+        return self._alone(earliest, read_all, share, str)
+
+    # --- what the nodes have, each one or several -----------------------------------------------
+
+    def _texts(self, find: Callable[[int], int], find_all: Callable[[Batch], Numbers]) -> By:
+        return self._alone(find, find_all, self._text, _text_key)
+
+    def _of_field(
+        self, field: Field, share: Callable[[int], Shared], compare: Callable[[str], Any]
+    ) -> By:
+        column = self.values.column(field.path, inverse=field.inverse)
+        if not field.many:
+            find_all = partial(_answers, column) if isinstance(column, OneColumn) else None
+            return self._alone(self.values.one(field), find_all, share, compare)
+        many = self.values.many(field)
+
+        def read(number: int) -> Sequence[Shared]:
+            return tuple(dict.fromkeys(map(share, many(number)))) or (_UNKNOWN,)
+
+        def read_all(batch: Batch) -> Coded:
+            return _coded(*read_distinct(column, batch), share, len(batch))
+
+        return By(read, read_all, compare)
+
+    def _alone(
+        self,
+        find: Callable[[int], int],
+        find_all: Callable[[Batch], Numbers] | None,
+        share: Callable[[int], Shared],
+        compare: Callable[[str], Any],
+    ) -> By:
+        """Return a key of which each node has one value at the most."""
+        known: dict[int, Sequence[Shared]] = {NIL: (_UNKNOWN,)}
+
+        def read(number: int) -> Sequence[Shared]:
+            value = find(number)
+            found = known.get(value)
+            if found is None:
+                found = known[value] = (share(value),)
+            return found
+
+        def read_all(batch: Batch) -> Coded:
+            if find_all is None:
+                found = np.fromiter(map(find, batch.nodes.tolist()), np.uint32, len(batch))
+            else:
+                found = find_all(batch)
+            return _coded(np.arange(len(batch)), found, share, len(batch))
+
+        return By(read, read_all, compare)
+
+    def _of_nodes(self, field: Field, below: Mapping[str, Any], place: str) -> By:
+        """Return a key of the nodes that a field leads to."""
+        assert field.target is not None
+        inner = self.make(field.target, below, place)
+        below_read = _remembered(inner.read)
+        one = None if field.many else self.values.one(field)
+        many = self.values.many(field)
+        column = self.values.column(field.path, inverse=field.inverse)
+
+        def read(number: int) -> Sequence[Shared]:
+            if one is not None:
+                value = one(number)
+                return (_UNKNOWN,) if value == NIL else below_read(value)
+            values = many(number)
+            self.charge(len(values))
+            found = (each for value in values for each in below_read(value))
+            return tuple(dict.fromkeys(found)) or (_UNKNOWN,)
+
+        def targets(batch: Batch) -> tuple[Places, Numbers]:
+            if one is None or isinstance(column, OneColumn):
+                return read_distinct(column, batch)
+            found = np.fromiter(map(one, batch.nodes.tolist()), np.uint32, len(batch))
+            known = np.flatnonzero(found)
+            return known, found[known]
+
+        def read_all(batch: Batch) -> Coded:
+            places, values = targets(batch)
+            self.charge(len(values))
+            distinct, at = np.unique(values, return_inverse=True)
+            found = inner.read_all(Batch(distinct))
+            times, taken = self.joined(found, at, len(distinct))
+            return _complete(np.repeat(places, times), found.codes[taken], found.shared, len(batch))
+
+        return By(read, read_all, inner.compare)
+
+    def joined(self, found: Coded, at: Places, count: int) -> tuple[Places, Places]:
+        """Return how many pairs of `found` stand at each of some places, and which these are.
+
+        `count` is how many places `found` has.
+        """
+        starts = np.searchsorted(found.places, np.arange(count + 1))
+        times = np.diff(starts)[at]
+        self.charge(int(times.sum()))
+        return times, spans(starts[at], times)
+
+    def _text(self, value: int) -> Shared:
+        return self.values.snapshot.terms.text(value)[:LENGTH], NIL
+
+    def _node(self, number: int) -> Shared:
+        return self.values.snapshot.terms.text(number), number
+
+
+def _answers(column: OneColumn, batch: Batch) -> Numbers:
+    return read_one(column, batch)[0]
+
+
+def _coded(places: Places, values: Numbers, share: Callable[[int], Shared], count: int) -> Coded:
+    """Return the pairs of places and values by what each distinct value is shared as."""
+    distinct, at = np.unique(values, return_inverse=True)
+    shared: dict[Shared, int] = {}
+    codes = [
+        shared.setdefault(_UNKNOWN if value == NIL else share(value), len(shared))
+        for value in distinct.tolist()
+    ]
+    return _complete(places, np.array(codes, np.int64)[at], list(shared), count)
+
+
+def _complete(places: Places, codes: Places, shared: list[Any], count: int) -> Coded:
+    """Return pairs in order and each once; what has none has the unknown."""
+    missing = np.flatnonzero(~any_at(places, count))
+    if len(missing):
+        shared = shared if _UNKNOWN in shared else [*shared, _UNKNOWN]
+        unknown = np.full(len(missing), shared.index(_UNKNOWN))
+        places, codes = np.concatenate([places, missing]), np.concatenate([codes, unknown])
+    pairs = np.unique((places << 32) | codes)
+    return Coded(pairs >> 32, pairs & 0xFFFFFFFF, shared)
+
+
+def _remembered(read: Read) -> Read:
+    """Return the same function, which reads each node once."""
+    known: dict[int, Sequence[Shared]] = {}
+
+    def remembered(number: int) -> Sequence[Shared]:
+        found = known.get(number)
+        if found is None:
+            found = known[number] = read(number)
+        return found
+
+    return remembered
+
+
+def _text_key(text: str) -> Any:
+    return collation_key(text), text

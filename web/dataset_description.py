@@ -1,0 +1,218 @@
+"""Describes the dataset in VoID and in DCAT: counts, licence, and where it can be asked or had.
+
+Floor 5. Pure functions from a snapshot, its counts and an address to triples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from graph.store.partitions import Partitions
+from graph.store.prefixes import PREFIXES as KNOWN
+from graph.store.snapshot import Snapshot
+from graph.terms import (
+    ENTITY,
+    RDF_TYPE,
+    XSD,
+    Quad,
+    is_blank,
+    is_iri,
+    read_literal,
+    write_iri,
+    write_literal,
+)
+from web.export import FORMATS as EXPORTED
+from web.texts import TEXTS
+
+VOID_NS: Final = "http://rdfs.org/ns/void#"
+#: The path that the names of a description lead to.
+VOID_PAGE: Final = "/void"
+_NAMES: Final = "https://w3id.org/rhizome/void#"
+DATASET: Final = f"{_NAMES}dataset"
+_CATALOG: Final = f"{_NAMES}catalog"
+LICENCE: Final = "https://creativecommons.org/licenses/by/4.0/"
+_FORMATS: Final = "http://www.w3.org/ns/formats/"
+_MEDIA: Final = "https://www.iana.org/assignments/media-types/"
+PREFIXES: Final[Mapping[str, str]] = {
+    **KNOWN,
+    "void": VOID_NS,
+    "foaf": "http://xmlns.com/foaf/0.1/",
+    "formats": _FORMATS,
+}
+_VOCABULARIES: Final = ("rz", "skos", "org", "prov", "dct", "schema", "eurio")
+_FEATURES: Final = ("Turtle", "N-Triples", "RDF_XML", "JSON-LD", "TriG", "N-Quads")
+_TITLE: Final = "http://purl.org/dc/terms/title"
+_URL: Final = "https://schema.org/url"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the service is, how many sources are described one by one, when data last changed."""
+
+    base: str
+    sources_max: int
+    changed: str
+
+
+class _Triples:
+    """Gathers triples; predicates by prefix and name."""
+
+    def __init__(self) -> None:
+        self.quads: list[Quad] = []
+        self._blanks = 0
+
+    def blank(self) -> str:
+        """Return a new blank node: a part that has no name of its own."""
+        self._blanks += 1
+        return f"_:p{self._blanks}"
+
+    def add(self, subject: str, predicate: str, *values: str) -> None:
+        """Add values (N-Triples texts) of a predicate such as `void:triples` to a node."""
+        prefix, _, name = predicate.partition(":")
+        verb = RDF_TYPE if predicate == "a" else write_iri(PREFIXES[prefix] + name)
+        node = subject if is_blank(subject) else write_iri(subject)
+        self.quads += [(node, verb, value, "") for value in values]
+
+    def count(self, subject: str, predicate: str, number: int) -> None:
+        """Add a whole number."""
+        self.add(subject, predicate, write_literal(str(number), f"{XSD}integer"))
+
+
+def describe_as_void(snapshot: Snapshot, counts: Partitions, place: Place) -> list[Quad]:
+    """Return the description of the dataset in VoID, each source as a subset.
+
+    Of more sources than `place` allows the first, by their IRIs, are described.
+    """
+    made = _Triples()
+    page = place.base + "/.well-known/void"
+    made.add(page, "a", _iri("void:DatasetDescription"))
+    made.add(page, "foaf:primaryTopic", write_iri(DATASET))
+    _name(made, DATASET)
+    made.add(DATASET, "a", _iri("void:Dataset"), _iri("dcat:Dataset"))
+    made.add(DATASET, "void:sparqlEndpoint", write_iri(f"{place.base}/sparql"))
+    dumps = [f"{place.base}/export?format={known.key}" for known in EXPORTED]
+    made.add(DATASET, "void:dataDump", *map(write_iri, dumps))
+    made.add(DATASET, "void:uriSpace", write_literal(ENTITY))
+    made.add(DATASET, "void:vocabulary", *(write_iri(KNOWN[name]) for name in _VOCABULARIES))
+    made.add(DATASET, "void:feature", *(write_iri(_FORMATS + name) for name in _FEATURES))
+    made.add(DATASET, "void:exampleResource", *_examples(snapshot))
+    _date(made, DATASET, counts, place)
+    made.count(DATASET, "void:triples", counts.triples)
+    made.count(DATASET, "void:entities", counts.entities)
+    made.count(DATASET, "void:distinctSubjects", counts.subjects)
+    made.count(DATASET, "void:classes", len(counts.classes))
+    made.count(DATASET, "void:properties", len(counts.properties))
+    for iri, entities in counts.classes.items():
+        part = _class_partition(made, DATASET, iri, entities)
+        for (class_iri, predicate), triples in counts.class_properties.items():
+            if class_iri == iri:
+                _property_partition(made, part, predicate, triples)
+    for iri, triples in counts.properties.items():
+        _property_partition(made, DATASET, iri, triples)
+    for graph in list(counts.by_source)[: place.sources_max]:
+        _describe_source(made, snapshot, counts, graph)
+    return made.quads
+
+
+def describe_as_dcat(snapshot: Snapshot, counts: Partitions, place: Place) -> list[Quad]:
+    """Return the description of the dataset in DCAT 3: a catalogue with one dataset."""
+    made = _Triples()
+    _name(made, _CATALOG)
+    made.add(_CATALOG, "a", _iri("dcat:Catalog"))
+    made.add(_CATALOG, "dcat:dataset", write_iri(DATASET))
+    _name(made, DATASET)
+    made.add(DATASET, "a", _iri("dcat:Dataset"))
+    made.add(DATASET, "dcat:landingPage", write_iri(f"{place.base}/"))
+    made.add(DATASET, "dct:language", *(write_literal(tag) for tag in ("en", "fr")))
+    made.add(DATASET, "dct:conformsTo", write_iri("https://w3id.org/rhizome/ontology"))
+    _date(made, DATASET, counts, place)
+    made.add(DATASET, "dct:source", *list(counts.by_source)[: place.sources_max])
+    for known in EXPORTED:
+        part = f"{_NAMES}export-{known.key}"
+        made.add(DATASET, "dcat:distribution", write_iri(part))
+        made.add(part, "a", _iri("dcat:Distribution"))
+        made.add(part, "dct:title", write_literal(known.label, language="en"))
+        made.add(part, "dct:license", write_iri(LICENCE))
+        made.add(part, "dcat:downloadURL", write_iri(f"{place.base}/export?format={known.key}"))
+        made.add(part, "dcat:mediaType", write_iri(_MEDIA + known.media_type))
+    for key, path, description in _SERVICES:
+        service = f"{_NAMES}{key}"
+        made.add(_CATALOG, "dcat:service", write_iri(service))
+        made.add(service, "a", _iri("dcat:DataService"))
+        made.add(service, "dct:title", write_literal(_LABELS[key], language="en"))
+        made.add(service, "dct:license", write_iri(LICENCE))
+        made.add(service, "dcat:endpointURL", write_iri(place.base + path))
+        made.add(service, "dcat:endpointDescription", write_iri(place.base + description))
+        made.add(service, "dcat:servesDataset", write_iri(DATASET))
+    return made.quads
+
+
+#: The services: key, path, and where they are described.
+_SERVICES: Final = (
+    ("sparql", "/sparql", "/sparql"),
+    ("graphql", "/graphql", "/schema.graphql"),
+)
+_LABELS: Final = {"sparql": "SPARQL 1.1", "graphql": "GraphQL"}
+
+
+def _name(made: _Triples, subject: str) -> None:
+    for language, title, text in zip(
+        ("en", "fr"), TEXTS["site.subtitle"], TEXTS["home.lead"], strict=True
+    ):
+        made.add(subject, "dct:title", write_literal(f"Rhizome: {title}", language=language))
+        made.add(subject, "dct:description", write_literal(text, language=language))
+    made.add(subject, "dct:license", write_iri(LICENCE))
+
+
+def _date(made: _Triples, subject: str, counts: Partitions, place: Place) -> None:
+    made.add(subject, "schema:version", write_literal(str(counts.revision)))
+    if place.changed:
+        made.add(subject, "dct:modified", write_literal(place.changed, f"{XSD}dateTime"))
+
+
+def _describe_source(made: _Triples, snapshot: Snapshot, counts: Partitions, graph: str) -> None:
+    iri, found = graph[1:-1], counts.by_source[graph]
+    made.add(DATASET, "void:subset", graph)
+    made.add(iri, "a", _iri("void:Dataset"))
+    if (title := snapshot.value(graph, _TITLE)) is not None:
+        made.add(iri, "dct:title", title)
+    if (url := snapshot.value(graph, _URL)) is not None and is_iri(read_literal(url)[0]):
+        made.add(iri, "foaf:page", write_iri(read_literal(url)[0]))
+    made.count(iri, "void:triples", found.quads)
+    made.count(iri, "void:classes", len(found.classes))
+    made.count(iri, "void:properties", len(found.properties))
+    for each, entities in found.classes.items():
+        _class_partition(made, iri, each, entities)
+    for each, triples in found.properties.items():
+        _property_partition(made, iri, each, triples)
+
+
+def _class_partition(made: _Triples, whole: str, iri: str, entities: int) -> str:
+    part = made.blank()
+    made.add(whole, "void:classPartition", part)
+    made.add(part, "void:class", write_iri(iri))
+    made.count(part, "void:entities", entities)
+    return part
+
+
+def _property_partition(made: _Triples, whole: str, iri: str, triples: int) -> None:
+    part = made.blank()
+    made.add(whole, "void:propertyPartition", part)
+    made.add(part, "void:property", write_iri(iri))
+    made.count(part, "void:triples", triples)
+
+
+def _examples(snapshot: Snapshot) -> Iterable[str]:
+    """Return the first instance of a few classes that people look for."""
+    for name in ("Cluster", "Network", "Memorandum", "Project"):
+        shape = snapshot.model.by_name.get(name)
+        found = () if shape is None else snapshot.instances(shape.iri)
+        if len(found):
+            yield snapshot.term_of(found[0])
+
+
+def _iri(name: str) -> str:
+    prefix, _, local = name.partition(":")
+    return write_iri(PREFIXES[prefix] + local)

@@ -1,0 +1,278 @@
+"""The question library over HTTP: a list, a page for each question, its answer as a file.
+
+Floor 5. `/questions/NAME` shows and asks a question, with what it is about as parameters of the
+address; a suffix takes the answer away. It is asked in `web/question_answers.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from graph.access import Scope
+from graph.errors import AccessError, BadValueError, RhizomeError
+from graph.terms import is_iri
+from schema.question import Question
+from schema.questions import load_questions
+from schema.rows import Cell
+from schema.tabulated import JSON, TABLES, find_question, find_table, write_json, write_table
+from web.access import PRIVATE, VIEWER
+from web.conditional import answer_if_changed, matches
+from web.entity import Text
+from web.entity_reader import EntityReader
+from web.frame import REVISION, SEEN
+from web.negotiation import choose_media_type, refuse_unknown, request_language
+from web.question_answers import Asked, Values, ask, require_scopes
+from web.question_form import Entry, write_form
+from web.sparql import LABELS, PAGE_ROWS, TRUNCATED, answer_text
+from web.templating import render_page
+from web.texts import LANGUAGES
+from web.texts_columns import column_word
+from web.texts_values import enum_word
+
+if TYPE_CHECKING:
+    from web.service import Service
+
+HTML: Final = "text/html"
+#: Formats of an answer by suffix; the graphs only of questions whose answer is one.
+SUFFIXES: Final = {"html": HTML, "json": JSON, **TABLES}
+GRAPH_SUFFIXES: Final = {"ttl": "turtle", "nt": "nt", "rdf": "rdfxml", "jsonld": "jsonld"}
+#: The question as text, filled in.
+SOURCES: Final = {"rq": "application/sparql-query", "graphql": "application/graphql"}
+_OTHERS: Final = ("lang", "table")
+
+
+def routes() -> list[Route]:
+    """Return the routes of this module."""
+    return [
+        Route("/questions", list_questions, methods=["GET"]),
+        Route("/questions/{name}", answer_question, methods=["GET"]),
+    ]
+
+
+async def list_questions(request: Request) -> Response:
+    """The questions of the library, each with a link to its page (en, fr) or as JSON."""
+    refuse_unknown(request.query_params, ("lang",))
+    language = request_language(request, LANGUAGES)
+    shown = [
+        {
+            "name": question.name,
+            "number": question.number,
+            "title": question.title[language],
+            "text": " ".join(question.text[language].split()),
+            "scopes": list(question.scopes),
+        }
+        for question in load_questions()
+    ]
+    if choose_media_type(request.headers.get("accept"), (HTML, JSON)) == JSON:
+        headers = {"Vary": "Accept, Accept-Language", "Content-Language": language}
+        return Response(orjson.dumps(shown), headers=headers, media_type=JSON)
+    return render_page(request, "questions.html", {"questions": shown})
+
+
+async def answer_question(request: Request) -> Response:
+    """Ask a question: as a page (en, fr), or by suffix as csv, tsv, json, ttl; `rq` is its text."""
+    name, _, suffix = request.path_params["name"].partition(".")
+    question = find_question(name)
+    language = request_language(request, LANGUAGES)
+    given = {k: v for k, v in request.query_params.items() if k not in _OTHERS and v.strip()}
+    refuse_unknown(request.query_params, [*_OTHERS, *question.variables])
+    suffix = _read_suffix(request, question, suffix)
+    if suffix == "html":
+        return await _show(request, question, given, language)
+    values = question.read_values(given)
+    place = find_table(question, request.query_params.get("table", "1"))
+    if suffix in SOURCES:
+        return _send_source(question, values, place, suffix)
+    if suffix in GRAPH_SUFFIXES:
+        return await _send_graph(request, question, values, suffix)
+    require_scopes(request, question)
+    tag = _tag(request, question, values, language, suffix, place)
+    if tag is not None and matches(request.headers.get("if-none-match"), tag):
+        return answer_if_changed(request, tag, Response)  # nothing need be asked
+    is_all = suffix == "json" and "table" not in request.query_params
+    places = range(len(question.tables)) if is_all else [place]
+    asked = await ask(request, question, values, places, language)
+    revision = request.scope.get(SEEN)
+    if suffix == "json":
+        more = {"revision": revision, "truncated": asked.is_cut}
+        content = write_json(question, values, asked.tables, language, **more)
+    else:
+        content = write_table(question.tables[place], asked.tables[place], suffix)
+    headers = _headers(request, question, place, suffix, tag) | {"Content-Language": language}
+    if asked.is_cut:
+        headers[TRUNCATED] = "true"
+    return Response(content, headers=headers, media_type=SUFFIXES[suffix])
+
+
+def _read_suffix(request: Request, question: Question, suffix: str) -> str:
+    """Return the suffix that an answer has: the one given, else by Accept."""
+    known = [*SUFFIXES, *SOURCES, *(GRAPH_SUFFIXES if question.construct else ())]
+    if suffix:
+        if suffix.lower() not in known:
+            raise BadValueError("suffix", suffix[:40], f"one of {', '.join(known)} here")
+        return suffix.lower()
+    offered = tuple(SUFFIXES.values())
+    chosen = choose_media_type(request.headers.get("accept"), offered)
+    return next(each for each, media_type in SUFFIXES.items() if media_type == chosen)
+
+
+def _send_source(question: Question, values: Values, place: int, suffix: str) -> Response:
+    """Answer the text of the question itself, its parameters filled in as terms."""
+    table = question.tables[place]
+    text = question.graphql if suffix == "graphql" else question.sparql(table, values)
+    if not text:
+        raise BadValueError("suffix", suffix, f"possible: {table.without_sparql['en']}")
+    return Response(text, headers={"Cache-Control": "no-cache"}, media_type=SOURCES[suffix])
+
+
+async def _send_graph(
+    request: Request, question: Question, values: Values, suffix: str
+) -> Response:
+    """Answer the graph of a question."""
+    text = question.graph(values)
+    answer, media_type = await answer_text(request, text, GRAPH_SUFFIXES[suffix])
+    headers = _headers(request, question, None, suffix, None)
+    headers[REVISION] = str(answer.revision)
+    if answer.is_truncated:
+        headers[TRUNCATED] = "true"
+    return Response(answer.body, headers=headers, media_type=media_type)
+
+
+def _headers(
+    request: Request, question: Question, place: int | None, suffix: str, tag: str | None
+) -> dict[str, str]:
+    is_part = place is not None and len(question.tables) > 1 and suffix in TABLES
+    name = f"{question.name}-{place + 1}" if is_part and place is not None else question.name
+    headers = {
+        "Cache-Control": PRIVATE if VIEWER in request.scope else "no-cache",
+        "Content-Disposition": f'inline; filename="{name}.{suffix}"',
+        "Vary": "Accept, Accept-Language",
+    }
+    return headers if tag is None else {**headers, "ETag": tag}
+
+
+def _tag(
+    request: Request, question: Question, values: Values, language: str, suffix: str, place: int
+) -> str | None:
+    """Return the entity tag of an answer; none for who has a token."""
+    if VIEWER in request.scope:
+        return None
+    service: Service = request.app.state.service
+    snapshot = service.public_snapshot
+    state = f"{service.version}-{snapshot.revision}-{snapshot.dataset_hash:x}"
+    table = request.query_params.get("table", "")
+    key = "\0".join([state, question.name, repr(sorted(values.items())), language, suffix, table])
+    return f'W/"{hashlib.sha256(f"{key}{place}".encode()).hexdigest()[:32]}"'
+
+
+# --- for people -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """One table of an answer as the page shows it."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Text]]
+    total: int
+    sparql: str
+    why: str
+    files: Sequence[tuple[str, str]]
+
+
+async def _show(
+    request: Request, question: Question, given: Mapping[str, str], language: str
+) -> Response:
+    """Show the question, the form of its parameters, and the answer or what is wrong."""
+    error: RhizomeError | None = None
+    asked, values = None, dict(question.variables)
+    try:
+        values = question.read_values(given)
+        if Scope.WRITE not in question.scopes:
+            asked = await ask(request, question, values, range(len(question.tables)), language)
+    except RhizomeError as met:
+        error = met
+    context = _context(request, question, values, language, asked) | {"error": error}
+    needs_token = isinstance(error, AccessError)
+    context["needs_token"] = needs_token
+    headers = {"Cache-Control": PRIVATE} if VIEWER in request.scope else {}
+    status = 200 if error is None or needs_token else error.status
+    return render_page(request, "question.html", context, status=status, headers=headers)
+
+
+def _context(
+    request: Request,
+    question: Question,
+    values: Mapping[str, Any],
+    language: str,
+    asked: Asked | None,
+) -> dict[str, Any]:
+    service: Service = request.app.state.service
+    snapshot = service.public_snapshot
+    reader = EntityReader(snapshot, (language, *service.languages), 1)
+    changed = {k: v for k, v in values.items() if v != question.variables[k]}
+    address = f"/questions/{question.name}"
+    query = urlencode({**changed, "lang": language})
+    entries: list[Entry] = write_form(question, values, reader, service.settings.question_choices)
+    tables = [
+        TableView(
+            title=table.title[language],
+            columns=[column_word(name, language) for name in table.columns],
+            rows=[
+                [
+                    _cell(cell, reader, is_enum=name in table.enums)
+                    for name, cell in zip(table.columns, row, strict=True)
+                ]
+                for row in (asked.tables[place] if asked else ())[:PAGE_ROWS]
+            ],
+            total=len(asked.tables[place]) if asked else 0,
+            sparql=question.sparql(table, values) if table.sparql else "",
+            why=table.without_sparql.get(language, ""),
+            files=[
+                (suffix.upper(), f"{address}.{suffix}?{query}&table={place + 1}")
+                for suffix in TABLES
+            ],
+        )
+        for place, table in enumerate(question.tables)
+    ]
+    graphs = GRAPH_SUFFIXES.items() if question.construct else ()
+    return {
+        "question": question,
+        "title": question.title[language],
+        "text": question.text[language],
+        "entries": entries,
+        "tables": tables,
+        "is_asked": asked is not None,
+        "is_cut": asked is not None and asked.is_cut,
+        "graphql": question.graphql,
+        "variables": orjson.dumps(dict(values), option=orjson.OPT_INDENT_2).decode(),
+        "json": f"{address}.json?{query}",
+        "graphs": [(LABELS[key], f"{address}.{each}?{query}") for each, key in graphs],
+        "rows_max": PAGE_ROWS,
+        "is_write": Scope.WRITE in question.scopes,
+    }
+
+
+def _cell(cell: Cell, reader: EntityReader, *, is_enum: bool) -> Text:
+    """Return a cell as the page shows it: an entity by its name, linked to its page."""
+    if is_enum and isinstance(cell, str):
+        return Text(enum_word(cell, reader.language))
+    if isinstance(cell, str) and is_iri(cell):
+        number = reader.snapshot.number_of(f"<{cell}>")
+        if number is not None and reader.snapshot.class_of(number) is not None:
+            return reader.name(number, linked=True)
+        if cell.startswith(("https://", "http://")):
+            return Text(cell, "", cell, True)
+    if cell is None:
+        return Text("")
+    return Text(("true" if cell else "false") if isinstance(cell, bool) else str(cell))

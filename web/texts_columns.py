@@ -1,0 +1,142 @@
+"""The heads of the columns of question tables, in English and French.
+
+Floor 5. Files keep the names of the columns as they are; pages show these words. A test keeps every
+column of the library in this table.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from web.texts import LANGUAGES
+
+#: Words by column: English, French.
+COLUMNS: Final[dict[str, tuple[str, str]]] = {
+    "accepted": ("accepted", "accepté"),
+    "acronym": ("short name", "sigle"),
+    "activity": ("act", "acte"),
+    "actor": ("actor", "acteur"),
+    "adopter": ("adopted by", "adoptée par"),
+    "agreement": ("agreement", "accord"),
+    "asOf": ("as of", "à la date du"),
+    "assertion": ("claim", "assertion"),
+    "attested": ("attested", "attesté"),
+    "award": ("label award", "attribution"),
+    "change": ("change", "changement"),
+    "class": ("class", "classe"),
+    "cluster": ("cluster", "pôle"),
+    "clusters": ("clusters", "pôles"),
+    "code": ("code", "code"),
+    "concept": ("concept", "concept"),
+    "constraint": ("rule", "règle"),
+    "continents": ("continents", "continents"),
+    "coordinateSource": ("source of the place", "source de la position"),
+    "count": ("number", "nombre"),
+    "country": ("country", "pays"),
+    "date": ("date", "date"),
+    "description": ("description", "description"),
+    "earliest": ("first day", "premier jour"),
+    "edge": ("tie", "lien"),
+    "edition": ("edition", "édition"),
+    "ended": ("ended", "fin"),
+    "english": ("in English", "en anglais"),
+    "events": ("events", "événements"),
+    "evidence": ("evidence", "preuve"),
+    "field": ("field", "champ"),
+    "figure": ("figure", "chiffre"),
+    "french": ("in French", "en français"),
+    "holder": ("holder", "titulaire"),
+    "homepage": ("web site", "site web"),
+    "host": ("host", "hôte"),
+    "id": ("thing", "objet"),
+    "item": ("item", "élément"),
+    "kind": ("kind", "nature"),
+    "known": ("known", "connus"),
+    "label": ("name", "nom"),
+    "latest": ("last day", "dernier jour"),
+    "latitude": ("latitude", "latitude"),
+    "level": ("level", "niveau"),
+    "levelName": ("name of the level", "nom du niveau"),
+    "locality": ("town", "ville"),
+    "locator": ("place in the source", "endroit dans la source"),
+    "longitude": ("longitude", "longitude"),
+    "match": ("match", "correspondance"),
+    "measure": ("measure", "mesure"),
+    "meeting": ("meeting", "rencontre"),
+    "member": ("member", "membre"),
+    "memberOf": ("member of", "membre de"),
+    "membership": ("membership", "adhésion"),
+    "memberships": ("memberships", "adhésions"),
+    "memoranda": ("memoranda", "protocoles d’accord"),
+    "memorandum": ("memorandum", "protocole d’accord"),
+    "message": ("message", "message"),
+    "name": ("name", "nom"),
+    "network": ("network", "réseau"),
+    "networks": ("networks", "réseaux"),
+    "nodes": ("nodes", "nœuds"),
+    "notation": ("notation", "notation"),
+    "nutsCode": ("NUTS code", "code NUTS"),
+    "old": ("old organisation", "ancienne organisation"),
+    "online": ("online", "en ligne"),
+    "organisation": ("organisation", "organisation"),
+    "organisations": ("organisations", "organisations"),
+    "organiser": ("organiser", "organisateur"),
+    "pageSize": ("page size", "taille des pages"),
+    "participation": ("participation", "participation"),
+    "partner": ("partner", "partenaire"),
+    "partnership": ("partnership", "partenariat"),
+    "party": ("party", "partie"),
+    "practice": ("practice", "pratique"),
+    "predecessor": ("predecessor", "prédécesseur"),
+    "prefixes": ("prefixes", "préfixes"),
+    "project": ("project", "projet"),
+    "projects": ("projects", "projets"),
+    "property": ("property", "propriété"),
+    "qualifier": ("precision", "précision"),
+    "queries": ("queries", "requêtes"),
+    "quote": ("quotation", "citation"),
+    "region": ("region", "région"),
+    "regions": ("regions", "régions"),
+    "retrievedOn": ("read on", "consultée le"),
+    "revision": ("revision", "révision"),
+    "role": ("role", "rôle"),
+    "scheme": ("list", "liste"),
+    "scope": ("scope", "champ"),
+    "signatory": ("signatory", "signataire"),
+    "signature": ("signature", "signature"),
+    "signatures": ("signatures", "signatures"),
+    "signed": ("signed", "signé"),
+    "site": ("site", "site"),
+    "source": ("source", "source"),
+    "sources": ("sources", "sources"),
+    "started": ("started", "début"),
+    "statement": ("statement", "affirmation"),
+    "statements": ("statements", "énoncés"),
+    "status": ("status", "statut"),
+    "step": ("next step", "étape suivante"),
+    "successor": ("successor", "successeur"),
+    "target": ("tied to", "lié à"),
+    "text": ("text", "texte"),
+    "thereafter": ("and after that", "et ensuite"),
+    "things": ("things", "objets"),
+    "tie": ("tie", "lien"),
+    "title": ("title", "titre"),
+    "town": ("town", "ville"),
+    "truncated": ("cut", "coupé"),
+    "url": ("address", "adresse"),
+    "validFrom": ("valid from", "valable du"),
+    "validUntil": ("valid until", "valable jusqu’au"),
+    "value": ("value", "valeur"),
+}
+
+
+def column_word(name: str, language: str) -> str:
+    """Return the head of a column; its name where there is no word.
+
+    Examples
+    --------
+    >>> column_word("validUntil", "fr")
+    'valable jusqu’au'
+    """
+    words = COLUMNS.get(name)
+    return name if words is None else words[LANGUAGES.index(language)]
