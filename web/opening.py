@@ -24,7 +24,6 @@ from graph.store.dataset import Dataset
 from graph.store.external_pool import ExternalPool, open_external
 from graph.store.level_images import drop_images
 from graph.store.pool import Pool
-from graph.store.query import Pool
 from graph.store.role import mark_replica, promote, read_writer
 from graph.store.workers import QueryPool
 from schema.execute import Engine
