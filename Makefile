@@ -71,6 +71,8 @@ lock: venv ## pin anew what pyproject.toml asks for; UPGRADE=1 takes the newest 
 	    --constraint requirements.lock pyproject.toml >/dev/null
 	.venv/lock/bin/uv $(compile) --output-file tests/clients/python/requirements.lock \
 	    tests/clients/python/requirements.in >/dev/null
+	.venv/lock/bin/uv $(compile) --output-file tests/clients/research/requirements.lock \
+	    tests/clients/research/requirements.in >/dev/null
 	rm -r .venv/lock
 
 wheels: venv ## show that the locks install on x86-64 and aarch64, with this Python (needs the network)

@@ -158,7 +158,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 def read_command(options: argparse.Namespace) -> Command:
     """Return the command that the options describe."""
-    from web.arguments import EXPORT_FORMATS, QUESTION_FORMATS, REPORT_FORMATS
+    from web.arguments import QUESTION_FORMATS, REPORT_FORMATS
     from web.control import Command
 
     if options.command == "load":
@@ -168,8 +168,7 @@ def read_command(options: argparse.Namespace) -> Command:
             "dry_run": options.dry_run,
         }
     elif options.command == "export":
-        form = options.format or _by_name(options.out, EXPORT_FORMATS, "trig")
-        arguments = {"format": form, "level": options.level}
+        return _read_export_command(options)
     elif options.command == "report":
         arguments = {
             "projection": options.projection,
@@ -196,6 +195,30 @@ def read_command(options: argparse.Namespace) -> Command:
     else:
         arguments = {"deep": options.deep}
     return Command(options.command, arguments)
+
+
+def _read_export_command(options: argparse.Namespace) -> Command:
+    """Return the command to export what the options describe; only what was given is told."""
+    from web.arguments import EXPORT_FORMATS
+    from web.control import Command
+
+    out = options.out
+    is_packed = out is not None and out.suffix.lower() == ".gz"
+    default = "nq" if options.revision is not None else "trig"
+    name = out.with_suffix("") if is_packed else out
+    given = {
+        "format": options.format or _by_name(name, EXPORT_FORMATS, default),
+        "graph": options.graph,
+        "entity": options.entity,
+        "depth": options.depth,
+        "revision": options.revision,
+        "projection": options.projection,
+        "language": options.lang if options.lang != "en" else None,
+        "gzip": is_packed or None,
+        "level": options.level,
+    }
+    arguments = {name: value for name, value in given.items() if value is not None}
+    return Command("export", arguments)
 
 
 def _read_token_command(options: argparse.Namespace) -> Command:
@@ -232,7 +255,8 @@ def write_pieces(pieces: Iterator[Piece], out: Path | None) -> None:
 def _by_name(out: Path | None, formats: Sequence[str], default: str) -> str:
     """The format that the suffix of a file name means."""
     suffix = out.suffix.lower()[1:] if out is not None else ""
-    suffix = {"ttl": "turtle", "htm": "html", "markdown": "md"}.get(suffix, suffix)
+    others = {"ttl": "turtle", "rdf": "rdfxml", "htm": "html", "markdown": "md"}
+    suffix = others.get(suffix, suffix)
     return suffix if suffix in formats else default
 
 

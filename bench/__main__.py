@@ -19,6 +19,7 @@ from typing import Final
 from bench.blocks import Overlap
 from bench.calibration import table_calibration
 from bench.commits import table_commits
+from bench.exports import table_exports
 from bench.generated import table_generated
 from bench.generator import Shape
 from bench.growth import table_growth
@@ -58,6 +59,7 @@ class Size:
     replicas: tuple[str, ...]
     labels: int
     drawn: int
+    exports: int
 
 
 SIZES: Final = {
@@ -80,6 +82,7 @@ SIZES: Final = {
         replicas=("100000",),
         labels=10_000,
         drawn=300,
+        exports=100_000,
     ),
     "full": Size(
         reads=400_000,
@@ -100,6 +103,7 @@ SIZES: Final = {
         replicas=("400000",),
         labels=100_000,
         drawn=2_000,
+        exports=1_000_000,
     ),
 }
 
@@ -167,6 +171,12 @@ class Bench:
         stores = dict(self.store(triples) for triples in self.size.growth)
         yield table_growth(stores, self.passing, self.size.seconds)
 
+    def exports(self) -> Iterator[Table]:
+        """Yield how fast exports are beside the engine's dump."""
+        shape, store = self.store(self.size.exports)
+        rounds = self.size.rounds
+        yield table_exports(store, self.model, self.passing, rounds, describe(shape))
+
     def search(self) -> Iterator[Table]:
         """Yield how search stands to other engines."""
         yield table_search(self.size.labels)
@@ -181,6 +191,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Table]]]] = {
     "commits": Bench.commits,
     "starts": Bench.starts,
     "growth": Bench.growth,
+    "exports": Bench.exports,
     "search": Bench.search,
 }
 #: Benches that print by themselves.

@@ -20,6 +20,7 @@ if str(ROOT) not in sys.path:  # when run as a script
 
 from graph.analysis.measures.registry import write_measures_page  # noqa: E402
 from graph.analysis.projection import NAMED_PROJECTIONS, find_projection  # noqa: E402
+from graph.curation.citation import CITATIONS  # noqa: E402
 from graph.errors import ConfigurationError, RhizomeError, leaves  # noqa: E402
 from graph.model import Model  # noqa: E402
 from graph.settings import Settings, variable_name  # noqa: E402
@@ -133,6 +134,15 @@ def _parameters() -> Iterator[tuple[str, ...]]:
     yield "`/changes`", "`wait`", "`0`, seconds to wait where there is none yet"
     yield "`/changes`", "`format`", ", ".join(f"`{name}`" for name in MEDIA_TYPES)
     yield "`/export`", "`format`", ", ".join(f"`{known.key}`" for known in EXPORTED)
+    yield "`/export`", "`graph`", "IRI of a source: what it states alone"
+    yield "`/export`", "`entity`", "IRI of a thing: what is said of it and of what is tied to it"
+    yield "`/export`", "`depth`", "`1`, up to `RHIZOME_EXPORT_DEPTH`: steps from the `entity`"
+    yield "`/export/citation`", "`format`", ", ".join(f"`{name}`" for name in CITATIONS)
+    yield (
+        "`/export/networks/{name}`",
+        "`name`",
+        ", ".join(f"`{name}`" for name in NAMED_PROJECTIONS) + ", each with `.gexf` or `.graphml`",
+    )
     yield "`/report`", "`format`", ", ".join(f"`{name}`" for name in report.FORMATS)
     yield "`/report`", "`projection`", ", ".join(f"`{name}`" for name in NAMED_PROJECTIONS)
     for name, kind in report.list_choices().items():
@@ -148,7 +158,7 @@ def _parameters() -> Iterator[tuple[str, ...]]:
     yield "`/page`", "`field`, `start`", "one field alone, from its value of this number on"
     yield "`/questions/{name}`", "`table`", "`1`, or the number of another table"
     yield "`/questions/{name}`", "the question's own", "see [questions](questions.md)"
-    yield "pages and `/report`", "`lang`", ", ".join(f"`{tag}`" for tag in LANGUAGES)
+    yield "pages, `/report` and networks", "`lang`", ", ".join(f"`{tag}`" for tag in LANGUAGES)
 
 
 def _of_model(write: Callable[[Model], str]) -> Callable[[], str]:

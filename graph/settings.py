@@ -172,6 +172,21 @@ class Settings:
         16, "MB", "notices kept for others who ask the same; 0: none"
     )
 
+    export_depth: int = _setting(3, "steps", "how far an export around an entity may reach")
+    export_statements: int = _setting(
+        100_000, "statements", "statements of an export around an entity"
+    )
+
+    export_replay_s: float = _setting(
+        120.0, "seconds", "time to make an old revision anew from the log"
+    )
+    export_replay_mb: int = _setting(2048, "MB", "memory of the process that does so")
+    export_files: int = _setting(1, "files", "export files that are written at a time")
+    export_queue: int = _setting(8, "files", "export files that may wait to be written")
+    export_cache_mb: int = _setting(
+        1024, "MB", "export files kept on disk; beside these, the newest one"
+    )
+
     entity_values: int = _setting(50, "values", "values of a field on one page of an entity")
     entity_statements: int = _setting(
         10_000, "statements", "statements in the description of an entity as data"

@@ -100,6 +100,11 @@ def write_literal(value: str, datatype: str | None = None, language: str | None 
     return f"{quoted}^^{write_iri(datatype)}"
 
 
+def needs_escapes(value: str) -> bool:
+    """Tell whether a literal's value does not stand in N-Triples as it is."""
+    return _TO_ESCAPE.search(value) is not None
+
+
 def read_literal(term: str) -> tuple[str, str, str | None]:
     """Return value, datatype IRI and language tag of a literal's N-Triples text.
 

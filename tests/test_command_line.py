@@ -18,7 +18,7 @@ from graph.errors import leaves
 from graph.settings import Settings
 from graph.store.lock import StoreLock
 from tests.require import ROOT
-from web import commands
+from web import commands, export_command
 from web.arguments import make_parser
 from web.control import Command, Piece, RemoteFailure
 
@@ -127,6 +127,18 @@ class TestWords:
         assert read("export", "--out", "x.nq").arguments == {"format": "nq"}
         assert read("export", "--out", "x.ttl").arguments == {"format": "turtle"}
         assert read("export", "--out", "x.nq", "--format", "nt").arguments == {"format": "nt"}
+        assert read("export", "--out", "x.nq.gz").arguments == {"format": "nq", "gzip": True}
+        assert read("export", "--out", "x.rdf").arguments == {"format": "rdfxml"}
+        assert read("export", "--revision", "3").arguments == {"format": "nq", "revision": "3"}
+        assert read("export", "--entity", "x:y", "--depth", "2").arguments == {
+            "format": "trig",
+            "entity": "x:y",
+            "depth": "2",
+        }
+        assert read("export", "--out", "x.gexf", "--lang", "fr").arguments == {
+            "format": "gexf",
+            "language": "fr",
+        }
         assert read("report").arguments["format"] == "html"
         assert read("report", "--out", "x.MD").arguments["format"] == "md"
         assert read("report", "--out", "x").arguments["format"] == "html"
@@ -249,7 +261,7 @@ class TestExport:
             yield b"half"
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(commands, "export", break_off)
+        monkeypatch.setattr(export_command, "export", break_off)
         assert run("export", "--out", path, "--store", store)[0] == 130
         assert path.read_text(encoding="utf-8") == "before"
         assert not list(tmp_path.glob(".*"))

@@ -60,6 +60,14 @@ SPARQL = {
 }
 PATHS = {
     **{f"export {key}": f"/export?format={key}" for key in ("trig", "nq", "ttl", "nt", "jsonld")},
+    "export around": f"/export?format=jsonld-framed&depth=2&entity={VALLEY}",
+    "dump": "/export/revisions/1.nq",
+    "no such dump": "/export/revisions/99.nq",
+    "tables": "/export/tables.zip",
+    "sites": "/export/sites.geojson",
+    "network": "/export/networks/default.graphml",
+    "crate": "/export/crate.zip",
+    "citation": "/export/citation",
     **{f"report {key}": f"/report?format={key}" for key in ("html", "md", "json", "csv")},
     "home": "/?lang=en",
     "accueil": "/?lang=fr",
@@ -136,6 +144,12 @@ def test_a_sparql_answer_is_the_same(both: Pair, name: str) -> None:
 def test_a_page_or_file_is_the_same(both: Pair, name: str) -> None:
     answer = both.differ("GET", PATHS[name])
     assert SECRET not in answer.text.replace(PATHS[name], "").replace(CLUSTER, "")
+
+
+def test_an_export_of_what_is_hidden_is_one_of_what_is_not_there(both: Pair) -> None:
+    for query in (f"entity={CLUSTER}", f"graph={SOURCE}"):
+        answer = both.differ("GET", f"/export?format=nq&{query}")
+        assert answer.status_code in (400, 404)
 
 
 def test_the_version_is_the_same_but_for_the_clock(both: Pair) -> None:

@@ -12,7 +12,10 @@ from typing import Any, Final
 
 from graph.access import LEVELS
 
-EXPORT_FORMATS: Final = ("trig", "nq", "turtle", "nt", "jsonld")
+EXPORT_FORMATS: Final = (
+    *("trig", "nq", "turtle", "nt", "jsonld", "rdfxml", "jsonld-framed"),
+    *("tables", "geojson", "gexf", "graphml", "rocrate"),
+)
 REPORT_FORMATS: Final = ("html", "md", "json", "csv")
 QUESTION_FORMATS: Final = ("csv", "tsv", "json")
 LANGUAGES: Final = ("en", "fr")
@@ -153,23 +156,43 @@ def _add_export(commands: Any) -> None:
     parser = _add_command(
         commands,
         "export",
-        "write the dataset",
+        "write the dataset, a part of it, or what other tools read",
         """\
         Writes what everyone may read; --level restricted writes all (docs/visibility.md). TriG,
-        N-Quads and JSON-LD keep a named graph for each source; Turtle and N-Triples hold the
-        triples of all sources merged. An export loaded into an empty store gives the same
-        dataset. An empty store is given the seeds first.
+        N-Quads and JSON-LD keep a named graph for each source; Turtle, N-Triples and
+        RDF/XML hold the triples of all sources merged. An export loaded into an empty store gives
+        the same dataset. --graph takes one source, --entity what lies within some steps of one
+        thing (jsonld-framed: as a tree). --revision makes any revision anew from the log, as nq
+        or nt, byte for byte what it was.
+
+        Other formats: tables (a zip of CSV tables with a Frictionless datapackage.json), geojson
+        (sites), gexf and graphml (a network, see --projection), rocrate (a zip with all that is
+        needed to read, check and cite the data). A FILE that ends in .gz is compressed. An empty
+        store is given the seeds first.
 
         examples:
           python server.py export --out rhizome.trig
-          python server.py export --format nq | gzip > rhizome.nq.gz
+          python server.py export --out rhizome.nq.gz
+          python server.py export --revision 1 --out rhizome-1.nq
+          python server.py export --entity https://w3id.org/rhizome/id/network/plant-intercluster
           python server.py export --level restricted --out all.trig
+          python server.py export --format rocrate --out rhizome.crate.zip
         """,
     )
     parser.add_argument(
         "--format", choices=EXPORT_FORMATS, help="default: by the name of FILE, else trig"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument("--graph", metavar="IRI", help="one source alone, by its IRI")
+    parser.add_argument("--entity", metavar="IRI", help="one thing and what is tied to it")
+    parser.add_argument("--depth", metavar="N", help="steps from the thing (default: 1)")
+    parser.add_argument("--revision", metavar="N", help="an earlier revision, as nq or nt")
+    parser.add_argument(
+        "--projection", metavar="NAME", help="which network (gexf, graphml; default: default)"
+    )
+    parser.add_argument(
+        "--lang", choices=LANGUAGES, default="en", help="language of a network's labels"
+    )
     _add_level(parser)
 
 

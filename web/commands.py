@@ -25,8 +25,6 @@ from graph.curation.check import (
     check_snapshot,
     check_stores,
 )
-from graph.curation.export import export
-from graph.curation.formats import format_named
 from graph.curation.gate import Gate
 from graph.curation.seeding import seed
 from graph.curation.validate import Validator
@@ -42,6 +40,7 @@ from graph.store.lock import StoreLock, read_holder
 from graph.store.log import Log
 from schema.library import with_library
 from web.control import Command, Piece, ask_server
+from web.export_command import run_export
 from web.question_commands import run_question
 from web.report import measure_report, render_report
 from web.running import QUERY_COMMANDS, refuse_without_server
@@ -176,19 +175,6 @@ def _load(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
         yield Piece.say(f"nothing new: all is there already, at revision {receipt.revision}")
 
 
-def _export(opened: Opened, arguments: Mapping[str, Any]) -> Iterator[Piece]:
-    """Write the dataset out."""
-    view = _view(opened, arguments)
-    snapshot = view.snapshot
-    for content in export(snapshot, format_named(arguments["format"])):
-        yield Piece.out(content)
-    yield Piece.say(f"revision {snapshot.revision}: {snapshot.quad_count} statements")
-    more = opened.dataset.snapshot.quad_count - snapshot.quad_count
-    if more:
-        name = view.level.name.lower()
-        yield Piece.say(f"{more} statements are above the level {name}: --level restricted has all")
-
-
 def _view(opened: Opened, arguments: Mapping[str, Any]) -> LevelView:
     """Return what the level sees that a command names; public, where it names none."""
     name = str(arguments.get("level") or Level.PUBLIC.name)
@@ -310,7 +296,9 @@ def _say_warnings(warnings: tuple[Violation, ...]) -> Iterator[Piece]:
 
 _COMMANDS: Final[dict[str, Callable[[Opened, Mapping[str, Any]], Iterator[Piece]]]] = {
     "load": _load,
-    "export": _export,
+    "export": lambda opened, arguments: run_export(
+        opened.dataset, _view(opened, arguments), arguments
+    ),
     "report": _report,
     "check": _check,
     "question": lambda opened, arguments: run_question(opened.dataset, arguments),

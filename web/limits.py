@@ -32,6 +32,7 @@ CHANGES_PATH: Final = "/changes"
 #: Paths of the API; all else are pages and assets. Health and readiness are never refused.
 API_PATHS: Final = frozenset({"/graphql", "/sparql", "/export", "/report", CHANGES_PATH})
 GRAPHS_PATH: Final = "/graphs"
+EXPORTS_PATH: Final = "/export/"
 #: Below it, each question is asked when it is looked at.
 QUESTIONS_PATH: Final = "/questions/"
 UNLIMITED_PATHS: Final = frozenset({"/health", "/ready"})
@@ -125,7 +126,8 @@ class Limiter:
         """Use one request of the rate that a path belongs to."""
         if path in UNLIMITED_PATHS:
             return
-        is_api = path in API_PATHS or is_graph_store(path) or path.startswith(QUESTIONS_PATH)
+        is_api = path in API_PATHS or is_graph_store(path)
+        is_api = is_api or path.startswith((QUESTIONS_PATH, EXPORTS_PATH))
         rate = self.api if is_api else self.pages
         rate.take(address, time.monotonic())
 
@@ -206,6 +208,13 @@ class Limiter:
                 now = time.monotonic()
                 seconds = now - started if use.seconds is None else use.seconds
                 rate.charge(address, seconds, now)
+
+    def charge_stream(self, request: Request, seconds: float) -> None:
+        """Note the time that went into a streamed answer, at most a whole allowance."""
+        rate = self.token_query_s if CALLER in request.scope else self.query_s
+        if rate.allowance:
+            most = min(seconds, rate.allowance)
+            rate.charge(address_of(request), most, time.monotonic())
 
     @asynccontextmanager
     async def _turn(self, address: str) -> AsyncIterator[None]:

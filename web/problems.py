@@ -27,6 +27,7 @@ from graph.errors import (
     MethodNotAllowedError,
     NotAcceptableError,
     NotFoundError,
+    RangeNotSatisfiableError,
     RhizomeError,
     UnauthenticatedError,
 )
@@ -92,6 +93,8 @@ def problem_headers(error: RhizomeError) -> dict[str, str]:
         headers["Allow"] = ", ".join(error.allowed)
     if isinstance(error, AccessError):
         headers |= challenge(error)
+    if isinstance(error, RangeNotSatisfiableError):
+        headers["Content-Range"] = f"bytes */{error.size}"
     if error.status == 413:
         headers["Connection"] = "close"  # the rest of the body is not worth reading
     if error.retry:

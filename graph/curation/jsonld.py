@@ -13,21 +13,21 @@ from typing import Any, Final
 import orjson
 
 from graph.curation.context import IDS, LANGUAGES, Term, build_classes, build_context, build_terms
-from graph.curation.statements import Block, by_graph
+from graph.curation.statements import Block, Statements
 from graph.model import Model
-from graph.store.snapshot import Snapshot
 from graph.terms import RDF_TYPE, XSD, Quad, is_literal, read_literal
 
 #: Whole numbers beyond this are not safe as JSON numbers.
 _SAFE: Final = 2**53
 
 
-def write_json_ld(snapshot: Snapshot) -> Iterator[str]:
-    """Yield the dataset as one JSON-LD document, node by node."""
-    writer = _Writer(snapshot.model)
-    yield f'{{"@context":{_dump(build_context(snapshot.model))},\n"@graph":['
+def write_json_ld(statements: Statements, model: Model) -> Iterator[str]:
+    """Yield statements as one JSON-LD document, node by node."""
+    writer = NodeWriter(model)
+    yield f'{{"@context":{_dump(build_context(model))},\n"@graph":['
     first = True
-    for graph, blocks in groupby(by_graph(snapshot), key=lambda block: block.graph):
+    blocks_of_all = statements.blocks(by_graph=True)
+    for graph, blocks in groupby(blocks_of_all, key=lambda block: block.graph):
         yield f'{"" if first else ","}\n{{"@id":{_dump(graph[1:-1])},"@graph":['
         first = False
         for number, block in enumerate(blocks):
@@ -38,7 +38,7 @@ def write_json_ld(snapshot: Snapshot) -> Iterator[str]:
 
 def write_description(model: Model, quads: Iterable[Quad]) -> bytes:
     """Return a few quads as one JSON-LD document: a graph object for each of their graphs."""
-    writer = _Writer(model)
+    writer = NodeWriter(model)
     by_node: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
     for subject, predicate, value, graph in sorted(quads):
         by_node.setdefault((graph, subject), []).append((predicate, value, graph))
@@ -50,7 +50,7 @@ def write_description(model: Model, quads: Iterable[Quad]) -> bytes:
     return orjson.dumps({"@context": build_context(model), "@graph": found}) + b"\n"
 
 
-class _Writer:
+class NodeWriter:
     """Writes node objects with the terms of one model."""
 
     def __init__(self, model: Model) -> None:
@@ -67,6 +67,11 @@ class _Writer:
             if predicate != RDF_TYPE:
                 self._add(node, predicate, value)
         return {key: _alone(value) for key, value in node.items()}
+
+    def key(self, predicate: str) -> str:
+        """Return the key under which a node object has the IRIs of a predicate."""
+        term = self._terms.get(predicate)
+        return predicate[1:-1] if term is None or term.values != IDS else term.name
 
     def _add(self, node: dict[str, Any], predicate: str, value: str) -> None:
         term = self._terms.get(predicate)

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Final
 
-from graph.curation.statements import Block, by_graph, by_subject, subjects_of
-from graph.store.snapshot import Snapshot
+from graph.curation.statements import Block, Statements
 from graph.terms import ENTITY, RDF_TYPE, XSD
 
 _LOCAL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
@@ -21,31 +20,33 @@ _INTEGER: Final = re.compile(rf'"(-?[0-9]+)"\^\^<{re.escape(XSD)}integer>')
 _BOOLEAN: Final = re.compile(rf'"(true|false)"\^\^<{re.escape(XSD)}boolean>')
 
 
-def write_trig(snapshot: Snapshot) -> Iterator[str]:
-    """Yield the dataset as TriG, one block a graph."""
-    names = _Names(snapshot)
+def write_trig(statements: Statements, prefixes: Mapping[str, str]) -> Iterator[str]:
+    """Yield statements as TriG, one block a graph."""
+    names = _Names(statements, prefixes)
     yield names.header()
-    for graph, blocks in groupby(by_graph(snapshot), key=lambda block: block.graph):
+    blocks_of_all = statements.blocks(by_graph=True)
+    for graph, blocks in groupby(blocks_of_all, key=lambda block: block.graph):
         yield f"\n{names.term(graph)} {{\n"
         for block in blocks:
             yield "\n" + _write_block(block, names, "  ")
         yield "}\n"
 
 
-def write_turtle(snapshot: Snapshot) -> Iterator[str]:
+def write_turtle(statements: Statements, prefixes: Mapping[str, str]) -> Iterator[str]:
     """Yield the merged triples of all graphs as Turtle."""
-    names = _Names(snapshot)
+    names = _Names(statements, prefixes)
     yield names.header()
-    for block in by_subject(snapshot):
+    for block in statements.blocks():
         yield "\n" + _write_block(block, names, "")
 
 
 class _Names:
     """The prefixes of one export: those of the ontology, and one for each kind of entity."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        known = dict(snapshot.model.prefixes)
-        kinds = {match[1] for s in subjects_of(snapshot) if (match := _KIND.match(s[1:]))}
+    def __init__(self, statements: Statements, prefixes: Mapping[str, str]) -> None:
+        known = dict(prefixes)
+        texts = statements.subject_texts()
+        kinds = {match[1] for s in texts if (match := _KIND.match(s[1:]))}
         for kind in sorted(kinds - known.keys()):
             known[kind] = f"{ENTITY}{kind}/"
         self._prefixes: Mapping[str, str] = known

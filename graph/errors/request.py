@@ -160,6 +160,19 @@ class NotAcceptableError(RequestError):
 
 
 @dataclass(eq=False)
+class RangeNotSatisfiableError(RequestError):
+    """A range of bytes was asked for that the answer does not have."""
+
+    code: ClassVar[str] = "RANGE_NOT_SATISFIABLE"
+    status: ClassVar[int] = 416
+    given: str
+    size: int
+
+    def _say(self) -> str:
+        return f"range {self.given!r} lies outside the {self.size} bytes that there are"
+
+
+@dataclass(eq=False)
 class UnsupportedMediaTypeError(RequestError):
     """The body is of a media type that this route does not read."""
 

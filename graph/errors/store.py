@@ -73,6 +73,23 @@ class QueryMemoryError(StoreError):
 
 
 @dataclass(eq=False)
+class ReplayLimitError(StoreError):
+    """Making an old revision anew from the log went over a limit and was stopped."""
+
+    code: ClassVar[str] = "REPLAY_LIMIT"
+    retry: ClassVar[bool] = False
+    revision: int
+    limit: str
+    allowed: float
+
+    def _say(self) -> str:
+        return (
+            f"revision {self.revision} cannot be made anew within {self.limit} = "
+            f"{self.allowed:g}: ask for the newest revision at /export, or raise the setting"
+        )
+
+
+@dataclass(eq=False)
 class QueryStoppedError(StoreError):
     """A query was stopped by an administrator."""
 

@@ -90,6 +90,11 @@ class Levels:
         """Return the level of a graph; of one that is gone the level that it had last."""
         return self.above.get(graph) or self.sealed.get(graph, Level.PUBLIC)
 
+    def hidden_from(self, level: Level) -> frozenset[str]:
+        """Return the graphs, past ones too, that a level may not read."""
+        known = {*self.above, *self.sealed}
+        return frozenset(graph for graph in known if self.level_of(graph) > level)
+
     def seen(self, quads: Iterable[Quad], level: Level) -> tuple[Quad, ...]:
         """Return the quads whose graphs a level may read."""
         if not self.above and not self.sealed:

@@ -1,0 +1,118 @@
+"""The command `export`: the dataset, a part of it, an earlier revision, or a package.
+
+Floor 5. What it was given comes from the command line, through the control socket where a server
+runs, so that all of it is checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from graph.curation.excerpt import read_excerpt
+from graph.curation.export import WRITTEN, export
+from graph.curation.formats import Format
+from graph.curation.replay import DUMPED, write_dump
+from graph.errors import BadValueError, NotFoundError
+from web.control import Piece
+from web.delivery import pack
+from web.packages import KINDS, NETWORKS, PROJECTION, Wish, read_package, writer_of
+
+if TYPE_CHECKING:
+    from graph.store.dataset import Dataset
+    from graph.store.levels import LevelView
+
+#: Longest number of a revision.
+_DIGITS = 15
+
+
+def run_export(dataset: Dataset, view: LevelView, arguments: Mapping[str, Any]) -> Iterator[Piece]:
+    """Write out what a level sees, and say of which revision.
+
+    Raises
+    ------
+    BadValueError
+        An argument cannot be used, or not with the others.
+    RhizomeError
+        What the export met.
+    """
+    name = str(arguments["format"])
+    revision = view.snapshot.revision
+    if arguments.get("revision") is not None:
+        pieces, revision = _dump(dataset, view, name, arguments)
+        said = f"revision {revision}, made anew from the log"
+    elif name in KINDS:
+        pieces = _package(view, name, arguments)
+        said = f"revision {revision}"
+    else:
+        pieces, said = _statements(dataset, view, name, arguments)
+    for content in pack(pieces) if arguments.get("gzip") else pieces:
+        yield Piece.out(content)
+    yield Piece.say(said)
+
+
+def _statements(
+    dataset: Dataset, view: LevelView, name: str, arguments: Mapping[str, Any]
+) -> tuple[Iterator[bytes], str]:
+    _refuse(arguments, ("projection", "language"), f"with the format {name}")
+    snapshot, settings = view.snapshot, dataset.settings
+    excerpt = read_excerpt(
+        arguments.get("graph"), arguments.get("entity"), arguments.get("depth"), settings
+    )
+    pieces = export(snapshot, _format(name, WRITTEN), excerpt, settings.export_statements)
+    said = f"revision {snapshot.revision}"
+    if excerpt.is_whole:
+        said = f"{said}: {snapshot.quad_count} statements{_left_out(dataset, view)}"
+    return pieces, said
+
+
+def _dump(
+    dataset: Dataset, view: LevelView, name: str, arguments: Mapping[str, Any]
+) -> tuple[Iterator[bytes], int]:
+    _refuse(arguments, ("graph", "entity", "depth", "projection", "language"), "with --revision")
+    asked, newest = str(arguments["revision"]), view.snapshot.revision
+    format = _format(name, DUMPED)
+    is_number = asked.isascii() and asked.isdigit() and len(asked) <= _DIGITS
+    if not is_number or int(asked) < 1:
+        raise BadValueError(
+            "revision", asked[:40], f"a revision, a whole number from 1 to {newest}"
+        )
+    revision = int(asked)
+    if revision > newest:
+        raise NotFoundError(f"revision {revision} (the newest is {newest})")
+    hidden = dataset.levels.hidden_from(view.level)
+    write = partial(write_dump, dataset.settings, revision, format, hidden)
+    return read_package(write), revision
+
+
+def _package(view: LevelView, name: str, arguments: Mapping[str, Any]) -> Iterator[bytes]:
+    _refuse(arguments, ("graph", "entity", "depth"), f"with the format {name}")
+    if name not in NETWORKS:
+        _refuse(arguments, ("projection", "language"), f"with the format {name}")
+    projection = arguments.get("projection") or PROJECTION
+    wish = Wish(name, str(projection), str(arguments.get("language") or "en"))
+    return read_package(writer_of(wish, view.snapshot, view.time))
+
+
+def _left_out(dataset: Dataset, view: LevelView) -> str:
+    """Return what is to be said of statements that the level does not see."""
+    more = dataset.snapshot.quad_count - view.snapshot.quad_count
+    if not more:
+        return ""
+    name = view.level.name.lower()
+    return f"; {more} statements are above the level {name}: --level restricted has all"
+
+
+def _format(name: str, known: tuple[Format, ...]) -> Format:
+    for each in known:
+        if each.key == name:
+            return each
+    raise BadValueError("format", name[:40], f"one of {', '.join(each.key for each in known)} here")
+
+
+def _refuse(arguments: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:
+    """Refuse what would have no effect: the answer would be taken for another one."""
+    for name in names:
+        if arguments.get(name) is not None:
+            raise BadValueError(name, str(arguments[name])[:200], f"to be given {where}")
