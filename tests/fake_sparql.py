@@ -39,7 +39,7 @@ class FakeServer:
         class Handler(_Handler):
             server_of = fake
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http = _Listener(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
         self._http.block_on_close = False
         self.address = f"http://127.0.0.1:{self._http.server_address[1]}/sparql"
@@ -78,6 +78,11 @@ def fake_server() -> Iterator[FakeServer]:
         yield server
     finally:
         server.close()
+
+
+class _Listener(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that hung up: it is meant to."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -13,6 +13,7 @@ import pytest
 
 from graph.errors import (
     NotFoundError,
+    QueryStoppedError,
     QuerySyntaxError,
     QueryTimeoutError,
     QueryTooLargeError,
@@ -257,6 +258,23 @@ def test_no_more_queries_than_may_be_are_under_way(fed: Followed) -> None:
 
     fed.server.asked.clear()
     run(fed, test, sparql_connections=1)
+
+
+def test_an_administrator_sees_and_stops_a_query(fed: Followed) -> None:
+    async def test(pool: ExternalPool) -> None:
+        fed.server.script = when("query", "hang", 1)
+        asked = asyncio.ensure_future(pool.query(ask()))
+        while not fed.server.count("query"):
+            await asyncio.sleep(0.01)
+        listed = await asyncio.to_thread(pool.in_loop, pool.running.list)
+        assert [each["text"] for each in listed] == [COUNT]
+        pool.running.stop(listed[0]["id"])
+        with pytest.raises(QueryStoppedError):
+            await asked
+        assert pool.running.list() == []
+
+    fed.server.asked.clear()
+    run(fed, test)
 
 
 def test_a_full_queue_is_told(fed: Followed) -> None:

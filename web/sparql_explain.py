@@ -136,6 +136,8 @@ def _describe_run(
 
 
 def _describe_engine(answer: Answer | None) -> dict[str, Any]:
+    if answer is not None and answer.taken is None:  # nor does it say what it is
+        return {"name": "a SPARQL server of others"}
     engine: dict[str, Any] = dict(zip(("name", "version"), ENGINE, strict=True))
     if answer is not None and answer.taken is not None:
         taken = answer.taken
