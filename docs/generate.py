@@ -28,7 +28,7 @@ from graph.shapes import load_model  # noqa: E402
 from graph.store.log_pages import MEDIA_TYPES  # noqa: E402
 from schema.questions_page import write_questions_page  # noqa: E402
 from schema.reference import classes_page, shapes_page  # noqa: E402
-from web import report  # noqa: E402
+from web import linked, report, void  # noqa: E402
 from web.app import list_routes  # noqa: E402
 from web.arguments import make_parser  # noqa: E402
 from web.export import FORMATS as EXPORTED  # noqa: E402
@@ -151,6 +151,13 @@ def _parameters() -> Iterator[tuple[str, ...]]:
         yield "`/report`", f"`{name}`", ", ".join(f"`{value}`" for value in values)
     for name in report.SWITCHES:
         yield "`/report`", f"`{name}`", "`true`, `false`: whether relations of this status count"
+    described = ", ".join(f"`{known.key}`" for known in void.FORMATS)
+    yield "`/.well-known/void`, `/.well-known/dcat`", "`format`", described
+    yield "`/page`, `/data`", "`iri`", "the IRI of a thing, in place of a path"
+    yield "`/data`", "`format`", ", ".join(f"`{s[1:]}`" for s in linked.SUFFIXES)
+    yield "`/page`", "`field`, `start`", "one field alone, from its value of this number on"
+    yield "`/questions/{name}`", "`table`", "`1`, or the number of another table"
+    yield "`/questions/{name}`", "the question's own", "see [questions](questions.md)"
     yield "pages, `/report` and networks", "`lang`", ", ".join(f"`{tag}`" for tag in LANGUAGES)
 
 

@@ -13,6 +13,7 @@ from graph.store import external_answers as answers
 from graph.store.external import ExternalStore
 from graph.store.external_answers import Received, UnreadableError
 from graph.store.external_query import hide_graphs, refuse_relative
+from graph.store.external_requests import Requests
 from graph.store.query import Query
 from graph.store.results import AnswerTooLargeError
 from graph.store.sparql_address import Credentials, read_address
@@ -167,6 +168,20 @@ def test_an_address_is_shown_without_its_query() -> None:
     assert (address.path, address.port) == ("/sparql?key=secret", 443)
     assert address.shown == "https://e:443/sparql"
     assert read_address("sparql", "http://[::1]:7878").shown == "http://[::1]:7878/"
+
+
+@pytest.mark.parametrize(
+    ("address", "token", "is_open"),
+    [
+        ("http://elsewhere/q", "secret", True),
+        ("http://elsewhere/q", "", False),
+        ("http://127.0.0.1:7878/q", "secret", False),
+        ("https://elsewhere/q", "secret", False),
+    ],
+)
+def test_credentials_in_the_clear_are_known(address: str, token: str, is_open: bool) -> None:
+    requests = Requests(Settings(sparql=address, sparql_token=token))
+    assert requests.is_open_to_eavesdroppers is is_open
 
 
 @pytest.mark.parametrize(

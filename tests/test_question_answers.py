@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from starlette.testclient import TestClient
 
+from graph.store.prefixes import PREFIXES
 from graph.terms import ENTITY
 from tests.questioning import BY_NUMBER, ORGANISATION, Asker, ask_service, asker
 from tests.writing import http
@@ -183,3 +184,22 @@ def test_every_concept_has_both_labels_and_every_value_a_notation(asker: Asker) 
     own = [row for row in concepts if "/concept-scheme/" in str(row[0])]
     assert all(row[2] for row in own)
     assert len(own) > 300
+
+
+def test_the_graph_around_a_network_has_its_members_and_signatories(asker: Asker) -> None:
+    nodes, memberships, signatures, sources = asker.sparql_rows(BY_NUMBER[42])
+    assert {row[1] for row in memberships} == {row[0] for row in nodes}
+    assert {row[1] for row in signatures} == {ORGANISATION + name for name in SIGNATORIES}
+    assert {row[2] for row in signatures} == {COMMON}
+    assert all(row[1] for row in sources)
+
+
+def test_the_endpoint_offers_what_the_lists_hold(asker: Asker) -> None:
+    (counts,), classes, sources, ((queries, prefixes),) = asker.sparql_rows(BY_NUMBER[53])
+    by_name = dict(zip(BY_NUMBER[53].tables[0].columns, counts, strict=True))
+    assert by_name["sources"] == len(sources) == len(asker.identifiers("Source"))
+    stated = {str(row[0]).rpartition("#")[2]: row[1] for row in classes}
+    assert by_name["clusters"] == stated["Cluster"] == len(asker.identifiers("Cluster"))
+    assert isinstance(queries, int)
+    assert queries > 60
+    assert prefixes == len(PREFIXES)

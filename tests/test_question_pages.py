@@ -7,24 +7,23 @@ import html
 import io
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from graph.errors import NotFoundError, UnknownTermError
+from graph.errors import BadValueError, NotFoundError, UnknownTermError
 from graph.terms import ENTITY
 from schema.question import Question
 from schema.questions import load_questions, read_expected
 from schema.tabulated import find_question, find_table, write_table
+from server import main
 from tests.questioning import BY_NUMBER
 from tests.rdf import read
-from tests.require import ROOT
 from tests.test_pages import Page, links
 from tests.writing import Client, http
+from web.question_commands import read_pairs
 from web.texts_columns import COLUMNS
 from web.texts_values import VALUES
 
@@ -326,22 +325,42 @@ def test_a_question_is_found_by_number_or_name() -> None:
         find_table(BY_NUMBER[2], "5")
 
 
-def run(store: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "server.py", "question", "--store", str(store), *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 def test_the_command_line_asks_the_same(
-    seeded_store: Path, tmp_path: Path, client: TestClient
+    seeded_store: Path, tmp_path: Path, client: TestClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = tmp_path / "store"
     shutil.copytree(seeded_store, store)
     out = tmp_path / "answer.json"
-    done = run(store, "3", "--param", "cluster=organisation/femac", "--out", str(out))
-    assert done.returncode == 0, done.stderr
+    ask = ["question", "--store", str(store)]
+    assert main([*ask, "3", "--param", "cluster=organisation/femac", "--out", str(out)]) == 0
     by_address = client.get(f"/questions/3.json?cluster={FEMAC}").json()
     del by_address["truncated"]
     assert json.loads(out.read_text(encoding="utf-8")) == by_address
-    wrong = run(store, "12", "--param", "deadline=soon")
-    assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert "'soon' is not a day" in wrong.stderr
+    capsys.readouterr()
+    for wrong, message in (
+        (["12", "--param", "deadline=soon"], "'soon' is not a day"),
+        (["99"], "not found: question 99"),
+        (["2", "--table", "9"], "unknown table '9'; known: 1, 2, 3, 4"),
+        (["53", "--table", "2"], "ask a server: /questions/53-what-the-endpoint-offers.csv"),
+    ):
+        assert main([*ask, *wrong]) == 2
+        written = capsys.readouterr()
+        assert (written.out, message in written.err) == ("", True), written.err
+
+
+def test_parameters_of_the_command_line_are_pairs() -> None:
+    assert read_pairs(["a=1", "b=x=y"]) == {"a": "1", "b": "x=y"}
+    for wrong in (["a"], ["=1"], ["a=1", "a=2"]):
+        with pytest.raises(BadValueError, match="is not NAME=VALUE, each name once"):
+            read_pairs(wrong)
+
+
+def test_the_command_line_lists_the_questions(
+    seeded_store: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(seeded_store, store)
+    assert main(["question", "--store", str(store), "--lang", "fr"]) == 0
+    lines = capfdbinary.readouterr().out.decode().splitlines()
+    assert [line.split()[0] for line in lines] == [question.name for question in load_questions()]
+    assert "Qui a signé" in lines[1]

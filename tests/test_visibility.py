@@ -76,6 +76,13 @@ PATHS = {
     "default graph": "/graphs?default",
     "no such graph": f"/graphs?graph={ENTITY}source/none-such",
     "schema": "/schema.graphql",
+    "void": "/.well-known/void?format=nt",
+    "dcat": "/.well-known/dcat?format=nt",
+    "entity": "/id/organisation/vegepolys-valley.html",
+    "entity's data": "/id/organisation/vegepolys-valley.nq",
+    "hidden entity": f"/id/organisation/{SECRET}-partner.ttl",
+    "hidden source": "/id/source/hidden-partner.nq",
+    "near": "/id/organisation/vegepolys-valey",
 }
 
 
@@ -136,7 +143,7 @@ def test_a_sparql_answer_is_the_same(both: Pair, name: str) -> None:
 @pytest.mark.parametrize("name", PATHS)
 def test_a_page_or_file_is_the_same(both: Pair, name: str) -> None:
     answer = both.differ("GET", PATHS[name])
-    assert SECRET not in answer.text
+    assert SECRET not in answer.text.replace(PATHS[name], "").replace(CLUSTER, "")
 
 
 def test_an_export_of_what_is_hidden_is_one_of_what_is_not_there(both: Pair) -> None:

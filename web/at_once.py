@@ -91,6 +91,7 @@ class AtOnce:
         media_type = choose_media_type(header(headers, b"accept"), _OFFERED)
         packs = accepts_gzip(header(headers, b"accept-encoding"))
         key = answer_key(scope, headers, body, media_type)
+        seen = service.revision  # of the dataset, at whatever level: read before what it is of
         snapshot = service.public_snapshot
         reply = None if key is None else service.answers.get(snapshot.revision, key)
         found: Found | None = None
@@ -116,9 +117,7 @@ class AtOnce:
         sent = reply.body
         if packs and len(sent) >= COMPRESSED_BYTES:
             sent, head = reply.pack(), head + PACKED
-        return Answered(
-            status, _complete(head, self.origins.headers(scope), snapshot.revision), sent
-        )
+        return Answered(status, _complete(head, self.origins.headers(scope), seen), sent)
 
     def _count(self, scope: Scope) -> None:
         limiter = self.service.limiter

@@ -13,11 +13,9 @@ from graph.model import CONCEPT, Field, FieldKind, Labels
 from graph.store.columns import EMPTY
 from graph.store.snapshot import SYSTEM, Snapshot
 from graph.store.term_table import NIL, SHIFT
-from graph.terms import ENTITY, RZ, XSD
+from graph.terms import RZ, XSD
 from schema.completeness import completeness_of, expected_fields
-from schema.languages import LanguageOrder
 from schema.naming import public_fields
-from schema.values import Values
 from web.entity import (
     GROUPS,
     Detail,
@@ -30,22 +28,14 @@ from web.entity import (
     page_of,
     short_name,
 )
-from web.texts import write_number
+from web.entity_names import EVIDENCE, FIGURE, NUMBERS, STATUS, WEB, EntityNames
 from web.texts_values import value_word
 
-_STATUS: Final = f"{RZ}status"
-_EVIDENCE: Final = f"{RZ}evidence"
 #: Fields of a tie, or of evidence, that are told beside it, and values of each.
 _DETAILS: Final = 8
 _DETAIL_VALUES: Final = 3
-#: Fields that make a name for what has none, and texts of each.
-_NAMING: Final = 3
 #: Longer texts of a detail are cut: they stand whole on the page of their own.
 _DETAIL_CHARACTERS: Final = 280
-_NUMBERS: Final = (f"{XSD}integer", f"{XSD}decimal")
-_FIGURE: Final = f"{RZ}Figure"
-_EVIDENCE_CLASS: Final = f"{RZ}Evidence"
-_WEB: Final = ("https://", "http://")
 
 
 class EntityReader:
@@ -65,13 +55,12 @@ class EntityReader:
     ) -> None:
         self.snapshot = snapshot
         self.model = snapshot.model
+        self.names = EntityNames(snapshot, languages)
         self.language = languages[0]
-        self.order = LanguageOrder(languages)
         self.values_max = values_max
         self.only, self.start = only, start
-        self.values = Values(snapshot)
+        self.order, self.values = self.names.order, self.names.values
         self.ranks = snapshot.graphs_table.ranks
-        self._label = self.values.best_label(self.order)
         self._sources: dict[int, SourceMark] = {}
 
     def read(self, iri: str) -> EntityView:
@@ -93,32 +82,17 @@ class EntityReader:
         shape = None if class_iri is None else self.model.classes[class_iri]
         return EntityView(
             iri=iri,
-            title=self.name(number),
-            class_label="" if shape is None else self.say(shape.labels),
+            title=self.names.name(number),
+            class_label="" if shape is None else self.names.say(shape.labels),
             class_name="" if shape is None else shape.iri,
             description=self._description(number, fields),
             groups=found,
             differing=[facts for each in found.values() for facts in each if facts.differs],
-            missing=[self.say(named[name].labels) for name in complete.missing],
+            missing=[self.names.say(named[name].labels) for name in complete.missing],
             expected=expected,
             sources=[self._entry(graph, mark) for graph, mark in self._sources.items()],
             statements=self.snapshot.graph_count(f"<{iri}>"),
         )
-
-    def say(self, labels: Labels) -> str:
-        """Return a label in the page's language."""
-        return labels.get(self.language) or labels.get("en") or next(iter(labels.values()), "")
-
-    def name(self, number: int, *, linked: bool = False) -> Text:
-        """Return the name of a node for people: its label, else what it ties, else its IRI."""
-        iri = self.snapshot.terms.text(number)
-        href, is_outside = ("", False) if not linked else self._link(number, iri)
-        label = self._label(number)
-        if label != NIL:
-            tag = self.snapshot.terms.languages[label >> SHIFT]
-            tag = "" if tag == self.language else tag
-            return Text(self.values.text(label), tag, href, is_outside)
-        return Text(self._made_name(number) or short_name(iri), "", href, is_outside)
 
     # --- fields -----------------------------------------------------------------------------
 
@@ -140,8 +114,8 @@ class EntityReader:
         ]
         return Facts(
             each.name,
-            self.say(each.labels),
-            self.say(each.comments),
+            self.names.say(each.labels),
+            self.names.say(each.comments),
             each.path,
             tuple(shown),
             total,
@@ -177,7 +151,7 @@ class EntityReader:
     ) -> Shown:
         marks = self._marks(graphs)
         if each.kind is FieldKind.ENTITY:
-            texts = (self.name(value, linked=True),)
+            texts = (self.names.name(value, linked=True),)
             details = () if not self._is_evidenced(value) else self._details(value, number)
             return Shown(texts, marks, answers, details=details)
         note = self._span(number, each, graphs[0]) if each.kind is FieldKind.DATE else ""
@@ -189,11 +163,11 @@ class EntityReader:
         text = terms.text(value)
         if each.kind is FieldKind.ENUM:
             return Text(value_word(text, self.language) or text)
-        if each.datatype in _NUMBERS:
-            return Text(self._number(text))
+        if each.datatype in NUMBERS:
+            return Text(self.names.number(text))
         tag = terms.languages[value >> SHIFT]
         is_link = each.kind is FieldKind.IRI or each.datatype == f"{XSD}anyURI"
-        if is_link and text.startswith(_WEB):
+        if is_link and text.startswith(WEB):
             return Text(text, "", text, True)
         return Text(text, "" if tag == self.language else tag)
 
@@ -222,9 +196,9 @@ class EntityReader:
             graphs = {graph for value, graph in column.pairs(subject) if value == number}
             marks = self._marks(sorted(graphs, key=self.ranks.__getitem__))
             others = self._participants(subject, number)
-            texts = tuple(others) or (self.name(subject, linked=True),)
+            texts = tuple(others) or (self.names.name(subject, linked=True),)
             shown.append(Shown(texts, marks, details=self._details(subject, number)))
-        label, description = self.say(labels), self.say(comments)
+        label, description = self.names.say(labels), self.names.say(comments)
         total = len(subjects)
         return Facts(key, label, description, predicate, tuple(shown), total, start + 1, False)
 
@@ -249,10 +223,10 @@ class EntityReader:
             return []
         found = []
         for path in shape.identity:
-            if (other := self._one(path, tie)) != NIL and other != here:
+            if (other := self.names.one(path, tie)) != NIL and other != here:
                 is_node = self.snapshot.terms.kinds[other >> SHIFT][0] == "iri"
                 if is_node and not self.snapshot.is_a(other, CONCEPT):
-                    found.append(self.name(other, linked=True))
+                    found.append(self.names.name(other, linked=True))
         return found
 
     def _details(self, node: int, here: int) -> tuple[Detail, ...]:
@@ -264,48 +238,32 @@ class EntityReader:
         named = {self.model.label_paths.get(class_iri)}
         named.update(p for p in shape.identity if not self._is_concept_path(p, node))
         if class_iri not in self.model.label_paths and not shape.relation:
-            named.update(each.path for each in self._naming_fields(class_iri))
+            named.update(each.path for each in self.names.naming_fields(class_iri))
         details: list[Detail] = []
-        for each in self._forward(class_iri):
+        for each in self.names.forward(class_iri):
             if each.path in named or len(details) == _DETAILS:
                 continue
-            is_evidence = each.path == _EVIDENCE
+            is_evidence = each.path == EVIDENCE
             rows = self._rows(node, each)[: 1 if each.kind is FieldKind.TEXT else _DETAIL_VALUES]
             texts = [self._detail(each, value) for value, _, _ in rows if value != here]
             if texts:
-                details.append(Detail(self.say(each.labels), tuple(texts), is_evidence))
+                details.append(Detail(self.names.say(each.labels), tuple(texts), is_evidence))
         if shape.relation:
             iri = self.snapshot.terms.text(node)
-            details.append(Detail("", (Text(self.say(shape.labels), "", page_of(iri)),)))
+            details.append(Detail("", (Text(self.names.say(shape.labels), "", page_of(iri)),)))
         return tuple(sorted(details, key=lambda detail: detail.is_folded))
-
-    def _forward(self, class_iri: str) -> list[Field]:
-        """Return the fields that a class states itself, in their order."""
-        fields = [f for f in public_fields(self.model, class_iri) if not f.inverse]
-        return sorted(fields, key=lambda each: (each.order, each.name))
-
-    def _naming_fields(self, class_iri: str) -> list[Field]:
-        """Return the fields that name what has no name: the first, of evidence what it quotes."""
-        fields = [f for f in self._forward(class_iri) if f.path not in (_STATUS, _EVIDENCE)]
-        if class_iri == _EVIDENCE_CLASS:
-            return [f for f in fields if f.name in ("quote", "locator")]
-        return fields[:_NAMING]
 
     def _detail(self, each: Field, value: int) -> Text:
         if each.kind is FieldKind.ENTITY:
-            return self.name(value, linked=True)
+            return self.names.name(value, linked=True)
         found = self._literal(each, value)
         if len(found.text) <= _DETAIL_CHARACTERS or found.href:
             return found
         return Text(found.text[:_DETAIL_CHARACTERS].rsplit(" ", 1)[0] + " …", found.language)
 
     def _is_concept_path(self, path: str, node: int) -> bool:
-        value = self._one(path, node)
+        value = self.names.one(path, node)
         return value != NIL and self.snapshot.is_a(value, CONCEPT)
-
-    def _one(self, path: str, node: int) -> int:
-        column = self.snapshot.forward.get(path)
-        return NIL if column is None else self.snapshot.answer(column, node)
 
     def _is_evidenced(self, node: int) -> bool:
         """Whether a value is no more than what is told of it: evidence, a figure, a tie."""
@@ -313,56 +271,6 @@ class EntityReader:
         return class_iri is not None and class_iri not in self.model.label_paths
 
     # --- names and sources --------------------------------------------------------------------
-
-    def _made_name(self, number: int) -> str:
-        """Return a name for what has none: what it ties, or its first values; empty for none."""
-        class_iri = self.snapshot.class_of(number)
-        if class_iri is None:
-            return ""
-        shape = self.model.classes[class_iri]
-        kind = self.say(shape.labels)
-        kind = kind[:1].upper() + kind[1:]
-        if shape.relation:
-            paths = [self._one(path, number) for path in shape.identity]
-            labels = [self._label(value) for value in paths if value != NIL]
-            named = " – ".join(self.values.text(label) for label in labels if label != NIL)
-            return f"{kind}: {named}" if named else kind
-        values = [self._naming_value(number, each) for each in self._naming_fields(class_iri)]
-        found = [value for value in values if value]
-        if class_iri == _EVIDENCE_CLASS:
-            return found[0] if found else kind
-        if class_iri == _FIGURE and len(found) > 1:
-            return f"{found[0]}: {' '.join(found[1:])}"
-        return ", ".join(found) or kind
-
-    def _naming_value(self, number: int, each: Field) -> str:
-        value = self._one(each.path, number)
-        if value == NIL:
-            return ""
-        if each.kind is FieldKind.ENTITY:
-            label = self._label(value)
-            return "" if label == NIL else self.values.text(label)
-        text = self.snapshot.terms.text(value)
-        if each.datatype in _NUMBERS:
-            return self._number(text)
-        return value_word(text, self.language) if each.kind is FieldKind.ENUM else text
-
-    def _number(self, text: str) -> str:
-        """Return a number with its thousands grouped as the language does."""
-        whole, point, rest = text.partition(".")
-        sign = "-" if whole.startswith("-") else ""
-        digits = whole.removeprefix(sign)
-        if not digits.isascii() or not digits.isdigit():
-            return text
-        comma = "," if self.language == "fr" else point
-        return sign + write_number(int(digits), self.language) + (comma + rest if rest else "")
-
-    def _link(self, number: int, iri: str) -> tuple[str, bool]:
-        """Return where a node leads: its page where something is stated of it, else its IRI."""
-        if self.snapshot.class_of(number) is not None or iri.startswith(ENTITY):
-            return page_of(iri), False
-        is_web = iri.startswith(_WEB)
-        return (iri, True) if is_web else ("", False)
 
     def _description(self, number: int, fields: Sequence[Field]) -> Text | None:
         each = next((f for f in fields if f.name == "description"), None)
@@ -386,7 +294,7 @@ class EntityReader:
     def _title(self, graph: int) -> str:
         term = self.snapshot.graphs_table.terms[graph]
         number = self.snapshot.number_of(term)
-        return short_name(term[1:-1]) if number is None else self.name(number).text
+        return short_name(term[1:-1]) if number is None else self.names.name(number).text
 
     def _entry(self, graph: int, mark: SourceMark) -> SourceEntry:
         term = self.snapshot.graphs_table.terms[graph]
@@ -396,21 +304,21 @@ class EntityReader:
             mark.title,
             page_of(term[1:-1]),
             self._text_of(term, f"{RZ}publisherName"),
-            url if url.startswith(_WEB) else "",
+            url if url.startswith(WEB) else "",
             self._text_of(term, "http://purl.org/dc/terms/dateAccepted"),
         )
 
     def _text_of(self, node: str, path: str) -> str:
         number = self.snapshot.number_of(node)
-        value = NIL if number is None else self._one(path, number)
+        value = NIL if number is None else self.names.one(path, number)
         return "" if value == NIL else self.snapshot.terms.text(value)
 
 
 def _group(each: Field) -> str:
     """Return under which heading a field stands."""
-    if each.path in (_STATUS, _EVIDENCE):
+    if each.path in (STATUS, EVIDENCE):
         return "grounds"
-    if each.target == _FIGURE:
+    if each.target == FIGURE:
         return "figures"
     if each.inverse:
         return "ties"

@@ -7,6 +7,7 @@ what those it answers may not read. They end with the level. Used in the event l
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -33,9 +34,11 @@ class _Served:
 
 
 class LevelPools:
-    """The pools of the levels above public."""
+    """The pools of the levels above public; `running` returns the queries of all."""
 
-    def __init__(self, settings: Settings, dataset: Dataset, running: Running) -> None:
+    def __init__(
+        self, settings: Settings, dataset: Dataset, running: Callable[[], Running]
+    ) -> None:
         self._settings = replace(
             settings, sparql_fast_workers=_WORKERS, sparql_slow_workers=_WORKERS
         )
@@ -69,7 +72,7 @@ class LevelPools:
                 if known is not None:
                     await known.pool.close()
                     del self._served[level]
-                pool = QueryPool(self._settings, follower, self._running)
+                pool = QueryPool(self._settings, follower, self._running())
                 await pool.start()
                 known = self._served[level] = _Served(follower, pool)
         return known.pool

@@ -16,7 +16,7 @@ from graph.terms import RZ
 from web.conditional import answer_if_changed
 from web.counts import ClassCount, count_classes
 from web.entity import Text
-from web.entity_reader import EntityReader
+from web.entity_names import EntityNames
 from web.export import FORMATS
 from web.negotiation import request_language
 from web.ontology import ontology_files
@@ -100,7 +100,7 @@ def _context(
 
 def _examples(service: Service, snapshot: Snapshot, language: str) -> list[Text]:
     """Return the things with the most ties of some classes, by name, linked to their pages."""
-    reader = EntityReader(snapshot, (language, *service.languages), 1)
+    names = EntityNames(snapshot, (language, *service.languages))
     found: list[int] = []
     for name, (most, predicate) in EXAMPLES.items():
         shape = snapshot.model.by_name.get(name)
@@ -108,7 +108,7 @@ def _examples(service: Service, snapshot: Snapshot, language: str) -> list[Text]
         if shape is not None and column is not None:
             numbers = snapshot.instances(shape.iri)[:_LOOKED_AT]
             found += sorted(numbers, key=column.count, reverse=True)[:most]
-    return [reader.name(number, linked=True) for number in found]
+    return [names.name(number, linked=True) for number in found]
 
 
 def _row(row: ClassCount, language: str) -> dict[str, object]:

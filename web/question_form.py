@@ -12,7 +12,7 @@ from typing import Any, Final
 from graph.model import CONCEPT
 from graph.terms import SKOS
 from schema.question import Kind, Parameter, Question
-from web.entity_reader import EntityReader
+from web.entity_names import EntityNames
 
 _IN_SCHEME: Final = f"{SKOS}inScheme"
 #: The type of an input by the kind of its parameter.
@@ -39,27 +39,27 @@ class Entry:
 
 
 def write_form(
-    question: Question, values: Mapping[str, Any], reader: EntityReader, choices_max: int
+    question: Question, values: Mapping[str, Any], names: EntityNames, choices_max: int
 ) -> list[Entry]:
-    """Return the fields of a question's form, in the reader's language."""
+    """Return the fields of a question's form, in the language of the names."""
     return [
         Entry(
             each.name,
-            each.title[reader.language],
+            each.title[names.language],
             str(values[each.name]),
             _TYPES.get(each.kind, "text"),
-            _choices(each, str(values[each.name]), reader, choices_max),
+            _choices(each, str(values[each.name]), names, choices_max),
         )
         for each in question.parameters
     ]
 
 
-def _choices(each: Parameter, value: str, reader: EntityReader, most: int) -> list[Choice]:
+def _choices(each: Parameter, value: str, names: EntityNames, most: int) -> list[Choice]:
     """Return the entities of the parameter's class, by name; of concepts those of one scheme."""
-    shape = reader.model.by_name.get(each.of)
+    shape = names.model.by_name.get(each.of)
     if shape is None:
         return []
-    snapshot = reader.snapshot
+    snapshot = names.snapshot
     numbers = list(snapshot.instances(shape.iri))
     if shape.iri == CONCEPT:
         schemes = snapshot.values(f"<{each.default}>", _IN_SCHEME)
@@ -68,7 +68,7 @@ def _choices(each: Parameter, value: str, reader: EntityReader, most: int) -> li
         numbers = [number for number in numbers if number in known]
     if len(numbers) > most:
         return []
-    chosen = {snapshot.terms.text(number): reader.name(number).text for number in numbers}
+    chosen = {snapshot.terms.text(number): names.name(number).text for number in numbers}
     chosen.setdefault(value, value)
     ordered = sorted(chosen.items(), key=lambda pair: (pair[1].casefold(), pair[0]))
     return [Choice(iri, label) for iri, label in ordered]

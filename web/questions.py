@@ -27,7 +27,7 @@ from schema.tabulated import JSON, TABLES, find_question, find_table, write_json
 from web.access import PRIVATE, VIEWER
 from web.conditional import answer_if_changed, matches
 from web.entity import Text
-from web.entity_reader import EntityReader
+from web.entity_names import EntityNames
 from web.frame import REVISION, SEEN
 from web.negotiation import choose_media_type, refuse_unknown, request_language
 from web.question_answers import Asked, Values, ask, require_scopes
@@ -219,18 +219,18 @@ def _context(
 ) -> dict[str, Any]:
     service: Service = request.app.state.service
     snapshot = service.public_snapshot
-    reader = EntityReader(snapshot, (language, *service.languages), 1)
+    names = EntityNames(snapshot, (language, *service.languages))
     changed = {k: v for k, v in values.items() if v != question.variables[k]}
     address = f"/questions/{question.name}"
     query = urlencode({**changed, "lang": language})
-    entries: list[Entry] = write_form(question, values, reader, service.settings.question_choices)
+    entries: list[Entry] = write_form(question, values, names, service.settings.question_choices)
     tables = [
         TableView(
             title=table.title[language],
             columns=[column_word(name, language) for name in table.columns],
             rows=[
                 [
-                    _cell(cell, reader, is_enum=name in table.enums)
+                    _cell(cell, names, is_enum=name in table.enums)
                     for name, cell in zip(table.columns, row, strict=True)
                 ]
                 for row in (asked.tables[place] if asked else ())[:PAGE_ROWS]
@@ -263,14 +263,14 @@ def _context(
     }
 
 
-def _cell(cell: Cell, reader: EntityReader, *, is_enum: bool) -> Text:
+def _cell(cell: Cell, names: EntityNames, *, is_enum: bool) -> Text:
     """Return a cell as the page shows it: an entity by its name, linked to its page."""
     if is_enum and isinstance(cell, str):
-        return Text(enum_word(cell, reader.language))
+        return Text(enum_word(cell, names.language))
     if isinstance(cell, str) and is_iri(cell):
-        number = reader.snapshot.number_of(f"<{cell}>")
-        if number is not None and reader.snapshot.class_of(number) is not None:
-            return reader.name(number, linked=True)
+        number = names.snapshot.number_of(f"<{cell}>")
+        if number is not None and names.snapshot.class_of(number) is not None:
+            return names.name(number, linked=True)
         if cell.startswith(("https://", "http://")):
             return Text(cell, "", cell, True)
     if cell is None:

@@ -264,7 +264,7 @@ class Service:
         """Take the opened parts: from now on endpoints answer. Called in the loop's thread."""
         self._loop = loop
         self._parts = parts
-        self._pools = LevelPools(self.settings, parts.dataset, parts.pool.running)
+        self._pools = LevelPools(self.settings, parts.dataset, lambda: parts.pool.running)
         self.limiter.tokens = parts.tokens
         self.stage = "ready"
         self.streams.open(parts.dataset, parts.tokens, loop)

@@ -85,6 +85,8 @@ VALUES: Final[dict[str, tuple[str, str]]] = {
     "stated": ("stated", "affirmé"),
     "inferred": ("inferred", "déduit"),
     "disputed": ("disputed", "contesté"),
+    "public": ("public", "public"),
+    "restricted": ("restricted", "restreint"),
     "fold": ("folded into the successor", "réunis au successeur"),
     "keep": ("kept apart", "gardés séparés"),
     "count": ("", ""),

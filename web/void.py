@@ -78,9 +78,10 @@ class Descriptions:
         service: Service = request.app.state.service
         refuse_unknown(request.query_params, ("format",))
         known = _read_format(request)
-        snapshot, settings = service.public_snapshot, service.settings
+        view, settings = service.public_view, service.settings
+        snapshot = view.snapshot
         base = service.address_of(request).removesuffix(path)
-        place = Place(base, settings.void_sources, service.dataset.log.time)
+        place = Place(base, settings.void_sources, view.time)
         state = f"{snapshot.revision}-{snapshot.dataset_hash:x}"
         key = f"{state}-{path}-{base}-{known.key}-{service.version}"
         tag = f'W/"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'

@@ -301,7 +301,7 @@ class Dataset(PublicStore):
             self.levels = newest
             self._changed.notify_all()
         self._renew_search()
-        if self._is_indexed and len(newest.views) > len(before.views):
+        if self._is_indexed and (renewed or len(newest.views) > len(before.views)):
             self.index_texts()
         if self._follower is not None and self.higher is not None:
             if Level.PUBLIC in renewed:

@@ -348,6 +348,8 @@ def open_external(settings: Settings, dataset: Dataset) -> ExternalFollower:
         A setting of the server cannot be used.
     """
     store = ExternalStore(settings, dataset.model.system_quads)
+    if store.requests.is_open_to_eavesdroppers:
+        _logger.warning("the SPARQL server is asked over http: who listens learns the credentials")
     feed = Feed(dataset.log, lambda: dataset.levels, Level.PUBLIC)
 
     def stamp() -> Stamp | None:

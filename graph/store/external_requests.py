@@ -41,6 +41,10 @@ class Requests:
         if settings.sparql_graphs:
             self.graphs_address = read_address("sparql_graphs", settings.sparql_graphs)
         self.place = self.query_address.shown
+        addresses = (self.query_address, self.update_address, self.graphs_address)
+        is_open = any(each is not None and each.is_open for each in addresses)
+        #: Whether credentials go over plain http to another machine.
+        self.is_open_to_eavesdroppers = is_open and self.credentials.header is not None
         self.client = SparqlClient(self.credentials)
         self._settings = settings
 

@@ -29,6 +29,11 @@ class Address:
         return f"{self.scheme}://{host}:{self.port}{self.path.partition('?')[0]}"
 
     @property
+    def is_open(self) -> bool:
+        """Whether who listens on the way reads what is sent: plain http to another machine."""
+        return self.scheme == "http" and self.host not in ("127.0.0.1", "::1", "localhost")
+
+    @property
     def place(self) -> tuple[str, str, int]:
         """What a connection leads to."""
         return self.scheme, self.host, self.port
