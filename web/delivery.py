@@ -84,20 +84,21 @@ async def deliver(request: Request, parcel: Parcel, files: ExportFiles) -> Respo
     """
     headers, plain = parcel.headers(), f'"{parcel.tag}"'
     asked = _read_range(request) if request.method == "GET" else None
-    if asked is not None and not _may_continue(request, plain):
+    if asked is not None and not _may_continue(request, "" if parcel.is_private else plain):
         asked = None
     packs = (
         asked is None
         and parcel.media_type not in _PACKED
         and accepts_gzip(request.headers.get("accept-encoding"))
     )
-    headers["ETag"] = f'"{parcel.tag}-gzip"' if packs else plain
+    tag = f'"{parcel.tag}-gzip"' if packs else plain
     if packs:
         headers["Content-Encoding"] = "gzip"
-    held = request.headers.get("if-none-match")
-    if not parcel.is_private and matches(held, headers["ETag"]):
-        kept = {name: headers[name] for name in ("ETag", "Vary", "Cache-Control")}
-        return Response(status_code=304, headers=kept)
+    if not parcel.is_private:  # what may not be kept needs no tag to be known again by
+        headers["ETag"] = tag
+        if matches(request.headers.get("if-none-match"), tag):
+            kept = {name: headers[name] for name in ("ETag", "Vary", "Cache-Control")}
+            return Response(status_code=304, headers=kept)
     if request.method == "HEAD" and parcel.is_sure:  # it need not be made to be thrown away
         return Response(headers=headers, media_type=parcel.media_type)
     limiter: Limiter = request.app.state.service.limiter
@@ -223,7 +224,7 @@ def _read_range(request: Request) -> str | None:
 def _may_continue(request: Request, etag: str) -> bool:
     """Tell whether what the client holds is of these bytes (If-Range, strong comparison)."""
     held = request.headers.get("if-range")
-    return held is None or held.strip() == etag
+    return held is None or (bool(etag) and held.strip() == etag)
 
 
 def _size(file: BinaryIO) -> int:
