@@ -215,7 +215,7 @@ def _read_export_command(options: argparse.Namespace) -> Command:
         "projection": options.projection,
         "language": options.lang if options.lang != "en" else None,
         "gzip": is_packed or None,
-        "level": options.level,
+        "level": options.level if options.level != "public" else None,
     }
     arguments = {name: value for name, value in given.items() if value is not None}
     return Command("export", arguments)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from graph.curation.export import FRAMED
 from graph.terms import RZ
 from web.conditional import answer_if_changed
 from web.counts import ClassCount, count_classes
@@ -81,7 +82,11 @@ def _context(
         "things": [_row(row, language) for row in rows if not is_tie[row.shape.iri]],
         "ties": [_row(row, language) for row in rows if is_tie[row.shape.iri]],
         "examples": _examples(service, snapshot, language),
-        "exports": [(f"/export?format={known.key}", known.label) for known in FORMATS],
+        "exports": [
+            *((f"/export?format={known.key}", known.label) for known in FORMATS if known != FRAMED),
+            ("/export/tables.zip", "CSV"),
+            ("/export/crate.zip", "RO-Crate"),
+        ],
         "ontology": [
             (f"/ontology?lang={language}", read_text("home.read", language)),
             *((f"/ontology/{name}", name) for name in ontology_files()),
