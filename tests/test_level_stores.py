@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from graph.curation.check import check_checkpoint
 from graph.curation.gate import Gate
 from graph.settings import Settings
 from graph.store.dataset import Dataset
+from graph.store.feed import Feed
 from graph.store.level_stores import store_folder
 from tests.gates import submit
 from tests.levelled import SECRET, cluster, hidden, source, visibility
@@ -124,6 +127,49 @@ def test_a_store_that_is_not_its_levels_is_built_anew(
     assert_stores(gate)
     assert SECRET.encode() not in _bytes_below(store_folder(store, Level.PUBLIC))
     gate.dataset.close()
+
+
+def test_what_is_hidden_while_a_store_is_built_is_not_answered_either(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = source("first"), source("second")
+    submit(gate, [*one, *two])
+    assert_stores(gate)
+    follower = gate.dataset.follower_of(Level.PUBLIC)
+    assert follower is not None
+    build, builds = follower.store.rebuild, iter(range(9))
+    begun, go = [threading.Event() for _ in range(9)], [threading.Event() for _ in range(9)]
+    doubts: list[str | None] = []
+
+    def rebuild(*given: Any) -> None:
+        number = next(builds)
+        doubts.append(follower.doubt)
+        begun[number].set()
+        assert go[number].wait(WAIT_S)
+        build(*given)
+
+    monkeypatch.setattr(follower.store, "rebuild", rebuild)
+    submit(gate, [visibility("first", Level.PARTNER)])
+    assert begun[0].wait(WAIT_S)
+    submit(gate, [visibility("second", Level.PARTNER)])
+    go[0].set()
+    assert begun[1].wait(WAIT_S)  # the first is done: it holds what the second commit hid
+    assert follower.doubt is not None
+    for event in go:
+        event.set()
+    assert None not in doubts
+    assert_stores(gate)
+
+
+def test_a_feed_tells_of_one_version_whatever_is_committed_meanwhile(gate: Gate) -> None:
+    dataset = gate.dataset
+    submit(gate, hidden())
+    before = dataset.levels
+    submit(gate, [*source("open"), *cluster("open", "open", "Open")])
+    versions = iter([before])
+    feed = Feed(dataset.log, lambda: next(versions, dataset.levels), Level.PUBLIC)
+    public = before.public
+    assert feed.expected(before.revision - 1) == (public.dataset_hash, public.quad_count)
 
 
 def test_a_store_behind_a_move_is_built_anew(tmp_path: Path) -> None:
