@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from graph.store.commit import Change
 from graph.store.dataset import Dataset
 from graph.store.difference import find_difference
 from graph.store.levels import find_moves, read_level
+from graph.store.search import SearchIndex
 from graph.store.snapshot import fork
 from graph.terms import ENTITY, SKOS, XSD, Quad, write_literal
 from graph.terms import RDF_TYPE as TYPE
@@ -217,6 +219,22 @@ def test_the_history_of_what_is_gone_stays_what_it_was(gate: Gate) -> None:
     submit(again, hidden(Level.PUBLIC))
     assert again.dataset.levels.level_of(HIDDEN) is Level.PUBLIC
     again.dataset.close()
+
+
+def test_a_level_that_is_built_anew_before_it_was_indexed_can_be_searched(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(gate, hidden())
+    submit(gate, [*source("more"), *cluster("more", "more", "More")])
+    with monkeypatch.context() as patched:
+        patched.setattr(SearchIndex, "build", lambda *_: None)  # it is under way
+        gate.dataset.index_texts()
+    submit(gate, [visibility("more", Level.PARTNER)])
+    public = gate.dataset.levels.public
+    deadline = time.monotonic() + 20
+    while not public.search.is_ready:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_lineages_do_not_see_each_others_terms() -> None:
