@@ -181,7 +181,7 @@ class Engine:
         self.index = SchemaIndex(model, schema)
         self._operations: OrderedDict[tuple[str, str | None], Operation] = OrderedDict()
         self._plans: OrderedDict[tuple[Any, ...], tuple[Bindings, Executable]] = OrderedDict()
-        self._readers = Readers(settings.graphql_plans)
+        self._readers = Readers(settings.graphql_plans, newest)
         self._lock = Lock()
 
     def answer(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Answer:

@@ -115,7 +115,7 @@ def test_a_sparql_server_of_others_is_checked_whole_when_that_is_asked(store: Pa
         dataset = Dataset.open(settings, model, with_store=False)
         external = ExternalStore(settings, model.system_quads)
         marker = external.marker_of(1, dataset.levels.public, name_log(dataset.log))
-        external.feed(marker, dataset.levels.public)
+        external.feed(marker, dataset.levels.public, dataset.log.writers)
         external.close()
         dataset.close()
         assert f"ok   external  revision 1, counts at {server.address}" in run(is_deep=False)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from graph.errors import SettingError
+from graph.errors import QuerySyntaxError, SettingError
 from graph.settings import Settings
 from graph.store import external_answers as answers
 from graph.store.external import ExternalStore
 from graph.store.external_answers import Received, UnreadableError
-from graph.store.external_query import hide_graphs, refuse_relative
+from graph.store.external_query import hide_graphs, refuse_functions, refuse_relative
 from graph.store.external_requests import Requests
 from graph.store.query import Query
 from graph.store.results import AnswerTooLargeError
@@ -215,3 +215,38 @@ def test_credentials_that_no_header_can_hold_are_refused(given: dict[str, Any]) 
 def test_settings_that_cannot_be_used_are_told_at_the_start(given: dict[str, Any]) -> None:
     with pytest.raises(SettingError):
         ExternalStore(Settings(**given), ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT (<bif:exec>('select 1') AS ?x) {}",
+        "SELECT (<BIF:exec>('select 1') AS ?x) {}",
+        r"SELECT (<\u0062if:exec>('select 1') AS ?x) {}",
+        "PREFIX b: <bif:> SELECT (b:http_get('http://127.0.0.1/') AS ?x) {}",
+        "PREFIX b: <bif:ex> SELECT * { ?s ?p ?o FILTER(b:ec('select 1') = 0) }",
+        "PREFIX sql: <http://e/> SELECT (sql:f(1) AS ?x) {}",
+        "BASE <bif:> SELECT * { ?s <p> ?o }",
+        "SELECT * { ?s <java:org.example.F> ?o }",
+        "SELECT * { ?s ?p ?o FILTER <http://e/f>(?o) }",
+        "PREFIX x: <http://e/> SELECT * { ?s ?p ?o } GROUP BY ?s HAVING x:f(?s)",
+        "PREFIX x: <http://e/> SELECT (1 + x:f(?s) AS ?y) (SUM(x:f(?s)) AS ?z) { ?s ?p ?o }",
+        f"PREFIX x: <{XSD}> PREFIX x: <http://e/> SELECT (x:f(1) AS ?y) {{}}",
+    ],
+)
+def test_a_server_is_not_asked_to_call_functions_of_its_own(text: str) -> None:
+    with pytest.raises(QuerySyntaxError, match="refused"):
+        refuse_functions(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"PREFIX x: <{XSD}> SELECT (x:integer(?o) AS ?n) (<{XSD}date>(?o) AS ?d) {{ ?s ?p ?o }}",
+        "PREFIX e: <http://e/> SELECT * { ?s e:list (1 2) ; <http://e/other> (e:a 3) }",
+        "PREFIX e: <http://e/> SELECT * FROM e:g { VALUES (?a) { (e:a) } ?s (e:p|e:q)/e:r ?o }",
+        "ASK { ?s ?p 'bif:exec' FILTER(COUNT(?s) IN (1, 2)) }",
+    ],
+)
+def test_what_calls_nothing_may_be_asked(text: str) -> None:
+    refuse_functions(text)

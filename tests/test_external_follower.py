@@ -121,6 +121,24 @@ def test_what_is_hidden_is_taken_from_the_server_before_anyone_asks_again(
     assert followed.check() is None
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_hidden_graph_is_taken_away_wherever_it_is_named(
+    followed: Followed, is_told: bool
+) -> None:
+    elsewhere = "<http://elsewhere.example/source>"
+    followed.commit([quad("s", "1", elsewhere), quad("s", "2", elsewhere)])
+    assert followed.step() is None
+    assert elsewhere[1:-1] in followed.server.graphs()
+    followed.commit([(elsewhere, VISIBILITY, '"partner"', elsewhere)])
+    if is_told:
+        followed.follower.hold("a graph was hidden")
+    else:
+        followed.restart()
+    assert followed.step() is None
+    assert elsewhere[1:-1] not in followed.server.graphs()
+    assert followed.check() is None
+
+
 def test_a_new_ontology_is_fed(followed: Followed) -> None:
     store = followed.follower.store
     added = ("<http://e/new>", "<http://e/label>", '"new"', SYSTEM_GRAPH)

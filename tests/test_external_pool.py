@@ -146,6 +146,7 @@ def test_what_the_guard_refuses_never_leaves(fed: Followed) -> None:
         "SELECT * { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }",
         "SELECT * { ?s <relative> ?o }",
         "INSERT DATA { <http://e/s> <http://e/p> 1 }",
+        "SELECT (<bif:exec>('select 1') AS ?x) {}",
         "SELECT * {",
     ):
         assert isinstance(refused(fed, ask(text)), QuerySyntaxError)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from graph.access import Level
+from graph.access import Level, anonymous
 from graph.curation.check import check_checkpoint
 from graph.curation.gate import Gate
+from graph.errors import StoreUnavailableError
 from graph.settings import Settings
 from graph.store.dataset import Dataset
+from graph.store.feed import Feed
+from graph.store.follower import Follower
 from graph.store.level_stores import store_folder
+from graph.store.running import Running
 from tests.gates import submit
 from tests.levelled import SECRET, cluster, hidden, source, visibility
 from tests.samples import base, iri, model
+from web.level_pools import LevelPools
 
 WAIT_S = 30
 
@@ -126,6 +135,49 @@ def test_a_store_that_is_not_its_levels_is_built_anew(
     gate.dataset.close()
 
 
+def test_what_is_hidden_while_a_store_is_built_is_not_answered_either(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = source("first"), source("second")
+    submit(gate, [*one, *two])
+    assert_stores(gate)
+    follower = gate.dataset.follower_of(Level.PUBLIC)
+    assert follower is not None
+    build, builds = follower.store.rebuild, iter(range(9))
+    begun, go = [threading.Event() for _ in range(9)], [threading.Event() for _ in range(9)]
+    doubts: list[str | None] = []
+
+    def rebuild(*given: Any) -> None:
+        number = next(builds)
+        doubts.append(follower.doubt)
+        begun[number].set()
+        assert go[number].wait(WAIT_S)
+        build(*given)
+
+    monkeypatch.setattr(follower.store, "rebuild", rebuild)
+    submit(gate, [visibility("first", Level.PARTNER)])
+    assert begun[0].wait(WAIT_S)
+    submit(gate, [visibility("second", Level.PARTNER)])
+    go[0].set()
+    assert begun[1].wait(WAIT_S)  # the first is done: it holds what the second commit hid
+    assert follower.doubt is not None
+    for event in go:
+        event.set()
+    assert None not in doubts
+    assert_stores(gate)
+
+
+def test_a_feed_tells_of_one_version_whatever_is_committed_meanwhile(gate: Gate) -> None:
+    dataset = gate.dataset
+    submit(gate, hidden())
+    before = dataset.levels
+    submit(gate, [*source("open"), *cluster("open", "open", "Open")])
+    versions = iter([before])
+    feed = Feed(dataset.log, lambda: next(versions, dataset.levels), Level.PUBLIC)
+    public = before.public
+    assert feed.expected(before.revision - 1) == (public.dataset_hash, public.quad_count)
+
+
 def test_a_store_behind_a_move_is_built_anew(tmp_path: Path) -> None:
     gate = _open(tmp_path / "store")
     submit(gate, base())
@@ -159,3 +211,66 @@ def test_what_is_lost_is_built_from_the_log_level_by_level(gate: Gate) -> None:
     assert SECRET.encode() not in _bytes_below(store_folder(store, Level.PUBLIC))
     assert again.dataset.levels.public.number_of(iri(f"organisation/{SECRET}")) is None
     again.dataset.close()
+
+
+def test_workers_that_nobody_waited_for_are_ended(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(gate, hidden())
+    viewer = replace(anonymous(gate.settings), level=Level.PARTNER)
+    assert gate.dataset.follower_of(Level.PARTNER, WAIT_S) is not None
+    done: list[str] = []
+
+    class Pool:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        async def start(self) -> None:
+            done.append("started")
+            await asyncio.sleep(0)
+            raise StoreUnavailableError("none could start")
+
+        async def close(self) -> None:
+            done.append("closed")
+
+    monkeypatch.setattr("web.level_pools.QueryPool", Pool)
+
+    async def ask() -> None:
+        pools = LevelPools(gate.settings, gate.dataset, Running)
+        with pytest.raises(StoreUnavailableError):
+            await pools.at(viewer)
+        await pools.close()
+
+    asyncio.run(ask())
+    assert done == ["started", "closed"]
+
+
+def test_a_store_that_was_built_before_a_graph_was_hidden_answers_nothing(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store of a level is there for nobody yet while its level loses a graph."""
+    dataset = gate.dataset
+    higher, begun, go = dataset.higher, threading.Event(), threading.Event()
+    assert higher is not None
+    build = Follower.__init__
+
+    def slow(self: Follower, *given: Any) -> None:
+        build(self, *given)
+        if self.feed.level is Level.PARTNER:
+            self.tell = lambda: None  # type: ignore[method-assign]
+            self._has_work = lambda: self.doubt is not None  # type: ignore[method-assign]
+            begun.set()
+            assert go.wait(WAIT_S)
+
+    monkeypatch.setattr(Follower, "__init__", slow)
+    submit(gate, hidden())
+    submit(gate, [*source("kept", Level.PARTNER), *cluster("kept", "kept", "Kept")])
+    assert begun.wait(WAIT_S)
+    more = [visibility("hidden", Level.RESTRICTED)]
+    submit(gate, more, [visibility("hidden", Level.PARTNER)])
+    go.set()
+    follower = dataset.follower_of(Level.PARTNER, WAIT_S)
+    assert follower is not None
+    assert follower.doubts == 1
+    assert follower.wait_for(dataset.revision, WAIT_S)
+    assert not any(SECRET in " ".join(quad) for quad in follower.store.quads())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import shutil
+import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +23,11 @@ from graph.store.commit import Change
 from graph.store.dataset import Dataset
 from graph.store.difference import find_difference
 from graph.store.levels import find_moves, read_level
+from graph.store.search import SearchIndex
 from graph.store.snapshot import fork
 from graph.terms import ENTITY, SKOS, XSD, Quad, write_literal
 from graph.terms import RDF_TYPE as TYPE
+from schema.readers import Readers
 from tests.gates import open_gate, submit, violations
 from tests.gates import refusal as refused
 from tests.levelled import (
@@ -217,6 +222,33 @@ def test_the_history_of_what_is_gone_stays_what_it_was(gate: Gate) -> None:
     submit(again, hidden(Level.PUBLIC))
     assert again.dataset.levels.level_of(HIDDEN) is Level.PUBLIC
     again.dataset.close()
+
+
+def test_readers_keep_nothing_of_a_level_from_which_something_was_hidden(gate: Gate) -> None:
+    readers = Readers(8, lambda: gate.dataset.levels)
+    submit(gate, [*source("more"), *cluster("more", "more", "More")])
+    before = weakref.ref(gate.dataset.levels.public.terms)
+    readers.find(lambda _: lambda _: dict, gate.dataset.levels.public)
+    submit(gate, [visibility("more", Level.PARTNER)])
+    readers.find(lambda _: lambda _: dict, gate.dataset.levels.public)
+    gc.collect()
+    assert before() is None
+
+
+def test_a_level_that_is_built_anew_before_it_was_indexed_can_be_searched(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(gate, hidden())
+    submit(gate, [*source("more"), *cluster("more", "more", "More")])
+    with monkeypatch.context() as patched:
+        patched.setattr(SearchIndex, "build", lambda *_: None)  # it is under way
+        gate.dataset.index_texts()
+    submit(gate, [visibility("more", Level.PARTNER)])
+    public = gate.dataset.levels.public
+    deadline = time.monotonic() + 20
+    while not public.search.is_ready:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_lineages_do_not_see_each_others_terms() -> None:

@@ -83,6 +83,14 @@ PATHS = {
     "hidden entity": f"/id/organisation/{SECRET}-partner.ttl",
     "hidden source": "/id/source/hidden-partner.nq",
     "near": "/id/organisation/vegepolys-valey",
+    "ontology": "/ontology",
+    "questions": "/questions",
+    "question": "/questions/3.csv?cluster=organisation/vegepolys-valley",
+    "question page": "/questions/3?lang=en",
+    "page": "/page/organisation/vegepolys-valley",
+    "data": "/data/organisation/vegepolys-valley.trig",
+    "page of a hidden source": "/page/source/hidden-partner",
+    "name near a hidden source": "/id/source/hidden-partne",
 }
 
 

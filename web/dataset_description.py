@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from graph.curation.export import FRAMED
 from graph.store.partitions import Partitions
 from graph.store.prefixes import PREFIXES as KNOWN
 from graph.store.snapshot import Snapshot
@@ -23,12 +24,14 @@ from graph.terms import (
     write_iri,
     write_literal,
 )
-from web.export import FORMATS as EXPORTED
+from web.export import FORMATS
 from web.texts import TEXTS
 
 VOID_NS: Final = "http://rdfs.org/ns/void#"
 #: The path that the names of a description lead to.
 VOID_PAGE: Final = "/void"
+#: The formats of the whole dataset: a framed description is of one thing.
+EXPORTED: Final = tuple(known for known in FORMATS if known is not FRAMED)
 _NAMES: Final = "https://w3id.org/rhizome/void#"
 DATASET: Final = f"{_NAMES}dataset"
 _CATALOG: Final = f"{_NAMES}catalog"

@@ -73,7 +73,11 @@ class LevelPools:
                     await known.pool.close()
                     del self._served[level]
                 pool = QueryPool(self._settings, follower, self._running())
-                await pool.start()
+                try:
+                    await pool.start()
+                except BaseException:  # who asked left, or none could start
+                    await pool.close()
+                    raise
                 known = self._served[level] = _Served(follower, pool)
         return known.pool
 

@@ -239,7 +239,7 @@ def check_external(
         if markers != [expected]:
             detail = f"its marker is not that of revision {revision} of this log"
             return Finding("external", store.place, StoreCorruptError(store.place, detail))
-        wrong, _ = store.differences(view.snapshot, None)
+        wrong, _ = store.differences(view.snapshot, None, written=dataset.log.writers)
         text = f"revision {revision}, counts"
         if is_deep and not wrong:
             found = compare_contents(store, view.snapshot, settings.sparql_feed_s)

@@ -301,8 +301,9 @@ class Dataset(PublicStore):
             self.levels = newest
             self._changed.notify_all()
         self._renew_search()
-        if self._is_indexed and (renewed or len(newest.views) > len(before.views)):
-            self.index_texts()
+        known = {id(view.snapshot.search) for view in before.views}
+        if self._is_indexed and any(id(v.snapshot.search) not in known for v in newest.views):
+            self.index_texts()  # of a level that began, or was built anew before it had an index
         if self._follower is not None and self.higher is not None:
             if Level.PUBLIC in renewed:
                 self._follower.hold("a graph was hidden from its level")

@@ -116,7 +116,11 @@ class ExternalStore:
             raise self.requests.unavailable("it counts in no numbers") from None
 
     def differences(
-        self, snapshot: Snapshot, merged: int | None, graphs: Collection[str] | None = None
+        self,
+        snapshot: Snapshot,
+        merged: int | None,
+        graphs: Collection[str] | None = None,
+        written: Iterable[str] = (),
     ) -> tuple[list[str], list[str]]:
         """Return what the counts say against a version, in words, and the graphs of others there.
 
@@ -127,6 +131,8 @@ class ExternalStore:
             How many merged triples there have to be; None leaves them uncounted.
         graphs : collection of IRIs, optional
             Only these are counted.
+        written : iterable of IRIs
+            The graphs that the log ever wrote: they are ours, wherever they are named.
         """
         found = self.graph_counts(graphs)
         names = [g[1:-1] for g in snapshot.graphs()] if graphs is None else list(graphs)
@@ -143,6 +149,7 @@ class ExternalStore:
         if graphs is None:
             known = set(expected)
             extra = [name for name in found if name not in known]
+            known.update(written)
             stale = [g for g in extra if is_ours(g, known) and not g.startswith(_STAMPS)]
             others = [g for g in extra if not is_ours(g, known)]
             wrong += [f"graph {name} is not in the log" for name in stale]
@@ -199,10 +206,11 @@ class ExternalStore:
         self._end_part(marker)
         return touched
 
-    def feed(self, new: Marker, snapshot: Snapshot) -> None:
+    def feed(self, new: Marker, snapshot: Snapshot, written: Iterable[str]) -> None:
         """Give the server everything anew: the version that a marker is of.
 
-        Graphs of ours are dropped first, graphs of others left alone.
+        Graphs of ours are dropped first, graphs of others left alone. `written` are those that the
+        log ever wrote (IRIs): what is not public any more is to be dropped, too.
 
         Raises
         ------
@@ -212,7 +220,7 @@ class ExternalStore:
         marker = new.next_part
         self.requests.update(write_beginning(marker))
         self._expect(marker)
-        known = {graph[1:-1] for graph in snapshot.graphs()}
+        known = {*written, *(graph[1:-1] for graph in snapshot.graphs())}
         for graph in self.graph_counts():
             if is_ours(graph, known) and not graph.startswith(_STAMPS):
                 self.requests.update(write_dropping(graph))

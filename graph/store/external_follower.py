@@ -281,7 +281,7 @@ class ExternalFollower:
         NotOursError
             Its default graph, which we would write, holds what others put there.
         """
-        known = {graph[1:-1] for graph in snapshot.graphs()}
+        known = {*self._log.writers, *(graph[1:-1] for graph in snapshot.graphs())}
         ours = [graph for graph in self.store.graph_counts() if is_ours(graph, known)]
         if ours:
             return "its marker is gone"
@@ -309,7 +309,7 @@ class ExternalFollower:
         started = time.monotonic()
         snapshot = version.snapshot
         marker = self.store.marker_of(version.revision, snapshot, name_log(self._log))
-        self.store.feed(marker, snapshot)
+        self.store.feed(marker, snapshot, tuple(self._log.writers))
         _logger.info(
             "fed the SPARQL server: revision %d, %d quads, %.1f s",
             marker.revision,
@@ -336,7 +336,8 @@ class ExternalFollower:
         merged = None
         if stamp is not None and stamp.revision == version.revision:
             merged = stamp.total - stamp.quad_count - len(self.store.system)
-        wrong, others = self.store.differences(version.snapshot, merged)
+        written = tuple(self._log.writers)
+        wrong, others = self.store.differences(version.snapshot, merged, written=written)
         if wrong:
             more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
             return "; ".join(wrong[:3]) + more

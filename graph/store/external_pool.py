@@ -31,7 +31,7 @@ from graph.store import results
 from graph.store.external import ExternalStore
 from graph.store.external_follower import ExternalFollower
 from graph.store.external_marker import MARKER_GRAPH, MERGED_GRAPH
-from graph.store.external_query import hide_graphs, refuse_relative
+from graph.store.external_query import hide_graphs, refuse_functions, refuse_relative
 from graph.store.external_requests import explain_status, read_words
 from graph.store.feed import Feed
 from graph.store.graph_formats import UnwritableError
@@ -155,8 +155,10 @@ class ExternalPool:
 
     async def _answer(self, query: Query, min_revision: int) -> Answer:
         form = "CONSTRUCT" if query.is_graph else check_query(query.text, self._settings).form
-        if query.base is None and not query.is_graph:
-            refuse_relative(query.text)
+        if not query.is_graph:
+            refuse_functions(query.text)
+            if query.base is None:
+                refuse_relative(query.text)
         await self._wait_for(min_revision)
         async with self._turn():
             epoch, revision = self._admit()

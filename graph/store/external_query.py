@@ -2,8 +2,9 @@
 
 Floor 1. `GRAPH ?g` would also find the graphs that keep the marker and the merged triples, and
 those that a server brings with it. Each is left out by a filter behind the pattern, in the group
-that holds it: there the variable is bound. It reads tokens, not grammar, after the guard has let
-the text through.
+that holds it: there the variable is bound. Functions that a server has besides those of SPARQL are
+refused: Virtuoso's run SQL and fetch addresses for whoever may ask. It reads tokens, not grammar,
+after the guard has let the text through.
 """
 
 from __future__ import annotations
@@ -14,9 +15,17 @@ from typing import Final
 
 from graph.store.breadth import Breadth
 from graph.store.tokens import Token, read_token, syntax_error
+from graph.terms import XSD
 
 _ABSOLUTE: Final = re.compile(r"<[A-Za-z][A-Za-z0-9+.-]*:")
 _FORMS: Final = frozenset({"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"})
+#: Schemes, and names of prefixes, by which servers call into their own languages: Virtuoso, Jena.
+_CALLING: Final = ("bif", "sql", "java")
+_ESCAPED: Final = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+#: What stands before the name of a function in an expression, besides words.
+_BEFORE_CALLS: Final = frozenset(
+    ("(", ",", "=", "!=", "<", ">", "<=", ">=", "&&", "||", "!", "+", "-", "*", "/")
+)
 #: Nothing is counted here: the guard did.
 _NO_LIMITS: Final = dict.fromkeys(
     (
@@ -87,6 +96,51 @@ def refuse_relative(text: str) -> None:
         elif token.kind == "iri" and not is_based and not _ABSOLUTE.match(token.text):
             detail = "a relative IRI needs a BASE: write it whole"
             raise syntax_error(detail, text, token.start)
+
+
+def refuse_functions(text: str) -> None:
+    """Refuse a query that calls what is no function of SPARQL; casts to XML Schema types pass.
+
+    Also refused is whatever is named by a scheme that servers call by, wherever it stands.
+
+    Raises
+    ------
+    QuerySyntaxError
+        It does.
+
+    Examples
+    --------
+    >>> refuse_functions("SELECT (<bif:exec>('select 1') AS ?x) {}")
+    Traceback (most recent call last):
+    graph.errors.data.QuerySyntaxError: ...
+    """
+    casts: set[str] = set()  # prefixes of the types of XML Schema
+    before = named = Token("", "", 0, 0)  # the two tokens before
+    for token in _read_tokens(text):
+        iri = _unescape(token.text[1:-1]) if token.kind == "iri" else ""
+        prefix = token.text.partition(":")[0] if token.kind == "name" else ""
+        if prefix.lower() in _CALLING or iri.partition(":")[0].lower() in _CALLING:
+            detail = "names of this kind call into the SPARQL server: they are refused"
+            raise syntax_error(detail, text, token.start)
+        if iri and named.kind == "name" and before.text.upper() == "PREFIX":
+            name = named.text.partition(":")[0]
+            (casts.add if iri == XSD else casts.discard)(name)
+        if token.text == "(" and named.kind in ("iri", "name"):
+            is_cast = (
+                _unescape(named.text[1:-1]).startswith(XSD)
+                if named.kind == "iri"
+                else named.text.partition(":")[0] in casts
+            )
+            is_call = before.kind == "word" or before.text in _BEFORE_CALLS
+            if is_call and not is_cast:
+                detail = "functions of other vocabularies are refused"
+                raise syntax_error(detail, text, named.start)
+        before, named = named, token
+
+
+def _unescape(iri: str) -> str:
+    """Return an IRI without the escapes that SPARQL has for any character."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1] or found[2], 16) % 0x110000), iri)
 
 
 def _read_tokens(text: str) -> Iterator[Token]:

@@ -88,7 +88,7 @@ class Feed:
         if not levels.above and self.log.states(*stamp):
             return None
         try:
-            expected = self.expected(store.revision)
+            expected = self._expected(store.revision, levels)
         except MovedError:
             return "a graph moved between levels"
         if expected != (store.dataset_hash, store.quad_count):
@@ -103,7 +103,7 @@ class Feed:
         MovedError
             A graph moved to or from the level.
         """
-        for commit, above in self._parts(store.revision):
+        for commit, above in self._parts(store.revision, self.newest()):
             if commit.dataset_hash < 0:
                 balance = hash_dataset(commit.added) - hash_dataset(commit.removed)
                 commit = replace(
@@ -136,21 +136,25 @@ class Feed:
         MovedError
             A graph moved to or from the level since.
         """
-        newest, view = self.view()
-        total, count = view.snapshot.dataset_hash, view.snapshot.quad_count
-        if revision < newest:
-            for commit, _ in self._parts(revision):
+        return self._expected(revision, self.newest())
+
+    def _expected(self, revision: int, levels: Levels) -> tuple[int, int]:
+        snapshot = levels.at(self.level).snapshot
+        total, count = snapshot.dataset_hash, snapshot.quad_count
+        if revision < levels.revision:
+            for commit, _ in self._parts(revision, levels):
                 total -= hash_dataset(commit.added) - hash_dataset(commit.removed)
                 count -= len(commit.added) - len(commit.removed)
         return total % HASH_MODULUS, count
 
-    def _parts(self, since: int) -> Iterator[tuple[Commit, Above]]:
-        """Yield the commits after a revision as the level got them, and the levels after each.
+    def _parts(self, since: int, newest: Levels) -> Iterator[tuple[Commit, Above]]:
+        """Yield the commits from a revision to a version as the level got them, with the levels.
 
+        All is told of that one version, whatever is committed meanwhile.
         Where something is left out the hash is -1: that of the level is for the caller to count.
         """
-        last = self.newest().revision
-        above = self._above(since, last)
+        last = newest.revision
+        above = self._above(since, newest)
         for commit in self.log.commits(since):
             if commit.revision > last:
                 return
@@ -164,11 +168,11 @@ class Feed:
                 commit = replace(commit, added=added, removed=removed, dataset_hash=-1)
             yield commit, above
 
-    def _above(self, revision: int, last: int) -> Above:
-        """Return the graphs that were not public at a revision."""
+    def _above(self, revision: int, newest: Levels) -> Above:
+        """Return the graphs that were not public at a revision, told back from a version."""
         if self._known is not None and self._known[0] == revision:
             return self._known[1]
-        above = dict(self.newest().above)
+        above, last = dict(newest.above), newest.revision
         told = [_said(c) for c in self.log.commits(revision) if c.revision <= last]
         for said in reversed(told):
             above = _step(above, {graph: old for graph, (old, _) in said.items()})

@@ -126,6 +126,7 @@ class Follower:
         No exception outlives this call: its frames would keep the database open that a repair
         has to open again.
         """
+        doubts = self.doubts  # before anything is read: one that comes later is not settled
         try:
             if (doubt := self._doubt) is not None:
                 self._rebuild(doubt)
@@ -134,7 +135,7 @@ class Follower:
                 self._settle()
             else:
                 self._catch_up()
-            self._publish(doubt)
+            self._publish(doubts)
         except Exception as error:
             return str(error) or type(error).__name__
         return None
@@ -171,14 +172,17 @@ class Follower:
         )
         self.feed.take(levels)
 
-    def _publish(self, doubt: str | None) -> None:
-        """Publish a checkpoint; it settles the doubt that was there before it was made."""
+    def _publish(self, doubts: int) -> None:
+        """Publish a checkpoint; it settles the doubts, so many, that were there before it was made.
+
+        They are counted, since two of them may have the same words.
+        """
         checkpoint = self.store.checkpoint()
         self.checkpoint = checkpoint
         for listener in self._listeners:
             listener(checkpoint)
         with self._changed:
-            if self._doubt == doubt:
+            if self.doubts == doubts:
                 self._doubt = None
             self._changed.notify_all()
 

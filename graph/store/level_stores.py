@@ -26,6 +26,7 @@ from graph.terms import Quad
 _log = logging.getLogger("rhizome.store")
 
 NAME = "oxigraph"
+_HIDDEN = "a graph was hidden from its level"
 
 
 def store_folder(folder: Path, level: Level) -> Path:
@@ -95,6 +96,7 @@ class HigherStores:
         self._newest = newest
         self._followers: dict[Level, Follower] = {}
         self._wanted: frozenset[Level] | None = None
+        self._hidden: dict[Level, int] = {}  # the last revision that hid something from a level
         self._jobs: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="levels", daemon=True)
@@ -106,9 +108,11 @@ class HigherStores:
         A level from which something was hidden (`renewed`) answers nothing until its store is
         built anew.
         """
+        for level in renewed:  # before the stores are looked at: one that comes now looks here
+            self._hidden[level] = levels.revision
         for level, follower in list(self._followers.items()):
             if level in renewed:
-                follower.hold("a graph was hidden from its level")
+                follower.hold(_HIDDEN)
             follower.tell()
         wanted = frozenset(view.level for view in levels.views) - {Level.PUBLIC}
         if wanted != self._wanted:
@@ -160,4 +164,6 @@ class HigherStores:
                     raise
                 with self._changed:
                     self._followers[level] = made
+                    if made.checkpoint.revision < self._hidden.get(level, 0):
+                        made.hold(_HIDDEN)
                     self._changed.notify_all()

@@ -9,6 +9,7 @@ Literals over 64 bytes live in a mapped file: they are read rarely and would fil
 from __future__ import annotations
 
 import hashlib
+import threading
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -98,23 +99,26 @@ class TermTable:
         # Sorted hashes and their numbers, replaced together: readers in other threads see one pair.
         self._index: tuple[array[int], array[int]] = (array("Q"), array("I"))
         self._overlay: dict[str, int] = {}
+        # One thread adds terms; another may copy the table meanwhile.
+        self._growing = threading.Lock()
 
     def __len__(self) -> int:
         """Return how many terms have a number."""
         return sum(map(len, self.texts)) - 1
 
     def copy(self) -> TermTable:
-        """Return a table that grows by itself from here; nobody may add a term meanwhile.
+        """Return a table that grows by itself from here; another thread may add terms meanwhile.
 
         Full pages are shared, and so is the index; a page that may still grow is copied.
         """
         copied = TermTable()
-        copied.kinds, copied.prefixes = self.kinds[:], self.prefixes[:]
-        copied.languages, copied.texts = self.languages[:], self.texts[:]
-        for page in self._open.values():
-            copied.texts[page] = self.texts[page].copy()
-        copied._open = dict(self._open)
-        copied._index, copied._overlay = self._index, dict(self._overlay)
+        with self._growing:
+            copied.kinds, copied.prefixes = self.kinds[:], self.prefixes[:]
+            copied.languages, copied.texts = self.languages[:], self.texts[:]
+            for page in self._open.values():
+                copied.texts[page] = self.texts[page].copy()
+            copied._open = dict(self._open)
+            copied._index, copied._overlay = self._index, dict(self._overlay)
         return copied
 
     def find(self, term: str) -> int | None:
@@ -136,8 +140,9 @@ class TermTable:
         """Return the number of a term, giving it one when it is new."""
         number = self.find(term)
         if number is None:
-            number = self._give(term)
-            self._overlay[term] = number
+            with self._growing:
+                number = self._give(term)
+                self._overlay[term] = number
         return number
 
     def term(self, number: int) -> str:
@@ -202,8 +207,9 @@ class TermTable:
         sorted_hashes, sorted_numbers = array("Q"), array("I")
         sorted_hashes.frombytes(np.ascontiguousarray(hashes[order]).tobytes())
         sorted_numbers.frombytes(np.ascontiguousarray(numbers[order]).tobytes())
-        self._index = sorted_hashes, sorted_numbers
-        self._overlay = {}  # only now: until here its terms are found in it
+        with self._growing:
+            self._index = sorted_hashes, sorted_numbers
+            self._overlay = {}  # only now: until here its terms are found in it
 
     def take_index(self, hashes: array[int], numbers: array[int]) -> None:
         """Take over a saved index: sorted hashes and their numbers."""
