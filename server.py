@@ -43,11 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_CONFIGURATION
     from graph.errors import RhizomeError
     from graph.settings import Settings
-    from web.arguments import make_parser
+    from web.arguments import read_arguments
     from web.control import RemoteFailure
     from web.problems import describe_error
 
-    options = make_parser().parse_args(arguments)
+    options = read_arguments(arguments)
     try:
         settings = Settings.from_environment(
             store=options.store,

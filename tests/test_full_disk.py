@@ -100,7 +100,7 @@ def test_an_image_that_cannot_be_saved_costs_nothing_but_time(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as full:
-        full.setattr(dataset_module, "write_image", fill)
+        full.setattr(dataset_module, "write_levels", fill)
         assert "revision 2" in said(store, load_command(tmp_path))
     assert "image could not be saved" in caplog.text
     assert SOURCE in said(store, Command("export", {"format": "nq"}))

@@ -6,6 +6,7 @@ Floor 5. Nothing is opened or run here; `server.py` does what they say.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Final
@@ -56,6 +57,16 @@ def make_parser() -> argparse.ArgumentParser:
     _add_token(commands)
     _add_queries(commands)
     return parser
+
+
+def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return what a command line says; ends the process where it cannot be understood."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    is_token = options.command == "token" and options.kind == "create"
+    if is_token and not options.scope and options.level == LEVELS[0]:
+        parser.error("token create: give --scope, or --level for one that only reads more")
+    return options
 
 
 class _Parser(argparse.ArgumentParser):
