@@ -301,3 +301,13 @@ def test_what_is_held_is_noted_by_one_thread_alone(tmp_path: Path) -> None:
         assert threads == {threading.get_ident()}
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("format", "changes"), [("trig", True), ("jsonld", True), ("nq", False)])
+def test_a_tag_changes_with_the_program_where_the_bytes_may(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, format: str, changes: bool
+) -> None:
+    tag = client.head(f"/export?format={format}").headers["etag"]
+    service = client.app.state.service  # type: ignore[attr-defined]
+    monkeypatch.setattr(service, "version", "another")
+    assert (client.head(f"/export?format={format}").headers["etag"] != tag) is changes
