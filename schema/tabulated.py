@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ from schema.rows import Cell, Row
 TABLES: Final = {"csv": "text/csv", "tsv": "text/tab-separated-values"}
 JSON: Final = "application/json"
 _SUGGESTED: Final = 3
+#: First characters that make a spreadsheet read a cell as a formula, and numbers, which are none.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 
 def find_question(name: str, questions: Sequence[Question] | None = None) -> Question:
@@ -59,7 +63,8 @@ def find_table(question: Question, text: str) -> int:
 def write_table(table: Table, rows: Sequence[Row], format: str) -> bytes:
     """Return one table as CSV (RFC 4180) or TSV, the names of its columns first.
 
-    Tabs and ends of lines within a cell of TSV become spaces.
+    Texts that a spreadsheet would take for a formula begin with an apostrophe. Tabs and ends of
+    lines within a cell of TSV become spaces.
     """
     if format == "tsv":
         lines = [table.columns, *([_flat(cell) for cell in row] for row in rows)]
@@ -103,6 +108,9 @@ def write_json(
 def _plain(cell: Cell) -> str:
     if cell is None:
         return ""
+    if isinstance(cell, str):
+        is_formula = cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell)
+        return f"'{cell}" if is_formula else cell
     return ("true" if cell else "false") if isinstance(cell, bool) else str(cell)
 
 

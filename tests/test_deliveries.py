@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -207,8 +209,6 @@ class TestFiles:
 
     @pytest.mark.anyio
     async def test_a_file_is_written_once_however_many_ask(self, tmp_path: Path) -> None:
-        import asyncio
-
         files, written = ExportFiles(make_settings(tmp_path)), []
 
         def write(path: Path) -> None:
@@ -221,9 +221,6 @@ class TestFiles:
 
     @pytest.mark.anyio
     async def test_more_than_may_wait_are_told_when_to_come_back(self, tmp_path: Path) -> None:
-        import asyncio
-        import threading
-
         files, go = ExportFiles(make_settings(tmp_path, export_queue=1)), threading.Event()
 
         def write(path: Path) -> None:
@@ -284,3 +281,33 @@ def test_a_part_in_json_ld_has_our_context_inside(client: TestClient) -> None:
     document = json.loads(response.content)
     assert document["@context"]["Cluster"] == "https://w3id.org/rhizome/ontology#Cluster"
     assert {node["@id"] for graph in document["@graph"] for node in graph["@graph"]} == {PIC}
+
+
+def test_what_is_held_is_noted_by_one_thread_alone(tmp_path: Path) -> None:
+    class Watched(dict[str, int]):
+        def pop(self, *given: Any) -> Any:
+            threads.add(threading.get_ident())
+            return super().pop(*given)
+
+    threads: set[int] = set()
+
+    async def main() -> None:
+        files = ExportFiles(make_settings(tmp_path, export_cache_mb=1))
+        files._sizes = Watched()
+        for key in "abc":  # the third drives the first out
+            (await files.get(key, _writer(key, 500_000))).close()
+        assert files.find("a") is None
+        assert len(list((tmp_path / FOLDER).iterdir())) == 2
+        assert threads == {threading.get_ident()}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("format", "changes"), [("trig", True), ("jsonld", True), ("nq", False)])
+def test_a_tag_changes_with_the_program_where_the_bytes_may(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, format: str, changes: bool
+) -> None:
+    tag = client.head(f"/export?format={format}").headers["etag"]
+    service = client.app.state.service  # type: ignore[attr-defined]
+    monkeypatch.setattr(service, "version", "another")
+    assert (client.head(f"/export?format={format}").headers["etag"] != tag) is changes

@@ -12,8 +12,10 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
 
+from graph.curation.formats import TRIG, Upload
 from graph.terms import ENTITY, RZ
 from tests.rdf import READ, read
+from tests.samples import PREFIXES
 from tests.seeded import serve
 from tests.test_pages import Page, links
 from tests.writing import Client, http
@@ -253,6 +255,27 @@ def test_pages_escape_what_sources_say(http: TestClient) -> None:
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
     assert read(http.get("/data/organisation/evil.rdf").content, "rdfxml")
+
+
+SOURCE = (
+    PREFIXES
+    + """source:escapes {
+  source:escapes a rz:Source ; dct:title "Escapes" ; rz:sourceKind "user" .
+"""
+)
+
+
+@pytest.mark.parametrize("name", ["a%23b", "a%3Fb%2Fc"])
+def test_a_name_with_escapes_is_found_by_its_path(http: TestClient, name: str) -> None:
+    path = f"organisation/{name}"
+    text = SOURCE + f'<{ENTITY}{path}> a rz:Cluster ; skos:prefLabel "Escaped"@en . }}'
+    service = http.app.state.service  # type: ignore[attr-defined]
+    service.gate.load([Upload("escapes", TRIG, text.encode())])
+    assert resolve(http, f"/id/{path}", "text/turtle") == (303, f"/data/{path}.ttl")
+    assert ENTITY + path in http.get(f"/data/{path}.nt").text
+    page = client_text(http, f"/page/{path}?lang=en")
+    assert "Escaped" in page
+    assert f'"/page/{path}?lang=fr"' in page  # the same page in another language
 
 
 @pytest.fixture(scope="module")

@@ -316,6 +316,16 @@ def test_cells_of_every_kind_are_written() -> None:
     assert write_table(table, rows, "tsv").decode().splitlines()[1:3] == ['a "b", c', "x y z"]
 
 
+@pytest.mark.parametrize("format", ["csv", "tsv"])
+def test_no_spreadsheet_takes_a_text_for_a_formula(format: str) -> None:
+    texts = ['=HYPERLINK("https://example.org")', "+1+1", "@SUM(A1)", "-cmd", "-1.55", "a=b"]
+    rows: list[Any] = [(text,) for text in [*texts, -3]]
+    written = io.StringIO(write_table(BY_NUMBER[2].tables[3], rows, format).decode(), newline="")
+    lines = csv.reader(written) if format == "csv" else ([line.rstrip("\n")] for line in written)
+    found = [line[0] for line in lines][1:]
+    assert found == [*(f"'{text}" for text in texts[:4]), "-1.55", "a=b", "-3"]
+
+
 def test_a_question_is_found_by_number_or_name() -> None:
     for name in ("2", "02", BY_NUMBER[2].slug, BY_NUMBER[2].name):
         assert find_question(name) is BY_NUMBER[2]

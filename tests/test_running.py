@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from graph.errors import NotFoundError, QueryStoppedError, RhizomeError, StoreUnavailableError
 from graph.settings import Settings
 from graph.store.query import Answer, Query
+from graph.store.running import Running
 from graph.store.workers import QueryPool
 from tests.pools import RUNAWAY, Source, ask, kept, number, refused, run, until
 from tests.seeded import serve
@@ -167,6 +168,36 @@ def test_who_leaves_a_streamed_answer_ends_its_query(kept: History) -> None:
         assert number(await pool.query(ask())) == 2_000
 
     run(Source(kept), test)
+
+
+def test_who_leaves_just_when_an_answer_begins_ends_its_query(
+    kept: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(pool: QueryPool) -> None:
+        sleep = asyncio.sleep
+
+        async def leave(delay: float) -> None:
+            await sleep(delay)
+            if delay == 0:
+                raise asyncio.CancelledError
+
+        monkeypatch.setattr(asyncio, "sleep", leave)
+        with pytest.raises(asyncio.CancelledError):
+            await pool.query(streamed())
+        monkeypatch.undo()
+        assert pool.running.list() == []
+        assert number(await pool.query(ask())) == 2_000
+
+    run(Source(kept), test)
+
+
+def test_a_text_is_told_without_what_a_terminal_would_obey() -> None:
+    async def test() -> None:
+        running = Running()
+        running.begin(ask("ASK {} # \x1b]0;title\x07 \x9b2J \u202eyes\n"))
+        assert running.list()[0]["text"] == "ASK {} # \ufffd]0;title\ufffd \ufffd2J \ufffdyes"
+
+    asyncio.run(test())
 
 
 def test_another_thread_may_ask_and_is_told_when_nobody_answers(kept: History) -> None:

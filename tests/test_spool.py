@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -139,6 +140,61 @@ def test_closing_ends_who_feeds_and_gives_the_room_back(tmp_path: Path) -> None:
         await stream.close()
         assert task.cancelled()
         assert spool.bytes_held == 0
+
+    asyncio.run(main())
+
+
+def test_what_was_read_counts_until_its_room_on_the_disk_is_free(tmp_path: Path) -> None:
+    async def main() -> None:
+        spool = Spool(tmp_path, 10**9)
+        stream = spool.stream()
+        for piece in pieces(12):
+            await stream.feed(piece)
+        assert stream._file is not None
+        file = stream._file.fileno()
+        parts = stream.parts()
+        for _ in range(7):
+            await anext(parts)
+        assert spool.bytes_held == os.fstat(file).st_size == 8 * PIECE
+        await anext(parts)
+        assert spool.bytes_held == os.fstat(file).st_size == 0
+        await stream.feed(b"more")
+        stream.finish(None, 0, 0.0)
+        assert [piece async for piece in parts] == [b"more"]
+        await stream.close()
+
+    asyncio.run(main())
+
+
+def test_a_file_stays_open_while_a_thread_writes_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, release = threading.Event(), threading.Event()
+    write, written = os.pwrite, []
+
+    def write_late(file: int, data: bytes, at: int) -> int:
+        entered.set()
+        release.wait(30)
+        written.append(write(file, data, at))  # fails where the file was closed
+        return written[-1]
+
+    async def main() -> None:
+        stream = Spool(tmp_path, 10**9).stream()
+        for piece in pieces(4):  # in memory
+            await stream.feed(piece)
+        monkeypatch.setattr(os, "pwrite", write_late)
+        task = asyncio.create_task(stream.feed(b"more"))
+        stream.feed_by(task)
+        await asyncio.to_thread(entered.wait, 30)
+        closing = asyncio.create_task(stream.close())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        release.set()
+        await closing
+        assert task.cancelled()
+        assert written == [4]
+        assert stream._file is not None
+        assert stream._file.closed
 
     asyncio.run(main())
 

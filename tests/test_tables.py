@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tracemalloc
 from typing import Any
 from xml.etree import ElementTree
 
@@ -149,3 +150,16 @@ def test_what_fits_is_held_and_not_begun(store: ox.Store, format: str) -> None:
     # A few rows more than are held, all of them there: nothing is cut.
     body = write_table(ask(store, ROWS), format, 5, 10**6, 10**6, 10**9, begin)
     assert (body.rows, body.is_truncated) == (len(NASTY), False)
+
+
+def test_a_long_text_with_empty_braces_takes_little_memory_to_count() -> None:
+    store = ox.Store()
+    text = ox.Literal("{}" + "x" * 1_000_000)
+    store.add(ox.Quad(ox.NamedNode("http://e/1"), ox.NamedNode("http://e/p"), text))
+    asked = ask(store, "SELECT ?o { ?s ?p ?o }")
+    tracemalloc.start()
+    try:
+        assert write_table(asked, "json", 100, 10**7).rows == 1
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()

@@ -66,6 +66,9 @@ class Exports:
         )
         snapshot = service.view_for(request.scope).snapshot
         tag = tag_of(snapshot, chosen.key)
+        if chosen not in DUMPED:  # prefixes and names are the ontology's, the form the program's
+            made_by = f"{service.model.digest} {service.version}"
+            tag = f"{tag}-{hashlib.sha256(made_by.encode()).hexdigest()[:16]}"
         if not excerpt.is_whole:
             tag = f"{tag}-{hashlib.sha256(repr(excerpt).encode()).hexdigest()[:32]}"
         part = "" if excerpt.is_whole else "-part"

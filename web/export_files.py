@@ -94,7 +94,8 @@ class ExportFiles:
         async with self._turn:
             size = await anyio.to_thread.run_sync(partial(self._write, name, write))
             self._sizes[name] = size
-            await anyio.to_thread.run_sync(self._evict, name)
+            dropped = self._drop(name)
+            await anyio.to_thread.run_sync(self._delete, dropped)
 
     def _settle(self, name: str, task: asyncio.Task[None]) -> None:
         del self._tasks[name]
@@ -115,16 +116,23 @@ class ExportFiles:
             path.unlink(missing_ok=True)
         return size
 
-    def _evict(self, newest: str) -> None:
-        """Delete the least used files until the rest fits; the newest one stays."""
+    def _drop(self, newest: str) -> list[str]:
+        """Forget the least used files until the rest fits, and return them; the newest stays."""
         held = sum(self._sizes.values())
+        dropped: list[str] = []
         for name in list(self._sizes):
             if held <= self._limit_bytes:
-                return
+                break
             if name != newest:
                 held -= self._sizes.pop(name)
-                with contextlib.suppress(OSError):
-                    (self._folder / name).unlink(missing_ok=True)
+                dropped.append(name)
+        return dropped
+
+    def _delete(self, names: list[str]) -> None:
+        """Delete files that nobody finds any more; called in a thread, so it touches no table."""
+        for name in names:
+            with contextlib.suppress(OSError):
+                (self._folder / name).unlink(missing_ok=True)
 
 
 def pieces_to_file(make: Callable[[], Iterator[bytes]]) -> FileWriter:

@@ -223,7 +223,8 @@ def _candidates(request: Request, settings: Settings) -> Iterator[str]:
         texts = [iri]
     else:
         decoded = request.path_params["path"]
-        before = request.url.path.removesuffix(decoded)
+        # Not of the request's URL, where a `#` or `?` that was escaped ends the path.
+        before = request.scope["path"].removesuffix(decoded)
         raw = request.scope.get("raw_path", b"").decode("ascii", "replace")
         texts = [ENTITY + decoded]
         if "%" in raw and raw.startswith(before):

@@ -87,4 +87,6 @@ def _language(request: Request) -> str:
 def _link_in(request: Request, prefix: str, language: str) -> str:
     """Link to the same page in another language, other parameters kept."""
     others = [(k, v) for k, v in request.query_params.multi_items() if k != "lang"]
-    return f"{prefix}{request.url.path}?{urlencode([*others, ('lang', language)])}"
+    # As it was sent: escapes that are part of a name would be read as what they stand for.
+    path = request.scope.get("raw_path", b"").decode("ascii", "ignore") or request.url.path
+    return f"{prefix}{path}?{urlencode([*others, ('lang', language)])}"

@@ -33,7 +33,7 @@ def check_rdf_xml(statements: Statements) -> None:
             raise _unsayable(f"{predicate} ends in no XML name")
     for window in statements.windows():
         for value in statements.terms.terms(window.values):
-            if "\\u" in value and is_literal(value) and _NOT_XML.search(read_literal(value)[0]):
+            if "\\" in value and is_literal(value) and _NOT_XML.search(read_literal(value)[0]):
                 raise _unsayable(f"{value[:60]} holds a control character")
 
 

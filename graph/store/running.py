@@ -53,7 +53,7 @@ class Run:
 
     def describe(self, level: Level) -> dict[str, Any]:
         """Return what may be told of it to who sees a level."""
-        text = " ".join(self.query.text.split()) if self.query.level <= level else ""
+        text = _in_line(self.query.text) if self.query.level <= level else ""
         return {
             "id": self.id,
             "lane": self.lane,
@@ -87,8 +87,8 @@ class Running:
         return run
 
     def end(self, run: Run) -> None:
-        """Forget a query that ended."""
-        del self._runs[run.id]
+        """Forget a query that ended; who feeds its answer and who asked it may both say so."""
+        self._runs.pop(run.id, None)
 
     def list(self, level: Level = Level.RESTRICTED) -> list[dict[str, Any]]:
         """Return what may be told of the queries that run, the oldest first."""
@@ -108,3 +108,9 @@ class Running:
         told = run.describe(level)
         run.stop()
         return told
+
+
+def _in_line(text: str) -> str:
+    """Return a text as one line that a terminal can show: no control characters."""
+    shown = (letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+    return "".join(shown)

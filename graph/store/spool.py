@@ -26,6 +26,9 @@ _PIECE: Final = 256 * 1024
 class Spool:
     """The room for all answers that are made faster than they are read.
 
+    What a file takes counts until the file is empty again: who reads all but the last bytes and
+    then waits holds as much of the disk as who reads nothing.
+
     Parameters
     ----------
     folder : Path
@@ -81,6 +84,7 @@ class Stream:
         self._memory_bytes = 0
         self._file: IO[bytes] | None = None
         self._written = self._read = 0
+        self._is_writing = False
         self._error: RhizomeError | None = None
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -103,9 +107,7 @@ class Stream:
             self._memory_bytes += len(piece)
         else:
             await self._spool.room()
-            await asyncio.to_thread(self._write, piece)
-            self._spool.hold(len(piece))
-            self._written += len(piece)
+            await self._append(piece)
         self._tell()
 
     def finish(self, error: RhizomeError | None, rows: int, seconds: float) -> None:
@@ -146,25 +148,45 @@ class Stream:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([self._task])
         self._memory.clear()
-        self._spool.hold(self._read - self._written)
-        self._read = self._written
+        self._let_go()
         if self._file is not None:
             self._file.close()
 
     def __del__(self) -> None:
         """Give the room back, also where nobody came to read."""
-        self._spool.hold(self._read - self._written)
+        self._let_go()
         if self._file is not None:
             self._file.close()
+
+    def _let_go(self) -> None:
+        self._spool.hold(-self._written)
+        self._read = self._written = 0
+
+    async def _append(self, piece: bytes) -> None:
+        """Write a part to the file; a thread that writes is waited for, whatever happens.
+
+        The file is closed by who ends this, and its number may be another file's a moment later.
+        """
+        self._is_writing = True
+        writing = asyncio.ensure_future(asyncio.to_thread(self._write, piece))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])
+            raise
+        finally:
+            self._is_writing = False
+        self._spool.hold(len(piece))
+        self._written += len(piece)
 
     async def _read_piece(self) -> bytes:
         size = min(_PIECE, self._written - self._read)
         assert self._file is not None
         piece = await asyncio.to_thread(os.pread, self._file.fileno(), size, self._read)
         self._read += len(piece)
-        self._spool.hold(-len(piece))
-        if self._read == self._written and self.ended.is_set():
-            self._file.close()  # the room on the disk is free again
+        if self._read == self._written and not self._is_writing:
+            self._file.truncate(0)  # the room on the disk is free again
+            self._let_go()
         return piece
 
     def _write(self, piece: bytes) -> None:
