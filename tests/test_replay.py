@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from graph.curation import replay as replaying
 from graph.curation.export import export
 from graph.curation.formats import N_QUADS, N_TRIPLES, Format
-from graph.curation.replay import check_dump, lines_of, replay, write_dump
-from graph.errors import NotFoundError, ReplayLimitError, StoreCorruptError, StoreFullError
+from graph.curation.replay import check_dump, end_dumps, lines_of, replay, write_dump
+from graph.errors import (
+    NotFoundError,
+    ReplayLimitError,
+    StoreCorruptError,
+    StoreFullError,
+    StoreUnavailableError,
+)
 from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.commit import Change
@@ -118,6 +127,25 @@ def test_a_damaged_log_is_named(written: Written, tmp_path: Path) -> None:
     with pytest.raises(StoreCorruptError, match=payload.name):
         write_dump(own, 1, N_QUADS, NONE, tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+def test_a_service_that_stops_does_not_wait_for_dumps(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, _ = written
+    endless = tmp_path / "endless"
+    endless.write_text("#!/bin/sh\nexec sleep 60\n")
+    endless.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(endless))
+    with ThreadPoolExecutor(1) as thread:
+        made = thread.submit(write_dump, own, 2, N_QUADS, NONE, tmp_path / "dump")
+        while not replaying._running:
+            assert not made.done()
+            time.sleep(0.01)
+        end_dumps()
+        with pytest.raises(StoreUnavailableError, match="ended"):
+            made.result(30)
+    assert not replaying._running
 
 
 def test_time_memory_and_room_are_limited(written: Written, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from graph.curation.replay import end_dumps
 from web import (
     changes,
     export,
@@ -159,6 +160,7 @@ async def _start(service: Service, opener: Opener, verifier: Verifier | None) ->
 
 async def _stop(service: Service) -> None:
     """Close what is open: workers first, the log last."""
+    end_dumps()
     parts, pools = service.close()
     if pools is not None:
         await pools.close()

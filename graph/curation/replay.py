@@ -33,6 +33,7 @@ from graph.errors import (
     StoreUnavailableError,
 )
 from graph.settings import Settings
+from graph.store import sandbox
 from graph.store.log import Log
 from graph.store.record import Header
 from graph.store.term_table import TermTable
@@ -45,6 +46,10 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 #: Exit codes of the process, beside 0.
 _CORRUPT, _MEMORY, _DISK = 3, 4, 5
 _NICE: Final = 5
+
+
+#: The processes that make dumps now.
+_running: Final[set[subprocess.Popen[bytes]]] = set()
 
 
 def write_dump(
@@ -73,27 +78,44 @@ def write_dump(
     deadline_s = settings.export_replay_s
     environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
     try:
-        done = subprocess.run(
-            command,
-            cwd=_ROOT,
-            env=environment,
-            input=json.dumps(sorted(hidden)).encode(),
-            capture_output=True,
-            timeout=deadline_s,
-            check=False,
-        )
+        status, said = _run(command, environment, json.dumps(sorted(hidden)).encode(), deadline_s)
     except subprocess.TimeoutExpired:
         raise ReplayLimitError(revision, "export_replay_s", deadline_s) from None
     except OSError as error:
         raise StoreUnavailableError(f"no process can be started: {error.strerror}") from error
-    if done.returncode == _MEMORY:
+    if status == _MEMORY:
         raise ReplayLimitError(revision, "export_replay_mb", settings.export_replay_mb)
-    if done.returncode == _DISK:
+    if status == _DISK:
         raise StoreFullError(str(path.parent))
-    if done.returncode == _CORRUPT:
-        raise StoreCorruptError(*json.loads(done.stdout))
-    if done.returncode:
-        raise StoreUnavailableError(f"the replay of revision {revision} ended ({done.returncode})")
+    if status == _CORRUPT:
+        raise StoreCorruptError(*json.loads(said))
+    if status:
+        raise StoreUnavailableError(f"the replay of revision {revision} ended ({status})")
+
+
+def _run(
+    command: list[str], environment: dict[str, str], given: bytes, deadline_s: float
+) -> tuple[int, bytes]:
+    """Return how a process ended and what it said; `end_dumps` may end it sooner."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=_ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=pipe
+    ) as process:
+        _running.add(process)
+        try:
+            said, _ = process.communicate(given, deadline_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        finally:
+            _running.discard(process)
+    return process.returncode, said
+
+
+def end_dumps() -> None:
+    """End the dumps that are being made: the service stops, and would wait for them."""
+    for process in tuple(_running):
+        process.kill()
 
 
 def replay(log: Log, revision: int) -> tuple[Statements, Header]:
@@ -185,6 +207,7 @@ def lines_of(statements: Statements, format: Format) -> Iterator[bytes]:
 
 def main(folder: str, revision: str, key: str, path: str, memory_mb: str) -> int:
     """Write one dump and return the exit code: what the process does."""
+    sandbox.end_with_the_service()
     os.nice(_NICE)
     most = int(memory_mb) * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

@@ -58,6 +58,7 @@ class CopyWriter:
     def __init__(self, settings: Settings, *, stands_by: bool = True) -> None:
         self._settings = settings
         self._stands_by = stands_by
+        self._is_closed = False
         self._starter = ThreadPoolExecutor(1, "copy-writer")
         self._next = self._start() if stands_by else None
 
@@ -92,6 +93,8 @@ class CopyWriter:
                     else:
                         pieces.append(piece)
         except WorkerDiedError as died:
+            if self._is_closed:
+                raise StoreUnavailableError("the service stops") from died
             raise explain_query_death(died, seconds, memory_mb) from died
         if "error" in answer and message["do"] == "put":
             raise explain_parse_refusal(answer, "the body", "RDF", self._settings)
@@ -101,6 +104,7 @@ class CopyWriter:
 
     def close(self) -> None:
         """End the process that stands by."""
+        self._is_closed = True
         started, self._next, self._stands_by = self._next, None, False
         self._starter.shutdown(wait=True)
         if started is not None and not started.cancelled() and started.exception() is None:

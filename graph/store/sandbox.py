@@ -196,14 +196,15 @@ def settle_in() -> None:
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    _end_with_the_service()
+    end_with_the_service()
 
 
-def _end_with_the_service() -> None:
+def end_with_the_service() -> None:
     """Have the kernel end this process when the thread that started it ends.
 
-    Idle workers see the end of their socket; one at work would go on for as long as it takes.
-    Who starts a worker waits for it, so the thread ends first only where the service does.
+    Idle workers see the end of their socket; one at work would go on for as long as it takes. So
+    the thread that starts a worker has to live as long as the worker: that of the event loop, one
+    that waits for the answer, or one of an executor that is closed with the service.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
