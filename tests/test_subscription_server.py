@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -325,12 +326,24 @@ def test_a_reader_that_takes_nothing_is_let_go(seeded_store: Path, tmp_path: Pat
             b"POST /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
         )
-        time.sleep(4)
-        raw.settimeout(20)
+        raw.settimeout(60)
+        assert raw.recv(100).startswith(b"HTTP/1.1 200"), "and from now on it takes nothing"
+        _wait_until_let_go(served.running.process.pid, raw.getsockname()[1])
         assert _is_cut(raw)
         raw.close()
     finally:
         served.running.close()
+
+
+def _wait_until_let_go(server: int, port: int) -> None:
+    """Wait until a server no longer holds the connection of a client's port."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        held = psutil.Process(server).net_connections("tcp")
+        if not any(each.raddr and each.raddr.port == port for each in held):
+            return
+        time.sleep(0.2)
+    raise AssertionError("who takes nothing holds its connection still")
 
 
 def _is_cut(raw: socket.socket) -> bool:
