@@ -13,7 +13,6 @@ UPGRADE ?=
 
 python := .venv/bin/python
 pytest := $(python) -m pytest
-coverage := --cov --cov-report=term --cov-fail-under=90
 uv := uv==0.13.9
 compile := pip compile --quiet --universal --python-version 3.11 --only-binary :all: \
            --generate-hashes --no-emit-index-url --no-header --no-annotate $(if $(UPGRADE),--upgrade)
@@ -58,7 +57,7 @@ docs: venv ## write the generated pages and files anew from code and ontology
 	$(pytest) -m generated --update $(ARGS)
 
 nightly: venv wheels ## everything, in random order and with many more generated examples
-	$(pytest) --random-order --hypothesis-profile=nightly $(coverage) $(ARGS)
+	.ci/nightly $(python) $(ARGS)
 
 sdl: venv ## keep the GraphQL schema as that of the release VERSION, which later ones must not break
 	$(python) -m schema.evolution $(or $(VERSION),$(error VERSION says of which release: make sdl VERSION=0.3.0))

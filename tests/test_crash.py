@@ -1,7 +1,7 @@
 """Nothing acknowledged is lost, nothing torn: when the process is killed, or the power cut.
 
 `make test` kills writers 4 times, and a load of a file at each of its stages; the run of 50 kills
-is marked `slow` and part of `make nightly` (about 5 minutes).
+is marked `slow` and part of `make nightly`.
 """
 
 from __future__ import annotations
