@@ -19,8 +19,9 @@ _NAME: Final = r"\w\u00B7\u0300-\u036F\u203F\u2040\u200C\u200D"
 # the text and no more.
 _TOKEN: Final = re.compile(
     rf"""
-      (?P<space>   [ \t\r\n]++ | \#[^\r\n]*+ )
-    | (?P<iri>     <(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*+> )
+    (?: [ \t\r\n]++ | \#[^\r\n]*+ )*+
+    (?:
+      (?P<iri>     <(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*+> )
     | (?P<string>  \"\"\"(?:[^"\\]|\\.|"(?!""))*+\"\"\" | '''(?:[^'\\]|\\.|'(?!''))*+'''
                  | "(?:[^"\\\n\r]|\\.)*+" | '(?:[^'\\\n\r]|\\.)*+' )
     | (?P<variable>[?$][{_NAME}]++ )
@@ -32,10 +33,12 @@ _TOKEN: Final = re.compile(
     | (?P<word>    [A-Za-z][A-Za-z0-9_]*+ )
     | (?P<sign>    \^\^ | \|\| | && | != | <= | >= | <<\( | \)>> | << | >> | \{{\| | \|\}}
                  | [{{}}()\[\].,;|/^*+?!=<>~-] )
+    )
     """,
     re.VERBOSE | re.DOTALL,
 )
-_COMPARISON: Final = re.compile(r"(?P<sign><=|<)")
+_SPACE: Final = re.compile(r"(?:[ \t\r\n]++|\#[^\r\n]*+)*+")
+_DOTS: Final = re.compile(r"(?<!\\)\.+$")
 
 
 class Token(NamedTuple):
@@ -62,24 +65,23 @@ def read_token(text: str, place: int, *, is_after_operand: bool) -> Token | None
     QuerySyntaxError
         No token begins there: a string that is not closed, a character out of place.
     """
-    while place < len(text):
-        pattern = _COMPARISON if is_after_operand and text[place] == "<" else _TOKEN
-        match = pattern.match(text, place)
-        if match is None:
-            raise _no_token(text, place)
-        kind = match.lastgroup
-        assert kind is not None
-        place = match.end()
-        if kind == "space":
-            continue
-        found = match.group()
-        if kind in ("name", "blank") and found.endswith("."):
-            # A dot at the end belongs to the sentence, unless it is escaped.
-            kept = re.sub(r"(?<!\\)\.+$", "", found)
-            place -= len(found) - len(kept)
-            found = kept
-        return Token(kind, found, match.start(), place)
-    return None
+    match = _TOKEN.match(text, place)
+    if match is None:
+        place = _SPACE.match(text, place).end()  # type: ignore[union-attr]  # it may be empty
+        if place == len(text):
+            return None
+        raise _no_token(text, place)
+    kind: str = match.lastgroup  # type: ignore[assignment]  # each alternative is one
+    found = match[kind]
+    start, end = match.span(kind)
+    if is_after_operand and found[0] == "<":
+        found = "<=" if text.startswith("<=", start) else "<"
+        return Token("sign", found, start, start + len(found))
+    if found[-1] == "." and kind in ("name", "blank"):
+        # A dot at the end belongs to the sentence, unless it is escaped.
+        found = _DOTS.sub("", found)
+        end = start + len(found)
+    return Token(kind, found, start, end)
 
 
 def locate(text: str, place: int) -> tuple[int, int]:
