@@ -18,6 +18,7 @@ from graph.errors import (
     RequestError,
 )
 from graph.settings import Settings
+from graph.store import guard
 from graph.store.guard import Checked, check_query
 from graph.store.prefixes import PREFIXES, declare_prefix
 
@@ -40,6 +41,62 @@ def limit_of(text: str) -> str:
         check(text)
     assert caught.value.place is not None
     return caught.value.limit
+
+
+# --- prologues that are known -------------------------------------------------------------------
+
+
+_PIECES = st.sampled_from(
+    [
+        "PREFIX ex: <http://e/>",
+        "PREFIX : <http://e/>",
+        "PREFIX ask: <http://e/>",
+        "PREFIX ex:",
+        "BASE <http://e/select/>",
+        "# select \n",
+        "# select",
+        'VERSION "1.2"',
+        "\n",
+        " ",
+    ]
+)
+_QUERIES = st.sampled_from(
+    [
+        "SELECT * { ?s ex:p ?o }",
+        "select * from ex:g { ?s ?p ?o }",
+        "ASK { :a ask:p ?o }",
+        "ASK\n{ ?s ?p ask:SELECT }",
+        "selects ?s {}",
+        "SELECT:x {}",
+        "DESCRIBE ex:a",
+        "SERVICE",
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=4).map("".join), _QUERIES, _QUERIES)
+def test_a_known_prologue_changes_nothing(prologue: str, first: str, second: str) -> None:
+    def read(text: str) -> Checked | str:
+        guard._check.cache_clear()
+        try:
+            return check(text)
+        except RequestError as error:
+            return str(error)
+
+    guard._prologues.clear()
+    expected = read(prologue + second)
+    guard._prologues.clear()
+    read(prologue + first)
+    assert read(prologue + second) == expected
+
+
+def test_few_and_short_prologues_are_kept() -> None:
+    guard._prologues.clear()
+    for number in range(200):
+        check(f"PREFIX ex{number}: <http://e/> ASK {{}}")
+    check("#" + "x" * 10_000 + "\nASK {}")
+    assert 0 < len(guard._prologues) <= 64
+    assert max(map(len, guard._prologues)) < 5_000
 
 
 # --- forms and graphs -------------------------------------------------------------------------

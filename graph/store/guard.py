@@ -7,6 +7,7 @@ worker's sandbox; the guard saves a worker's life and names the place. It evalua
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -109,6 +110,13 @@ def check_query(text: str, settings: Settings) -> Checked:
     return _check(text, list_limits(text, settings))
 
 
+# What was read of prologues: clients send the same one before all that they ask.
+_PROLOGUES_KEPT: Final = 64
+_PROLOGUE_CHARACTERS: Final = 4_000
+_prologues: dict[str, frozenset[str]] = {}
+_FORM_WORD: Final = re.compile(rf"\b(?:{'|'.join(_FORMS)})\s", re.IGNORECASE)
+
+
 @lru_cache(maxsize=256)
 def _check(text: str, limits: tuple[tuple[str, int], ...]) -> Checked:
     return _Guard(text, dict(limits)).check()
@@ -131,7 +139,7 @@ class _Guard:
     def check(self) -> Checked:
         """Read the whole text."""
         breadth = Breadth(self.text, self.limits)
-        place = 0
+        place = self._skip_prologue()
         while True:
             is_after_operand = breadth.is_after_operand
             token = read_token(self.text, place, is_after_operand=is_after_operand)
@@ -152,12 +160,30 @@ class _Guard:
             raise syntax_error(_BEGINNING, self.text, len(self.text))
         return Checked(self.form, self.prologue, tuple(self.graphs), tuple(self.named_graphs))
 
+    def _skip_prologue(self) -> int:
+        """Return where the form begins if what stands before it was read before, else 0.
+
+        The tokens are the same then: after the last of them stood a letter, too.
+        """
+        word = _FORM_WORD.search(self.text)
+        if word is None or (known := _prologues.get(self.text[: word.start()])) is None:
+            return 0
+        self.prefixes = set(known)
+        return word.start()
+
+    def _keep_prologue(self) -> None:
+        if len(_prologues) >= _PROLOGUES_KEPT:
+            _prologues.clear()
+        if len(self.prologue) <= _PROLOGUE_CHARACTERS:
+            _prologues[self.prologue] = frozenset(self.prefixes)
+
     def _read_prologue(self, token: Token) -> None:
         word = token.text.upper()
         if token.kind == "name" and self.last[1] == "PREFIX":
             self.prefixes.add(token.text.partition(":")[0])
         elif token.kind == "word" and word in _FORMS:
             self.form, self.prologue = word, self.text[: token.start]
+            self._keep_prologue()
         elif token.kind == "word" and word not in _PROLOGUE:
             self._refuse_word(token)
         elif token.kind not in ("iri", "string", "word"):
