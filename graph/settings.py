@@ -99,6 +99,7 @@ class Settings:
     sparql_spool_mb: int = _setting(
         1024, "MB", "disk for answers that are made faster than they are read, in all"
     )
+    sparql_cache_mb: int = _setting(64, "MB", "SPARQL answers kept until the next commit; 0: none")
     sparql_changes: int = _setting(
         100_000, "quads", "quads that one SPARQL update may add or remove"
     )

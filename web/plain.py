@@ -25,6 +25,7 @@ from graph.store.plain import PlainStore
 from graph.store.workers import QueryPool
 from graph.store.writes import PlainWrites
 from web import graph_store, operations, sparql, static
+from web.answers import AnswerCache
 from web.frame import Frame, Revisions
 from web.limits import Limiter, Limits
 from web.problems import handlers
@@ -46,6 +47,7 @@ class PlainService:
         self.pool = QueryPool(settings, store)
         self.writes = PlainWrites(store, settings)
         self.limiter = Limiter(settings)
+        self.tables = AnswerCache(0)  # relative IRIs would belong to what an answer depends on
         self.version = VERSION
         self.started = time.monotonic()
         self.stage = "starting the query workers"

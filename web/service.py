@@ -48,12 +48,13 @@ VERSION: Final = "0.1.0"
 class Sparql(Protocol):
     """What the SPARQL endpoints need of a service, with the dataset or a bare one behind it.
 
-    `sparql_revision` is the least that every query sees; `larger_graphs` says what to do about a
-    graph that is too large for one answer.
+    `tables` are the answers that are kept; `sparql_revision` is the least that every query sees;
+    `larger_graphs` says what to do about a graph that is too large for one answer.
     """
 
     settings: Settings
     limiter: Limiter
+    tables: AnswerCache
     is_plain: bool
     larger_graphs: str
 
@@ -120,7 +121,8 @@ class Service:
 
     `visitor` is the viewer without a token, `languages` the chain that answers one without wishes.
     `answers` and `documents` are what GraphQL keeps: answers until the next commit, and texts of
-    documents that clients name by hash; `streams` are the subscriptions that run.
+    documents that clients name by hash; `tables` are the answers of SPARQL that are kept;
+    `streams` are the subscriptions that run.
     `stage` says in words what the start is doing. `failure` holds the error that ended the service
     and `on_failure` is called then. `is_busy` tells that a thread opens or verifies parts.
     """
@@ -134,6 +136,7 @@ class Service:
         self.visitor = anonymous(settings)
         self.languages = settings.language_chain
         self.answers = AnswerCache(settings.graphql_cache_mb * 1_000_000)
+        self.tables = AnswerCache(settings.sparql_cache_mb * 1_000_000)
         self.documents = Documents(settings.graphql_documents_mb * 1_000_000)
         self.version = VERSION
         self.started = time.monotonic()

@@ -36,6 +36,7 @@ from graph.store.external_requests import explain_status, read_words
 from graph.store.feed import Feed
 from graph.store.graph_formats import UnwritableError
 from graph.store.guard import check_query
+from graph.store.pool import Standing
 from graph.store.query import ANSWER_BYTES, Answer, Query
 from graph.store.running import Running
 from graph.store.sparql_client import Call, Pairs, Reply, ServerFailedError
@@ -89,6 +90,13 @@ class ExternalPool:
     def revision(self) -> int:
         """The revision that the next query is answered with; -1 before that is known."""
         return self._follower.revision
+
+    @property
+    def standing(self) -> Standing | None:
+        """What the next query is answered from; None while the server is at fault, or is fed."""
+        if self._is_closed or self._follower.fault is not None:
+            return None
+        return Standing(self._follower.revision, self._follower.epoch)
 
     def in_loop(self, function: Callable[[], Result]) -> Result:
         """Return what a function returns, run in the pool's loop; called in another thread.

@@ -20,6 +20,7 @@ from graph.errors import RhizomeError, StoreCorruptError, StoreUnavailableError
 from graph.store.directory import Checkpoint
 from graph.store.mending import CheckpointSource, Mender, is_sign_of_damage
 from graph.store.outcome import explain_opening
+from graph.store.pool import Standing
 from graph.store.process import (
     START_S,
     AsyncWorker,
@@ -93,6 +94,13 @@ class Fleet:
     def revision(self) -> int:
         """Revision of the newest checkpoint; -1 before there is one."""
         return -1 if self._latest is None else self._latest.revision
+
+    @property
+    def standing(self) -> Standing | None:
+        """What the next query is answered from; None before the start and while it is in doubt."""
+        if self._latest is None or not self.is_ready:
+            return None
+        return Standing(self._latest.revision, self._source.doubts)
 
     async def start(self) -> None:
         """Start the processes and return when one can answer.

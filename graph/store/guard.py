@@ -46,6 +46,8 @@ _FUNCTIONS: Final = _read_words(
 )
 #: Words of queries; a name that is none of them is refused before the engine sees it.
 WORDS: Final = _FORMS | _PROLOGUE | _CLAUSES | _FUNCTIONS
+# What they say differs from one evaluation to the next.
+_UNSTEADY: Final = frozenset({"BNODE", "NOW", "RAND", "STRUUID", "UUID"})
 #: What gives the engine work, wherever it stands.
 OPERATOR_WORDS: Final = frozenset(
     {"BIND", "EXISTS", "FILTER", "GRAPH", "IN", "MINUS", "NOT", "OPTIONAL", "UNION", "VALUES"}
@@ -63,13 +65,15 @@ class Checked:
 
     `form` is SELECT, ASK, CONSTRUCT or DESCRIBE. `from_graphs` and `from_named_graphs` are the
     terms after FROM as the text has them; `prologue` is the text before the form, which declares
-    their prefixes.
+    their prefixes. `is_steady` tells that the same data give the same answer: nothing in it asks
+    for the time or for chance.
     """
 
     form: str
     prologue: str
     from_graphs: tuple[str, ...]
     from_named_graphs: tuple[str, ...]
+    is_steady: bool = True
 
 
 def list_limits(text: str, settings: Settings) -> tuple[tuple[str, int], ...]:
@@ -134,6 +138,7 @@ class _Guard:
     graphs: list[str] = field(default_factory=list)
     named_graphs: list[str] = field(default_factory=list)
     operators: int = 0
+    is_steady: bool = True
     last: tuple[str, str] = ("", "")
 
     def check(self) -> Checked:
@@ -158,7 +163,8 @@ class _Guard:
             raise QuerySyntaxError(LANGUAGE, "the query is empty")
         if self.form is None:
             raise syntax_error(_BEGINNING, self.text, len(self.text))
-        return Checked(self.form, self.prologue, tuple(self.graphs), tuple(self.named_graphs))
+        graphs = tuple(self.graphs), tuple(self.named_graphs)
+        return Checked(self.form, self.prologue, *graphs, self.is_steady)
 
     def _skip_prologue(self) -> int:
         """Return where the form begins if what stands before it was read before, else 0.
@@ -195,6 +201,8 @@ class _Guard:
         if token.kind == "word":
             if word not in WORDS:
                 self._refuse_word(token)
+            if word in _UNSTEADY:
+                self.is_steady = False
             if word in OPERATOR_WORDS:
                 self._count_operator(token)
         elif token.kind == "sign" and token.text in OPERATOR_SIGNS:

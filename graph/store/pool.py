@@ -6,12 +6,19 @@ Floor 1. The embedded workers (`workers`) and a SPARQL server of others (`extern
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from graph.store.query import Answer, Query
 from graph.store.running import Running
 
 Result = TypeVar("Result")
+
+
+class Standing(NamedTuple):
+    """What queries are answered from: a revision, and how often it was put in doubt before."""
+
+    revision: int
+    epoch: int
 
 
 class Pool(Protocol):
@@ -30,6 +37,14 @@ class Pool(Protocol):
     @property
     def revision(self) -> int:
         """The revision that the next query is answered with; -1 before there is one."""
+        ...
+
+    @property
+    def standing(self) -> Standing | None:
+        """What the next query is answered from; None while none may be answered.
+
+        As long as it is the same, so is the answer to a query.
+        """
         ...
 
     def in_loop(self, function: Callable[[], Result]) -> Result:

@@ -33,6 +33,7 @@ from graph.store.outcome import (
     explain_query_death,
     explain_query_refusal,
 )
+from graph.store.pool import Standing
 from graph.store.process import BlockingWorker, WorkerDiedError
 from graph.store.query import ANSWER_BYTES, Answer, Query, Taken
 from graph.store.running import FAST, SLOW, Run, Running
@@ -126,6 +127,11 @@ class QueryPool:
     def revision(self) -> int:
         """The revision that the next query is answered with; -1 before there is one."""
         return self._fleet.revision
+
+    @property
+    def standing(self) -> Standing | None:
+        """What the next query is answered from; None while the store is in doubt."""
+        return self._fleet.standing
 
     def in_loop(self, function: Callable[[], Result]) -> Result:
         """Return what a function returns, run in the pool's loop; called in another thread.
