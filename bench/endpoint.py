@@ -160,11 +160,12 @@ class Connection:
         return piece
 
 
-def write_request(peer: Peer, text: str, accept: str) -> bytes:
-    """Return a query by POST, direct, as bytes."""
+def write_request(peer: Peer, text: str, accept: str, *, takes_kept: bool = False) -> bytes:
+    """Return a query by POST, direct, as bytes; a kept answer is taken only where that is said."""
     body = text.encode()
+    wish = "" if takes_kept else "Cache-Control: no-cache\r\n"
     return (
-        f"POST {peer.path} HTTP/1.1\r\nHost: 127.0.0.1:{peer.port}\r\nAccept: {accept}\r\n"
+        f"POST {peer.path} HTTP/1.1\r\nHost: 127.0.0.1:{peer.port}\r\nAccept: {accept}\r\n{wish}"
         f"Content-Type: application/sparql-query\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode() + body
 
@@ -243,10 +244,10 @@ def _rows(body: bytes, accept: str) -> object:
     return tuple(head), Counter(map(tuple, rows))
 
 
-def measure_kind(peer: Peer, text: str, times: int) -> list[float]:
+def measure_kind(peer: Peer, text: str, times: int, *, takes_kept: bool = False) -> list[float]:
     """Return the milliseconds of each of some requests over one connection."""
     connection = Connection(peer.port)
-    request = write_request(peer, text, accept_of(text))
+    request = write_request(peer, text, accept_of(text), takes_kept=takes_kept)
     found = []
     for _ in range(times):
         began = time.perf_counter()
@@ -258,17 +259,19 @@ def measure_kind(peer: Peer, text: str, times: int) -> list[float]:
     return found
 
 
-def table_kinds(peers: Sequence[Peer], one: str, rounds: int, about: str) -> Table:
-    """Return the ten kinds of queries, all servers in turn."""
+def table_kinds(
+    peers: Sequence[Peer], one: str, rounds: int, about: str, *, takes_kept: bool = False
+) -> Table:
+    """Return the ten kinds of queries, all servers in turn; asked anew, or what is kept taken."""
     rows: list[tuple[Cell, ...]] = []
     for kind, (text, times) in KINDS.items():
         whole = _PREFIXES + text.replace("{one}", one)
         samples: dict[str, list[float]] = {peer.name: [] for peer in peers}
         for peer in peers:
-            measure_kind(peer, whole, 5)
+            measure_kind(peer, whole, 5, takes_kept=takes_kept)
         for _ in range(rounds):
             for peer in peers:
-                samples[peer.name] += measure_kind(peer, whole, times)
+                samples[peer.name] += measure_kind(peer, whole, times, takes_kept=takes_kept)
         cells: list[Cell] = [kind]
         for peer in peers:
             found = samples[peer.name]
@@ -285,7 +288,8 @@ def table_kinds(peers: Sequence[Peer], one: str, rounds: int, about: str) -> Tab
         heads += [f"{peer.name}, p50 ms", "p99 ms"]
     if len(peers) > 1:
         heads += ["p50, times", "p99, times"]
-    return Table(f"Ten kinds of queries over HTTP, {about}", tuple(heads), rows)
+    how = "kept answers taken" if takes_kept else "each evaluated"
+    return Table(f"Ten kinds of queries over HTTP, {how}, {about}", tuple(heads), rows)
 
 
 def table_throughput(peers: Sequence[Peer], one: str, seconds: float, about: str) -> Table:
@@ -297,7 +301,7 @@ def table_throughput(peers: Sequence[Peer], one: str, seconds: float, about: str
         target = judge(rates[0] / rates[1], 1, at_least=True) if len(rates) > 1 else ""
         rows.append((kind, *rates, target))
     heads = ("query", *(f"{peer.name}, req/s" for peer in peers), "times the other")
-    return Table(f"Throughput of two clients, {about}", heads, rows)
+    return Table(f"Throughput of two clients, each query evaluated, {about}", heads, rows)
 
 
 def _measure_rate(peer: Peer, text: str, seconds: float) -> float:
@@ -444,6 +448,7 @@ def tables(triples: int, rounds: int, seconds: float) -> Iterator[Table]:
         compare_answers(peers, one)
         yield table_point(peers[0], checkpoint, one, rounds)
         yield table_kinds(peers, one, rounds, describe(shape))
+        yield table_kinds(peers, one, rounds, describe(shape), takes_kept=True)
         yield table_throughput(peers, one, seconds, describe(shape))
         yield table_large(peers[0], server.process, make_token(store), describe(shape))
 

@@ -19,6 +19,7 @@ from graph.store.workers import QueryPool
 from tests.pools import RUNAWAY, Source, is_alive, pids, until
 from tests.stores import History, many
 from web import sparql
+from web.answers import AnswerCache
 from web.limits import Limiter
 from web.problems import handlers
 
@@ -50,6 +51,7 @@ class Served:
             pool_for=pool_for,
             public_revision=1,
             limiter=Limiter(self.settings),
+            tables=AnswerCache(0),
             revision=1,
             version="0.1.0",
             is_plain=False,

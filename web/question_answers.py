@@ -88,7 +88,7 @@ async def ask(
             tables[place] = table.answer_rows(data)
         else:
             text = question.sparql(table, values)
-            answer, _ = await answer_text(request, text, "json")
+            answer = (await answer_text(request, text, "json")).answer
             is_cut = is_cut or answer.is_truncated
             tables[place] = table.solution_rows(*_read_solutions(answer.body))
     return Asked(tables, is_cut)

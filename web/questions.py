@@ -139,12 +139,13 @@ async def _send_graph(
 ) -> Response:
     """Answer the graph of a question."""
     text = question.graph(values)
-    answer, media_type = await answer_text(request, text, GRAPH_SUFFIXES[suffix])
+    found = await answer_text(request, text, GRAPH_SUFFIXES[suffix])
+    answer = found.answer
     headers = _headers(request, question, None, suffix, None)
     headers[REVISION] = str(answer.revision)
     if answer.is_truncated:
         headers[TRUNCATED] = "true"
-    return Response(answer.body, headers=headers, media_type=media_type)
+    return Response(answer.body, headers=headers, media_type=found.media_type)
 
 
 def _headers(

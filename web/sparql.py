@@ -30,6 +30,7 @@ from graph.store.writes import Update, Written
 from schema.questions import load_questions
 from web.access import PRIVATE, VIEWER, viewer_of
 from web.frame import MIN_REVISION, REVISION, read_revision
+from web.kept_tables import Kept, Table, send_table
 from web.limits import address_of
 from web.negotiation import choose_media_type, request_language
 from web.parts import PartsResponse, run_limited
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 PATH: Final = "/sparql"
 METHODS: Final = ("GET", "HEAD", "POST")
+VARY: Final = "Accept, Accept-Encoding"
 TRUNCATED: Final = "Rhizome-Truncated"
 HTML: Final = "text/html"
 #: Media type by format, the default first; the others are names that clients also use.
@@ -101,21 +103,20 @@ async def answer_sparql(request: Request) -> Response:
         return await explain_query(request, viewer, asked.text, partial(_run, request, asked))
     if is_page:
         return await _answer_page(request, asked)
-    answer, media_type = await _answer(request, asked)
-    return _respond(request, answer, media_type)
+    return await _respond(request, await _answer(request, asked))
 
 
-def _respond(request: Request, answer: Answer, media_type: str) -> Response:
+async def _respond(request: Request, table: Table) -> Response:
+    answer = table.answer
     kept = PRIVATE if VIEWER in request.scope else "no-cache"
-    headers = {"Vary": "Accept", "Cache-Control": kept, **_describe(answer)}
+    headers = {"Vary": VARY, "Cache-Control": kept, **_describe(answer)}
     if answer.rest is not None:
-        return PartsResponse(answer.rest, answer.size, headers, media_type)
-    return Response(answer.body, headers=headers, media_type=media_type)
+        return PartsResponse(answer.rest, answer.size, headers, table.media_type)
+    return await send_table(request, table, headers)
 
 
 async def _run(request: Request, asked: Asked) -> Answer:
-    answer, _ = await _answer(request, asked, is_whole=True)
-    return answer
+    return (await _answer(request, asked, is_whole=True, is_new=True)).answer
 
 
 async def _describe_service(request: Request) -> Response:
@@ -123,8 +124,7 @@ async def _describe_service(request: Request) -> Response:
     service: Sparql = request.app.state.service
     address = service.address_of(request)
     text = describe_service(address, service.settings, is_plain=service.is_plain)
-    answer, media_type = await _answer(request, Asked(text, (), ()), NAMESPACES)
-    return _respond(request, answer, media_type)
+    return await _respond(request, await _answer(request, Asked(text, (), ()), NAMESPACES))
 
 
 async def _update(request: Request, asked: Asked) -> Response:
@@ -147,11 +147,12 @@ async def _answer(
     *,
     is_page: bool = False,
     is_whole: bool = False,
+    is_new: bool = False,
     named: str | None = None,
-) -> tuple[Answer, str]:
-    """Return the workers' answer and its media type; `is_whole` has it in one piece.
+) -> Table:
+    """Return the answer that is kept, or the workers'; `is_whole` has it in one piece.
 
-    The format is `named`, or negotiated.
+    The format is `named`, or negotiated. `is_new` has it from the workers.
     """
     service: Sparql = request.app.state.service
     settings = service.settings
@@ -188,12 +189,17 @@ async def _answer(
     )
     seen = read_revision(request.headers.get(MIN_REVISION, "0"))
     least = max(seen, service.sparql_revision)
+    kept = Kept(service.tables, pool, request, media_type, checked, query)
+    if not is_new and (found := kept.find(least)) is not None:
+        return found
     answer = await run_limited(service.limiter, request, lambda: pool.query(query, least))
-    return answer, media_type
+    table = Table(answer, media_type)
+    kept.keep(table)
+    return table
 
 
-async def answer_text(request: Request, text: str, format: str) -> tuple[Answer, str]:
-    """Return the answer to a query of ours in a format, and its media type.
+async def answer_text(request: Request, text: str, format: str) -> Table:
+    """Return the answer to a query of ours in a format.
 
     It goes the way of everybody's queries: guard, limits, workers.
     """
@@ -248,7 +254,7 @@ _OFFERED: Final = (*_TABLE_TYPES, *_GRAPH_TYPES, HTML)
 async def _answer_page(request: Request, asked: Asked) -> Response:
     """Show the form with the answer below it, or with what is wrong."""
     try:
-        answer, _ = await _answer(request, asked, is_page=True)
+        answer = (await _answer(request, asked, is_page=True)).answer
     except RhizomeError as error:
         return _show(request, asked.text, error=error)
     return _show(request, asked.text, answer=answer)
