@@ -9,7 +9,7 @@ import pytest
 
 from graph.errors import ParseError
 from graph.settings import Settings
-from graph.store.workers import parse_rdf
+from graph.store.reading import parse_rdf
 from graph.terms import Quad
 
 P = "http://e/p"

@@ -19,7 +19,7 @@ from graph.settings import Settings
 from graph.store import frames, process
 from graph.store.outcome import explain_query_death
 from graph.store.process import AsyncWorker, Process, TooMuchSentError
-from graph.store.workers import parse_rdf
+from graph.store.reading import parse_rdf
 
 DATA = b"<http://e/a> <http://e/b> 1 ."
 
@@ -59,7 +59,7 @@ FEW_FILES = textwrap.dedent(
     import os, resource
     from graph.errors import StoreUnavailableError
     from graph.settings import Settings
-    from graph.store.workers import parse_rdf
+    from graph.store.reading import parse_rdf
     data = b"<http://e/a> <http://e/b> 1 ."
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     taken = []

@@ -15,7 +15,7 @@ from graph.errors import (
     StoreCorruptError,
 )
 from graph.settings import Settings
-from graph.store.workers import parse_rdf, scan_checkpoint
+from graph.store.reading import parse_rdf, scan_checkpoint
 from tests.pools import (
     kept,
     source,

@@ -25,7 +25,7 @@ from graph.store.level_images import noted_revision
 from graph.store.level_stores import store_folder
 from graph.store.live import scan_live
 from graph.store.log import Log, log_behind
-from graph.store.workers import scan_checkpoint
+from graph.store.reading import scan_checkpoint
 from graph.terms import HASH_MODULUS, Quad, hash_quad
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from graph.errors import (
     UnsupportedMediaTypeError,
 )
 from graph.settings import Settings
-from graph.store.workers import parse_rdf
+from graph.store.reading import parse_rdf
 from graph.terms import Quad
 
 _GZIP: Final = 31

@@ -33,8 +33,8 @@ from graph.errors import (
 from graph.store.commit import Change
 from graph.store.copies import CopyWriter, copy_store
 from graph.store.query import RdfText
+from graph.store.reading import read_line
 from graph.store.updates import CheckedUpdate, check_update
-from graph.store.workers import read_line
 from graph.store.writes import Update, Written
 from graph.terms import Quad
 
