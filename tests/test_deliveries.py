@@ -7,6 +7,7 @@ import gzip
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from starlette.testclient import TestClient
 
 from graph.errors import StoreFullError, StoreUnavailableError
 from tests.seeded import make_settings, serve
-from web.delivery import find_span, pack
+from web.delivery import find_span, in_turns, pack
 from web.export_files import FOLDER, ExportFiles, pieces_to_file
 
 PIC = "https://w3id.org/rhizome/id/network/plant-intercluster"
@@ -311,3 +312,55 @@ def test_a_tag_changes_with_the_program_where_the_bytes_may(
     service = client.app.state.service  # type: ignore[attr-defined]
     monkeypatch.setattr(service, "version", "another")
     assert (client.head(f"/export?format={format}").headers["etag"] != tag) is changes
+
+
+class Making:
+    """Pieces that take a moment; `at_once` are the most that were made at one time."""
+
+    running = 0
+    at_once = 0
+
+    def pieces(self, name: str, count: int) -> Iterator[bytes]:
+        for number in range(count):
+            Making.running += 1
+            Making.at_once = max(Making.at_once, Making.running)
+            time.sleep(0.002)
+            Making.running -= 1
+            yield f"{name}{number} ".encode()
+
+
+def test_exports_take_turns_in_one_thread() -> None:
+    charged: list[float] = []
+
+    async def read(name: str) -> bytes:
+        return b"".join([p async for p in in_turns(Making().pieces(name, 5), charged.append)])
+
+    async def run() -> list[bytes]:
+        return await asyncio.gather(*(read(name) for name in "abcdef"))
+
+    read_all = asyncio.run(run())
+    assert read_all == [b"".join(f"{c}{n} ".encode() for n in range(5)) for c in "abcdef"]
+    assert Making.at_once == 1
+    assert len(charged) == 6
+    assert all(5 * 0.002 <= seconds < 0.5 for seconds in charged)  # waiting is not charged
+
+
+def test_an_export_that_fails_or_is_left_is_charged_as_well() -> None:
+    charged: list[float] = []
+
+    def broken() -> Iterator[bytes]:
+        yield b"first"
+        raise StoreUnavailableError("gone")
+
+    async def run() -> None:
+        failing = in_turns(broken(), charged.append)
+        assert await anext(failing) == b"first"
+        with pytest.raises(StoreUnavailableError):
+            await anext(failing)
+        left = in_turns(broken(), charged.append)
+        assert await anext(left) == b"first"
+        await asyncio.sleep(0.05)  # the next piece failed meanwhile
+        await left.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(run())
+    assert len(charged) == 2

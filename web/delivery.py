@@ -7,16 +7,16 @@ compressed ones; of several ranges none is taken, and the whole is sent.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, Final, ParamSpec, TypeVar
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, ParamSpec, TypeVar
 
 import anyio.to_thread
-from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -26,6 +26,7 @@ from web.answers import accepts_gzip
 from web.conditional import matches
 from web.export_files import ExportFiles, FileWriter, pieces_to_file
 from web.frame import REVISION
+from web.lanes import Lane
 
 if TYPE_CHECKING:
     from web.limits import Limiter, Use
@@ -38,6 +39,8 @@ _PIECE: Final = 256 * 1024
 _GZIP: Final = 16 + zlib.MAX_WBITS
 # A fifth of the time of the usual 6, and a fifth more bytes.
 _LEVEL: Final = 1
+# Exports that may wait for their turn; each waits for one piece.
+_STREAMS: Final = 10_000
 #: Media types whose bytes are compressed already.
 _PACKED: Final = frozenset({"application/zip"})
 
@@ -118,7 +121,7 @@ async def deliver(request: Request, parcel: Parcel, files: ExportFiles) -> Respo
         return Response(headers=headers, media_type=parcel.media_type)
     if file is None:
         pieces = pack(pieces) if packs else pieces
-        content = _charged(pieces, partial(limiter.charge_stream, request))
+        content = in_turns(pieces, partial(limiter.charge_stream, request))
         return StreamingResponse(content, headers=headers, media_type=parcel.media_type)
     if asked is not None:
         return _answer_part(file, asked, parcel, headers)
@@ -149,22 +152,46 @@ class _Clock:
         return run
 
 
-async def _charged(
+async def in_turns(
     pieces: Iterator[bytes], charge: Callable[[float], None]
 ) -> AsyncIterator[bytes]:
-    """Yield pieces that are made in a thread, and charge the time that this took."""
+    """Yield pieces that are made in a thread, and charge the time that this took.
+
+    All exports take turns in one thread, a piece at a time: several would hold up the loop, and
+    each other. The next piece is made while one is sent.
+    """
+    lane = _turns()
     seconds = 0.0
-    made = iterate_in_threadpool(pieces)
+
+    def make() -> tuple[bytes | None, float]:
+        began = time.monotonic()
+        piece = next(pieces, None)
+        return piece, time.monotonic() - began
+
+    pending = asyncio.ensure_future(lane.run(make, _STREAMS))
     try:
         while True:
-            began = time.monotonic()
-            piece = await anext(made, None)
-            seconds += time.monotonic() - began
+            piece, took = await pending
+            seconds += took
             if piece is None:
                 return
+            pending = asyncio.ensure_future(lane.run(make, _STREAMS))
             yield piece
     finally:
+        pending.cancel()
+        pending.add_done_callback(_forget)
         charge(seconds)
+
+
+def _forget(pending: asyncio.Task[Any]) -> None:
+    """Take what nobody waits for any more, also when it is an error."""
+    if not pending.cancelled():
+        pending.exception()
+
+
+@cache
+def _turns() -> Lane:
+    return Lane("exports", 1)
 
 
 def pack(pieces: Iterator[bytes]) -> Iterator[bytes]:
