@@ -32,12 +32,18 @@ def running(seeded_store: Path, tmp_path: Path) -> Iterator[Running]:
         running.close()
 
 
-def attack(running: Running, seconds: float) -> float:
-    """Check that normal requests are answered rightly; return their 99th percentile in ms."""
+def attack(running: Running, seconds: float, *, first_s: float = 0.0) -> float:
+    """Check that normal requests are answered rightly; return their 99th percentile in ms.
+
+    In some minutes the server comes to hold some 50 MiB more: threads that were never needed, what
+    it keeps of documents and answers. After `first_s` seconds of traffic it may grow by 20 more.
+    """
     port = urlsplit(running.address).port
     assert port is not None
     process = psutil.Process(running.process.pid)
     mix = learn_answers(port, IDS)
+    if first_s:
+        run_mixed(port, mix, first_s)
     before = process.memory_info().rss
     traffic = run_mixed(port, mix, seconds)
     told = table_mixed(traffic, seconds, "the seeds").markdown()
@@ -47,7 +53,8 @@ def attack(running: Running, seconds: float) -> float:
     assert set(traffic.attacks) & {"504", "503", "429", "400"}, told
     assert not set(traffic.attacks) & {"0", "500"}, told
     assert running.process.poll() is None
-    assert (process.memory_info().rss - before) / 2**20 < 64, told
+    grown_mb = (process.memory_info().rss - before) / 2**20
+    assert grown_mb < (20 if first_s else 64), told
     assert "Traceback" not in running.errors(), running.errors()
     return percentile(traffic.all, 99)
 
@@ -60,4 +67,4 @@ def test_normal_requests_are_right_among_attacks(running: Running) -> None:
 
 @pytest.mark.slow
 def test_normal_requests_are_right_and_quick_in_half_an_hour_of_attacks(running: Running) -> None:
-    assert attack(running, 1_800.0) <= P99_MS
+    assert attack(running, 1_800.0, first_s=300.0) <= P99_MS
