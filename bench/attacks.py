@@ -87,6 +87,7 @@ def ask(port: int, path: str, source: str, body: bytes | None = None, kind: str 
     connection = HTTPConnection("127.0.0.1", port, timeout=30, source_address=(source, 0))
     try:
         headers = {"Accept": "application/json", "Content-Type": kind} if kind else {}
+        headers["Cache-Control"] = "no-cache"  # workers are to answer, not what is kept
         connection.request("GET" if body is None else "POST", path, body, headers)
         response = connection.getresponse()
         found = response.read()
