@@ -21,6 +21,7 @@ from graph.settings import Settings
 from graph.store import guard
 from graph.store.guard import Checked, check_query
 from graph.store.prefixes import PREFIXES, declare_prefix
+from graph.terms import XSD
 
 SETTINGS = Settings()
 EX = "PREFIX ex: <http://e/> "
@@ -56,6 +57,7 @@ _PIECES = st.sampled_from(
         "# select \n",
         "# select",
         'VERSION "1.2"',
+        'VERSION """ "',
         "\n",
         " ",
     ]
@@ -70,6 +72,7 @@ _QUERIES = st.sampled_from(
         "SELECT:x {}",
         "DESCRIBE ex:a",
         "SERVICE",
+        'SELECT * {} # """ \nASK {}',
     ]
 )
 
@@ -97,6 +100,59 @@ def test_few_and_short_prologues_are_kept() -> None:
     check("#" + "x" * 10_000 + "\nASK {}")
     assert 0 < len(guard._prologues) <= 64
     assert max(map(len, guard._prologues)) < 5_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'SELECT * { VALUES ?x { """ " } BIND(RAND() AS ?r) } # \q """ }}',
+        r"ASK { ?s ?p '''\uD800''' }",
+        r'ASK { ?s ?p "\U00110000" }',
+        r'ASK { ?s ?p "\u12" }',
+        'ASK { ?s ?p """\\\n""" }',
+        r"ASK { ?s ?p <http://e/\uDC00> }",
+    ],
+)
+def test_an_escape_that_sparql_does_not_have_is_refused(text: str) -> None:
+    # The engine ends the token elsewhere, so that what follows would be read otherwise.
+    assert "no escape of SPARQL" in str(refuse(text))
+
+
+@pytest.mark.parametrize(
+    "string",
+    [r'"\t\b\n\r\f\"\'\\"', r'"\u00e9\U0001F331"', r'"\\uD800"', r"<http://e/\u00e9>"],
+)
+def test_escapes_of_sparql_pass(string: str) -> None:
+    text = f"ASK {{ ?s ?p {string} }}"
+    assert check(text).form == "ASK"
+    ox.Store().query(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'SELECT ?z { VALUES ?l {"en"} BIND("a"@en<STRLANG(STR(RAND()),?l)&&1>0 AS ?z)}',
+        f"PREFIX xsd: <{XSD}> SELECT (NOT EXISTS{{?a ?b 77}}<xsd:boolean(RAND())&&1>0 AS ?x) {{}}",
+        "ASK { FILTER(1 = <http://e/RAND()>) }",
+        "PREFIX ex: <http://e/> ASK { FILTER(ex:-RAND() = 1) }",
+        "SELECT (NOW() AS ?x) {}",
+        "select (strUuid() as ?x) {}",
+    ],
+)
+def test_what_may_differ_from_one_evaluation_to_the_next_is_told(text: str) -> None:
+    assert not check(text).is_steady
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'SELECT ?now { ?now ?rand "NOW() RAND()" } # UUID()',
+        "PREFIX rand: <http://e/> ASK { rand:now rand:uuid ?o }",
+        "ASK { <http://e/now> ?p ?o FILTER(?o < 1 && ?o > 0) }",
+    ],
+)
+def test_words_in_texts_and_names_are_no_calls(text: str) -> None:
+    assert check(text).is_steady
 
 
 # --- forms and graphs -------------------------------------------------------------------------

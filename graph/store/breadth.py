@@ -18,6 +18,8 @@ from graph.store.tokens import Token, locate, syntax_error
 TERMS: Final = frozenset({"iri", "name", "variable", "blank", "string", "number"})
 _VALUE_WORDS: Final = frozenset({"a", "true", "false", "undef"})
 _CLOSING: Final = {"{": "}", "(": ")", "[": "]", "<<(": ")>>", "<<": ">>", "{|": "|}"}
+# `}` is that of EXISTS.
+_ENDS_OPERAND: Final = frozenset({")", "}", ")>>", ">>"})
 _CLOSED: Final = frozenset(_CLOSING.values())
 _WITH_TRIPLES: Final = frozenset({"group", "template", "properties"})
 # Their patterns are planned apart from those around them.
@@ -70,7 +72,12 @@ class Breadth:
         if not self.brackets or self.brackets[-1].kind != "expression" or self._before is None:
             return False
         before = self._before
-        return before.kind in TERMS or before.text == ")" or before.text.lower() in _VALUE_WORDS
+        return (
+            before.kind in TERMS
+            or before.kind == "language"
+            or before.text in _ENDS_OPERAND
+            or before.text.lower() in _VALUE_WORDS
+        )
 
     def take(self, token: Token) -> None:
         """Count one token.

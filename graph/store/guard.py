@@ -48,6 +48,8 @@ _FUNCTIONS: Final = _read_words(
 WORDS: Final = _FORMS | _PROLOGUE | _CLAUSES | _FUNCTIONS
 # What they say differs from one evaluation to the next.
 _UNSTEADY: Final = frozenset({"BNODE", "NOW", "RAND", "STRUUID", "UUID"})
+# In what reads as a name, where an engine might see a comparison or a difference.
+_CALL: Final = re.compile(r"(?:NOW|RAND|UUID|BNODE)\(|:-", re.IGNORECASE)
 #: What gives the engine work, wherever it stands.
 OPERATOR_WORDS: Final = frozenset(
     {"BIND", "EXISTS", "FILTER", "GRAPH", "IN", "MINUS", "NOT", "OPTIONAL", "UNION", "VALUES"}
@@ -180,7 +182,9 @@ class _Guard:
     def _keep_prologue(self) -> None:
         if len(_prologues) >= _PROLOGUES_KEPT:
             _prologues.clear()
-        if len(self.prologue) <= _PROLOGUE_CHARACTERS:
+        is_short = len(self.prologue) <= _PROLOGUE_CHARACTERS
+        # Where a string ends may depend on what follows.
+        if is_short and '"' not in self.prologue and "'" not in self.prologue:
             _prologues[self.prologue] = frozenset(self.prefixes)
 
     def _read_prologue(self, token: Token) -> None:
@@ -209,6 +213,8 @@ class _Guard:
             self._count_operator(token)
         elif token.kind == "name":
             self._check_prefix(token)
+        if token.kind in ("iri", "name") and _CALL.search(token.text):
+            self.is_steady = False
         if is_outside and token.kind in ("iri", "name"):
             self._note_graph(token)
 

@@ -38,7 +38,11 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _SPACE: Final = re.compile(r"(?:[ \t\r\n]++|\#[^\r\n]*+)*+")
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
 _DOTS: Final = re.compile(r"(?<!\\)\.+$")
+
+
+_ESCAPED: Final = frozenset("tbnrf\"'\\")
 
 
 class Token(NamedTuple):
@@ -63,7 +67,8 @@ def read_token(text: str, place: int, *, is_after_operand: bool) -> Token | None
     Raises
     ------
     QuerySyntaxError
-        No token begins there: a string that is not closed, a character out of place.
+        No token begins there: a string that is not closed, a character out of place, an escape
+        that SPARQL does not have.
     """
     match = _TOKEN.match(text, place)
     if match is None:
@@ -77,6 +82,8 @@ def read_token(text: str, place: int, *, is_after_operand: bool) -> Token | None
     if is_after_operand and found[0] == "<":
         found = "<=" if text.startswith("<=", start) else "<"
         return Token("sign", found, start, start + len(found))
+    if "\\" in found and kind in ("string", "iri"):
+        _check_escapes(found, text, start)
     if found[-1] == "." and kind in ("name", "blank"):
         # A dot at the end belongs to the sentence, unless it is escaped.
         found = _DOTS.sub("", found)
@@ -96,6 +103,20 @@ def syntax_error(detail: str, text: str, place: int) -> QuerySyntaxError:
     whole = text.split("\n", line)[line - 1]
     start = max(0, column - 31)
     return QuerySyntaxError(LANGUAGE, detail, line, column, whole[start : start + 60])
+
+
+def _check_escapes(found: str, text: str, start: int) -> None:
+    """Refuse an escape that SPARQL does not know: an engine may end the token otherwise there."""
+    for escape in _ESCAPE.finditer(found):
+        code = escape[1] or escape[2]
+        is_known = escape[3] in _ESCAPED if code is None else _is_character(int(code, 16))
+        if not is_known:
+            detail = f"{escape[0]} is no escape of SPARQL; a backslash is written \\\\"
+            raise syntax_error(detail, text, start + escape.start())
+
+
+def _is_character(code: int) -> bool:
+    return code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF
 
 
 def _no_token(text: str, place: int) -> QuerySyntaxError:
