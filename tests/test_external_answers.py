@@ -12,7 +12,12 @@ from graph.settings import Settings
 from graph.store import external_answers as answers
 from graph.store.external import ExternalStore
 from graph.store.external_answers import Received, UnreadableError
-from graph.store.external_query import hide_graphs, refuse_functions, refuse_relative
+from graph.store.external_query import (
+    hide_graphs,
+    refuse_escapes,
+    refuse_functions,
+    refuse_relative,
+)
 from graph.store.external_requests import Requests
 from graph.store.query import Query
 from graph.store.results import AnswerTooLargeError
@@ -250,3 +255,12 @@ def test_a_server_is_not_asked_to_call_functions_of_its_own(text: str) -> None:
 )
 def test_what_calls_nothing_may_be_asked(text: str) -> None:
     refuse_functions(text)
+
+
+@pytest.mark.parametrize("escape", [r"\u0022", r"\u000A", r"\U00000041", r"\\u007f"])
+def test_an_escape_that_a_server_may_read_before_all_else_is_refused(escape: str) -> None:
+    for text in (f'ASK {{ ?s ?p "{escape}" }}', f"ASK {{}} # {escape} SERVICE"):
+        with pytest.raises(QuerySyntaxError, match="can be written as it is") as caught:
+            refuse_escapes(text)
+        assert caught.value.line == 1
+    refuse_escapes(r'ASK { ?s ?p "\u00e9 \U0001F331" }')

@@ -31,7 +31,12 @@ from graph.store import results
 from graph.store.external import ExternalStore
 from graph.store.external_follower import ExternalFollower
 from graph.store.external_marker import MARKER_GRAPH, MERGED_GRAPH
-from graph.store.external_query import hide_graphs, refuse_functions, refuse_relative
+from graph.store.external_query import (
+    hide_graphs,
+    refuse_escapes,
+    refuse_functions,
+    refuse_relative,
+)
 from graph.store.external_requests import explain_status, read_words
 from graph.store.feed import Feed
 from graph.store.graph_formats import UnwritableError
@@ -165,6 +170,7 @@ class ExternalPool:
         form = "CONSTRUCT" if query.is_graph else check_query(query.text, self._settings).form
         if not query.is_graph:
             refuse_functions(query.text)
+            refuse_escapes(query.text)
             if query.base is None:
                 refuse_relative(query.text)
         await self._wait_for(min_revision)

@@ -98,6 +98,27 @@ def refuse_relative(text: str) -> None:
             raise syntax_error(detail, text, token.start)
 
 
+def refuse_escapes(text: str) -> None:
+    r"""Refuse `\u0022` and the like: some servers read them before they look for strings.
+
+    Raises
+    ------
+    QuerySyntaxError
+        An escape stands for an ASCII character.
+
+    Examples
+    --------
+    >>> refuse_escapes('ASK { ?s ?p "\\u00e9" }')
+    >>> refuse_escapes('ASK { ?s ?p "\\u0022" }')
+    Traceback (most recent call last):
+    graph.errors.data.QuerySyntaxError: ...
+    """
+    for escape in _ESCAPED.finditer(text):
+        if int(escape[1] or escape[2], 16) < 0x80:
+            detail = f"{escape[0]} stands for a character that can be written as it is"
+            raise syntax_error(detail, text, escape.start())
+
+
 def refuse_functions(text: str) -> None:
     """Refuse a query that calls what is no function of SPARQL; casts to XML Schema types pass.
 
