@@ -10,14 +10,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
 from graph.errors import StoreFullError, StoreUnavailableError
 from tests.seeded import make_settings, serve
-from web.delivery import find_span, in_turns, pack
+from web.delivery import Parcel, deliver, find_span, in_turns, pack
 from web.export_files import FOLDER, ExportFiles, pieces_to_file
 
 PIC = "https://w3id.org/rhizome/id/network/plant-intercluster"
@@ -343,6 +346,31 @@ def test_exports_take_turns_in_one_thread() -> None:
     assert Making.at_once == 1
     assert len(charged) == 6
     assert all(5 * 0.002 <= seconds < 0.5 for seconds in charged)  # waiting is not charged
+
+
+def test_the_first_piece_is_made_before_others_wait_for_it(client: TestClient) -> None:
+    made: list[str] = []
+
+    def pieces() -> Iterator[bytes]:
+        made.append(threading.current_thread().name)
+        yield b"first"
+        made.append(threading.current_thread().name)
+        yield b"second"
+
+    async def run() -> bytes:
+        request = Request(
+            {"type": "http", "method": "GET", "headers": [], "app": client.app, "client": ("t", 1)}
+        )
+        parcel = Parcel("x.nq", "application/n-quads", "tag-of-first", 1, pieces)
+        files: Any = SimpleNamespace(find=lambda tag: None)
+        answer = await deliver(request, parcel, files)
+        assert isinstance(answer, StreamingResponse)
+        assert len(made) == 1
+        got: list[Any] = [piece async for piece in answer.body_iterator]
+        return b"".join(got)
+
+    assert asyncio.run(run()) == b"firstsecond"
+    assert ["exports" in name for name in made] == [False, True]
 
 
 def test_an_export_that_fails_or_is_left_is_charged_as_well() -> None:

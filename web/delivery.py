@@ -8,6 +8,7 @@ compressed ones; of several ranges none is taken, and the whole is sent.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import time
 import zlib
@@ -114,7 +115,8 @@ async def deliver(request: Request, parcel: Parcel, files: ExportFiles) -> Respo
                 write = parcel.write or pieces_to_file(parcel.make)
                 file = await files.get(parcel.tag, clock.timed(write))
             else:
-                pieces = await anyio.to_thread.run_sync(clock.timed(parcel.make))
+                make = clock.timed(partial(_begin, parcel.make))
+                pieces = await anyio.to_thread.run_sync(make)
     if request.method == "HEAD":
         if file is not None:
             file.close()
@@ -130,6 +132,13 @@ async def deliver(request: Request, parcel: Parcel, files: ExportFiles) -> Respo
     pieces = _read(file, 0, _size(file))
     pieces = pack(pieces) if packs else pieces
     return StreamingResponse(pieces, headers=headers, media_type=parcel.media_type)
+
+
+def _begin(make: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+    """Return the pieces, the first of them made: the one that takes long."""
+    pieces = make()
+    first = next(pieces, b"")
+    return itertools.chain((first,), pieces)
 
 
 class _Clock:
@@ -163,16 +172,18 @@ async def in_turns(
     lane = _turns()
     seconds = 0.0
 
-    def make() -> tuple[bytes | None, float]:
+    def make() -> bytes | None:
+        nonlocal seconds
         began = time.monotonic()
-        piece = next(pieces, None)
-        return piece, time.monotonic() - began
+        try:
+            return next(pieces, None)
+        finally:
+            seconds += time.monotonic() - began
 
     pending = asyncio.ensure_future(lane.run(make, _STREAMS))
     try:
         while True:
-            piece, took = await pending
-            seconds += took
+            piece = await pending
             if piece is None:
                 return
             pending = asyncio.ensure_future(lane.run(make, _STREAMS))
