@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,23 +62,33 @@ class Behind(NamedTuple):
     server: Server
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("oxigraph", marks=pytest.mark.needs("oxigraph")),
-        pytest.param("virtuoso", marks=pytest.mark.needs("virtuoso")),
-    ],
-)
+PARAMS = [pytest.param(name, marks=pytest.mark.needs(name)) for name in SERVERS]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def behind(
     request: pytest.FixtureRequest, seeded_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Behind]:
-    folder = tmp_path_factory.mktemp(request.param)
+    """For tests that change nothing."""
+    with _start(request.param, seeded_store, tmp_path_factory.mktemp(request.param)) as behind:
+        yield behind
+
+
+@pytest.fixture(params=PARAMS)
+def own(request: pytest.FixtureRequest, seeded_store: Path, tmp_path: Path) -> Iterator[Behind]:
+    """For a test that changes or ends something."""
+    with _start(request.param, seeded_store, tmp_path) as behind:
+        yield behind
+
+
+@contextmanager
+def _start(name: str, seeded_store: Path, folder: Path) -> Iterator[Behind]:
     shutil.copytree(seeded_store, folder / "store")
-    with SERVERS[request.param](folder / "server") as server:
+    with SERVERS[name](folder / "server") as server:
         settings: dict[str, Any] = {"sparql_deadline_s": 30.0, **server.settings}
         with serve(folder / "store", **settings) as http:
             _await_fed(http)
-            yield Behind(request.param, http, server)
+            yield Behind(name, http, server)
 
 
 def _await_fed(http: TestClient) -> None:
@@ -128,8 +138,8 @@ def test_every_question_has_the_answer_of_the_embedded_store(
 
 
 @pytest.mark.broad
-def test_formats_commits_and_contents_are_right(behind: Behind) -> None:
-    http = behind.http
+def test_formats_commits_and_contents_are_right(own: Behind) -> None:
+    http = own.http
     text = "CONSTRUCT { ?s a rz:Cluster } WHERE { ?s a rz:Cluster }"
     for accept in ("text/turtle", "application/n-triples", "application/rdf+xml"):
         answer = ask(http, PROLOGUE + text, accept)
@@ -165,10 +175,10 @@ def test_formats_commits_and_contents_are_right(behind: Behind) -> None:
 
 
 @pytest.mark.broad
-def test_a_server_that_ends_is_told_and_nothing_else_fails(behind: Behind) -> None:
-    http = behind.http
-    behind.server.process.kill()
-    behind.server.process.wait()
+def test_a_server_that_ends_is_told_and_nothing_else_fails(own: Behind) -> None:
+    http = own.http
+    own.server.process.kill()
+    own.server.process.wait()
     answer = ask(http, "ASK {}")
     assert answer.status_code == 503
     external = _dataset(http).external

@@ -238,6 +238,7 @@ def test_a_graph_that_is_large_comes_in_parts(served: Served) -> None:
     assert status == 200
     count = int(json.loads(body)["results"]["bindings"][0]["n"]["value"])
     assert answer.body.count(b"\n") == count
+    served.rests()
 
 
 @pytest.mark.parametrize(
@@ -245,6 +246,7 @@ def test_a_graph_that_is_large_comes_in_parts(served: Served) -> None:
 )
 def test_a_body_cut_short_is_never_run(served: Served, body: bytes) -> None:
     """The client announces more than it sends, and leaves."""
+    served.rests()
     with served.connect() as connection:
         connection.sendall(
             f"POST /sparql HTTP/1.1\r\nHost: h\r\nContent-Type: {FORM}\r\n"
