@@ -198,6 +198,44 @@ def test_large_answers_are_compressed_where_it_is_taken(asked: Asked) -> None:
     assert "Accept-Encoding" in plain.headers["vary"]
 
 
+def test_the_graphs_that_are_named_count_as_what_is_held(asked: Asked) -> None:
+    graphs = [f"{ENTITY}source/{number}-{'x' * 500}" for number in range(16)]
+    data = {"query": "ASK {}", "default-graph-uri": graphs}
+    assert asked.http.post("/sparql", data=data, headers={"Accept": JSON}).status_code == 200
+    assert len(asked.service.tables) == 1
+    assert asked.service.tables.bytes_held > 4 * sum(map(len, graphs))
+
+
+def test_a_long_answer_of_another_server_is_neither_kept_nor_tagged(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = b'{"head":{},"boolean":true}' + b" " * 300_000
+
+    async def answered(query: Query, min_revision: int = 0) -> Answer:
+        del query, min_revision
+        return Answer(body, asked.service.pool.revision, 1, False, 0.0)
+
+    monkeypatch.setattr(asked.service.pool, "query", answered)
+    answer = asked.get("ASK {}", Accept_Encoding="gzip")
+    assert answer.content == body
+    assert {"etag", "content-encoding"}.isdisjoint(answer.headers)
+    assert len(asked.service.tables) == 0
+
+
+def test_one_answer_by_two_names_has_two_tags(asked: Asked) -> None:
+    assert asked.get().headers["etag"] != asked.get(accept="application/json").headers["etag"]
+
+
+def test_pages_of_other_origins_may_ask_anew(asked: Asked) -> None:
+    headers = {
+        "Origin": "https://other.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "cache-control",
+    }
+    answer = asked.http.options("/sparql", headers=headers)
+    assert "Cache-Control" in answer.headers["access-control-allow-headers"]
+
+
 def test_what_comes_in_parts_is_not_kept(asked: Asked) -> None:
     text = "SELECT * { ?s ?p ?o }"
     first, second = asked.post(text), asked.post(text)

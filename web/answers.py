@@ -43,7 +43,8 @@ class Reply:
     def tag(self) -> str:
         """The entity tag; weak, since compressed or not it is the same answer."""
         if self._tag is None:
-            self._tag = f'W/"{hashlib.blake2b(self.body, digest_size=12).hexdigest()}"'
+            key = self.media_type.encode()[:64]
+            self._tag = f'W/"{hashlib.blake2b(self.body, digest_size=12, key=key).hexdigest()}"'
         return self._tag
 
     @property

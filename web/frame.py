@@ -46,7 +46,8 @@ CORS_HEADERS: Final = {
 PREFLIGHT_HEADERS: Final = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST",
     "Access-Control-Allow-Headers": (
-        f"Accept, Accept-Language, Authorization, Content-Type, If-None-Match, {MIN_REVISION}"
+        "Accept, Accept-Language, Authorization, Cache-Control, Content-Type, If-None-Match, "
+        f"{MIN_REVISION}"
     ),
     "Access-Control-Max-Age": "86400",
 }

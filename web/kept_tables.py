@@ -24,6 +24,11 @@ from web.conditional import matches
 
 #: Longer texts are not kept with their answers.
 _KEPT_CHARACTERS: Final = 16 * 1024
+#: Longer answers are neither kept nor tagged nor compressed: that would hold the loop up.
+_KEPT_BYTES: Final = 256 * 1024
+# Of a text, and of each character of one that is not Latin.
+_TEXT_BYTES: Final = 100
+_CHARACTER_BYTES: Final = 4
 Key = tuple[object, ...]
 
 
@@ -35,6 +40,11 @@ class Table(Reply):
     def __init__(self, answer: Answer, media_type: str) -> None:
         super().__init__(answer.body, media_type)
         self.answer = answer
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is one that may be kept: whole, and not long."""
+        return self.answer.rest is None and len(self.body) <= _KEPT_BYTES
 
 
 class Kept:
@@ -65,6 +75,8 @@ class Kept:
         self._cache = cache
         self._standing = pool.standing
         self._key = _key_of(request, media_type, checked, query)
+        texts = query.text, *query.default_graphs, *query.named_graphs
+        self._key_bytes = sum(_TEXT_BYTES + _CHARACTER_BYTES * len(text) for text in texts)
         self._is_fresh = _wants_fresh(request)
 
     def find(self, least: int) -> Table | None:
@@ -78,11 +90,11 @@ class Kept:
     def keep(self, table: Table) -> None:
         """Keep an answer, if it is a whole one of the data that the query began with."""
         standing, answer = self._standing, table.answer
-        if self._key is None or standing is None or answer.rest is not None:
+        if self._key is None or standing is None or not table.is_kept:
             return
         if answer.revision == standing.revision:
-            size = 2 * sum(len(part) for part in self._key if isinstance(part, str))
-            self._cache.put(standing.revision, (standing.epoch, *self._key), size, table)
+            key = (standing.epoch, *self._key)
+            self._cache.put(standing.revision, key, self._key_bytes, table)
 
 
 def _key_of(request: Request, media_type: str, checked: Checked, query: Query) -> Key | None:
@@ -103,13 +115,17 @@ def _wants_fresh(request: Request) -> bool:
 
 
 async def send_table(request: Request, table: Table, headers: Mapping[str, str]) -> Response:
-    """Return a whole answer, compressed if that is asked for; 304 where a visitor holds it."""
-    sent = dict(headers)
+    """Return a whole answer, compressed if that is asked for; 304 where a visitor holds it.
+
+    A long one goes as it is: no tag is made of it.
+    """
+    sent, body = dict(headers), table.body
+    if not table.is_kept:
+        return Response(body, headers=sent, media_type=table.media_type)
     if request.method in ("GET", "HEAD") and VIEWER not in request.scope:
         sent["ETag"] = table.tag
         if matches(request.headers.get("if-none-match"), table.tag):
             return Response(status_code=304, headers=sent)
-    body = table.body
     if len(body) >= COMPRESSED_BYTES and accepts_gzip(request.headers.get("accept-encoding")):
         body = await table.packed()
         sent["Content-Encoding"] = "gzip"
