@@ -49,7 +49,7 @@ WORDS: Final = _FORMS | _PROLOGUE | _CLAUSES | _FUNCTIONS
 # What they say differs from one evaluation to the next.
 _UNSTEADY: Final = frozenset({"BNODE", "NOW", "RAND", "STRUUID", "UUID"})
 # In what reads as a name, where an engine might see a comparison or a difference.
-_CALL: Final = re.compile(r"(?:NOW|RAND|UUID|BNODE)\(|:-", re.IGNORECASE)
+_CALL: Final = re.compile(rf"(?:{'|'.join(sorted(_UNSTEADY))})\(|:-", re.IGNORECASE)
 #: What gives the engine work, wherever it stands.
 OPERATOR_WORDS: Final = frozenset(
     {"BIND", "EXISTS", "FILTER", "GRAPH", "IN", "MINUS", "NOT", "OPTIONAL", "UNION", "VALUES"}
