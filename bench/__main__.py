@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,9 @@ from bench.tables import Table, describe_machine
 from graph.shapes import load_model
 
 PAGE: Final = ROOT / "docs" / "performance.md"
-_MARK: Final = "<!-- below: written by `python -m bench --write` -->\n"
+MARK: Final = "<!-- below: written by `python -m bench --write` -->\n"
+#: From here on the page is written by people again.
+_BY_HAND: Final = "## Long runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,32 +214,50 @@ def main() -> None:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
     kept = options.kept.resolve()
     kept.mkdir(parents=True, exist_ok=True)
-    pieces: list[str] = []
-    for piece in run(options.sections or names, options.size, kept):
-        print(piece, flush=True)
-        pieces.append(piece)
-    if options.write:
-        text = PAGE.read_text(encoding="utf-8")
-        head = text[: text.index(_MARK) + len(_MARK)]
-        PAGE.write_text(head + "\n" + "\n".join(pieces), encoding="utf-8")
-
-
-def run(sections: list[str] | tuple[str, ...], size: str, kept: Path) -> Iterator[str]:
-    """Yield what the sections print, in Markdown."""
-    yield f"Size {size}. Before: {describe_machine()}\n"
     with tempfile.TemporaryDirectory(dir=kept, prefix="run-") as passing:
-        bench = Bench(SIZES[size], kept, Path(passing))
-        for name in sections:
-            yield f"## {name.capitalize()}\n"
-            if name in SECTIONS:
-                for table in SECTIONS[name](bench):
-                    yield table.markdown()
-            elif (ROOT / "bench" / f"{name}.py").exists():
-                arguments = getattr(SIZES[size], name)
-                command = [sys.executable, "-m", f"bench.{name}", *arguments]
-                done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
-                yield done.stdout.decode()
-    yield f"After: {describe_machine()}\n"
+        bench = Bench(SIZES[options.size], kept, Path(passing))
+        for name in options.sections or names:
+            pieces: list[str] = []
+            for piece in run(bench, name, options.size):
+                print(piece, flush=True)
+                pieces.append(piece)
+            if options.write:  # at once, so that a section that fails takes no other with it
+                page = put_section(PAGE.read_text(encoding="utf-8"), "\n".join(pieces))
+                PAGE.write_text(page, encoding="utf-8")
+
+
+def run(bench: Bench, name: str, size: str) -> Iterator[str]:
+    """Yield what a section prints, in Markdown: its title, tables, and on which machine."""
+    yield f"## {name.capitalize()}\n"
+    before = os.getloadavg()[0]
+    if name in SECTIONS:
+        for table in SECTIONS[name](bench):
+            yield table.markdown()
+    else:
+        command = [sys.executable, "-m", f"bench.{name}", *getattr(bench.size, name)]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+        yield done.stdout.decode()
+    yield f"Size {size}, load average {before:.1f} before; after: {describe_machine()}\n"
+
+
+def put_section(page: str, section: str) -> str:
+    """Return a page with a section in place of the one of its title, or before `## Long runs`.
+
+    What stands above the mark, and every other section, stays as it is.
+    """
+    head, mark, measured = page.partition(MARK)
+    if not mark:
+        raise ValueError(f"{PAGE.name} has no line {MARK.strip()!r}")
+    title = section.partition("\n")[0]
+    parts = re.split(r"^(?=## )", measured, flags=re.MULTILINE)
+    titles = [part.partition("\n")[0] for part in parts]
+    if title in titles:
+        place = titles.index(title)
+        parts[place] = section.rstrip("\n") + "\n\n"
+    else:
+        place = titles.index(_BY_HAND) if _BY_HAND in titles else len(parts)
+        parts.insert(place, section.rstrip("\n") + "\n\n")
+    return (head + mark + "".join(parts)).rstrip("\n") + "\n"
 
 
 if __name__ == "__main__":

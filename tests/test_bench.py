@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bench import generated, lists, loading, peer_oxigraph, peer_rdflib, search
+from bench.__main__ import MARK, PAGE, PRINTED, SECTIONS, put_section
 from bench.blocks import Overlap
 from bench.commits import STEPS, beginning, entity, measure_commits
 from bench.generator import Shape
@@ -215,6 +216,27 @@ def test_a_table_is_markdown() -> None:
         "",
         "Note.",
     ]
+
+
+def test_a_section_is_written_in_place_of_its_own_alone() -> None:
+    head = "# T\n\n## Reads\nhow\n\n" + MARK + "\n"
+    page = head + "## Reads\n\nold\n\n## Starts\n\nkept\n\n## Long runs\n\nby hand\n"
+    page = put_section(page, "## Reads\n\nnew\n")
+    assert page == head + ("## Reads\n\nnew\n\n## Starts\n\nkept\n\n## Long runs\n\nby hand\n")
+    page = put_section(page, "## Growth\n\nfirst\n")
+    assert page.endswith("kept\n\n## Growth\n\nfirst\n\n## Long runs\n\nby hand\n")
+    assert put_section(head, "## Growth\n\nfirst") == head + "## Growth\n\nfirst\n"
+    with pytest.raises(ValueError, match=r"performance\.md has no line"):
+        put_section("# T\n", "## Growth\n")
+
+
+def test_every_measured_section_of_the_page_is_one_of_the_bench() -> None:
+    """Twice the same title would have one of the two stay old for ever."""
+    _, mark, measured = PAGE.read_text(encoding="utf-8").partition(MARK)
+    titles = [line[3:].lower() for line in measured.splitlines() if line.startswith("## ")]
+    assert mark
+    assert len(titles) == len(set(titles))
+    assert {*titles} - {"long runs", "what is missed, and why"} <= {*SECTIONS, *PRINTED}
 
 
 def test_answers_are_compared_without_wrappers_and_order() -> None:
