@@ -97,7 +97,9 @@ class Connection:
             return begin(*arguments, **named)
 
         self.protocol.loop = SimpleNamespace(
-            create_task=counted, call_later=self.protocol.loop.call_later
+            create_task=counted,
+            call_later=self.protocol.loop.call_later,
+            time=self.protocol.loop.time,
         )
 
     async def send(self, *pieces: bytes) -> bytes:

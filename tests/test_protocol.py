@@ -314,6 +314,18 @@ def test_blank_lines_do_not_keep_an_idle_connection_open(start: Start) -> None:
             time.sleep(0.05)
 
 
+def test_a_connection_is_kept_after_each_answer_and_ends_when_nothing_is_asked(
+    start: Start,
+) -> None:
+    running = start()  # kept for two seconds
+    with running.connect() as c:
+        for _ in range(4):
+            c.sendall(GET)
+            assert read_answer(c)[0] == 200
+            time.sleep(0.7)
+        assert c.recv(1) == b""
+
+
 def test_a_slow_answer_is_not_cut_by_the_head_s_deadline(start: Start) -> None:
     running = start(header_deadline_s=0.2)
     with running.connect() as c:

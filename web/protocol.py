@@ -156,6 +156,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._at_once: AtOnce | None = getattr(self.app, "at_once", None)
         self._stall = StallTimer(self.settings.stalled_s)
         self._is_upgraded = False
+        self._idle_since: float | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, and refuse it above the limits."""
@@ -177,6 +179,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Count the connection out."""
         self._stop_head_timer()
         self._stall.stop()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
         self._count_out()
         super().connection_lost(exc)
 
@@ -230,9 +235,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._head_bytes += len(data)
             if self._head_bytes > self.settings.header_bytes:
                 self._refuse(self._too_large(self._head_bytes))
-        elif not self._is_answering():
-            # Bytes that begin no request (blank lines) put uvicorn's keep-alive timer off.
-            self._start_head_timer()
+        elif self._idle_since is None and not self._is_answering():
+            self._start_head_timer()  # bytes that begin no request: blank lines
 
     def on_message_begin(self) -> None:
         """Note that a head begins; its deadline starts where it does not come whole."""
@@ -269,6 +273,36 @@ class BoundedProtocol(HttpToolsProtocol):
                 cast(_Cycle, cycle).finish(answer)
                 return
         super()._start_asgi_task(cycle, app)
+
+    # uvicorn makes a timer after each answer and cancels it with the next request: a tenth of what
+    # a small read costs. One timer a connection looks when it fires since when nothing was asked.
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, for as long as a connection is kept."""
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._watch_idle(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _watch_idle(self, seconds: float) -> None:
+        self._idle_timer = self.loop.call_later(seconds, self._on_idle)
+
+    def _on_idle(self) -> None:
+        self._idle_timer = None
+        if self._idle_since is None:
+            return  # the next answer begins to count again
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._watch_idle(left)
+        else:
+            self.timeout_keep_alive_handler()
 
     def _is_stuck(self) -> bool:
         """Tell whether the client does not read, or the connection ends."""
