@@ -325,12 +325,16 @@ class Writer:
         entries = ", ".join(
             f"{key!r}: {places.get(name) or repr(name[1:])}" for key, name in step.record
         )
-        lines = [f"{d} = date(n, {table})"]
-        if all(name == "text" or name.startswith(":") for _, name in step.record):
-            # The source that answers the text is the one that answers: most dates have a text.
-            found, v = self._value(Path(step.parts["text"], False, False))
-            lines = [*found, f"{d} = (T[{v} >> 8][{v} & 255],) if {v} else date(n, {table})"]
-        return lines, f"{{{entries}}} if {d} is not None else None"
+        lines, call = [], f"date(n, {table})"
+        if self.model.single_predicates.issuperset(step.parts.values()):
+            # Most nodes have no date; of the others, the source that answers the text answers.
+            values = {p: self._value(Path(step.parts[p], False, False)) for p in step.parts}
+            lines = [line for found, _ in values.values() for line in found]
+            text = values["text"][1]
+            call += f" if {' or '.join(v for _, v in values.values())} else None"
+            if all(name == "text" or name.startswith(":") for _, name in step.record):
+                call = f"(T[{text} >> 8][{text} & 255],) if {text} else {call}"
+        return [*lines, f"{d} = {call}"], f"{{{entries}}} if {d} is not None else None"
 
     def _link(self, step: Link) -> tuple[list[str], str]:
         lines, v = self._value(step.path)
