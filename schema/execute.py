@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from threading import Lock
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from graphql import (
     DocumentNode,
@@ -20,12 +18,9 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLSchema,
-    NamedTypeNode,
-    NonNullTypeNode,
     OperationDefinitionNode,
     SelectionSetNode,
     execute,
-    get_variable_values,
 )
 
 from graph.access import Scope, Viewer
@@ -38,42 +33,32 @@ from graph.store.log import Log
 from graph.store.snapshot import Snapshot
 from schema.aside_types import ASIDES
 from schema.asides import Asides
-from schema.bind import Bindings, bind
-from schema.compile import SchemaIndex, compile_operation
+from schema.bind import bind
+from schema.compile import SchemaIndex
 from schema.document import (
-    choose_operation,
     is_query,
     is_subscription,
-    read_document,
-    validate_document,
 )
 from schema.equivalent import write_queries
 from schema.explain import plan_lines, write_plan, write_steps
 from schema.faults import error_entry, validation_entry
-from schema.generate import Executable, Reader, generate
+from schema.generate import Reader
 from schema.plan import Plan
+from schema.plans import InvalidDocumentError, Operation, Planned, Plans
 from schema.profile import measured
 from schema.readers import Readers
-from schema.rewrite import rewrite
 from schema.run import Run, Tables
-from schema.selection import Collector, condition_variables
+from schema.selection import Collector
 
 _log = logging.getLogger("rhizome.graphql")
 
-#: Types whose values a client sends as text and the service takes as it is.
-_TEXTS = frozenset({"ID", "String"})
-#: Longer documents, in bytes of UTF-8, are not kept.
-_KEPT_BYTES = 16 * 1024
-#: Values in the variables of a request that is surely quick to prepare.
-_QUICK_VALUES = 1_200
 #: Ways in which subscriptions come, for those who sent one as a plain request.
 _WATCHING = ("WebSocket: graphql-transport-ws", "Accept: text/event-stream")
 #: Errors of single fields that an answer lists.
 _ERRORS_MAX = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One GraphQL request as a client sends it; `languages` in order of preference.
 
     `may_write` tells that it came in a way by which nobody can make a browser send it; `explain`
@@ -88,8 +73,7 @@ class Request:
     explain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came out: `data` (None when the request itself failed) and errors as data.
 
     `failed` tells that nothing was executed: the request, not a field, is wrong. `revision` is
@@ -111,21 +95,7 @@ class Answer:
         return body if self.extensions is None else {**body, "extensions": dict(self.extensions)}
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A validated operation; its plans differ only by the conditions of `@skip`, `@include`.
-
-    `texts` names its variables when all are text: given as such they need no coercion.
-    """
-
-    document: DocumentNode
-    node: OperationDefinitionNode
-    conditions: tuple[str, ...]
-    texts: frozenset[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A request ready to run: cheap ones may run at once, dear ones in a thread.
 
     `explained` names the rules that rewrote the plan, where the answer is to say how it is made.
@@ -152,14 +122,6 @@ class PreparedMutation:
     viewer: Viewer
 
 
-class InvalidDocumentError(Exception):
-    """The document breaks the rules of GraphQL; carries the errors of graphql-core."""
-
-    def __init__(self, errors: list[GraphQLError]) -> None:
-        super().__init__()
-        self.errors = errors
-
-
 class Engine:
     """The GraphQL service over snapshots of one model. Safe to use from several threads."""
 
@@ -173,20 +135,17 @@ class Engine:
         *,
         rewrites: bool = True,
     ) -> None:
-        self.rewrites = rewrites
         self.asides = Asides(model, settings, log, newest)
         self.model = model
         self.schema = schema
         self.settings = settings
         self.index = SchemaIndex(model, schema)
-        self._operations: OrderedDict[tuple[str, str | None], Operation] = OrderedDict()
-        self._plans: OrderedDict[tuple[Any, ...], tuple[Bindings, Executable]] = OrderedDict()
+        self.plans = Plans(self.index, schema, settings, rewrites=rewrites)
         self._readers = Readers(settings.graphql_plans, newest)
-        self._lock = Lock()
 
     def answer(self, request: Request, snapshot: Snapshot, viewer: Viewer) -> Answer:
         """Return the answer to a query, errors included; never raises for what is asked."""
-        prepared = self.prepare(replace(request, may_write=False), snapshot, viewer)
+        prepared = self.prepare(request._replace(may_write=False), snapshot, viewer)
         assert not isinstance(prepared, PreparedMutation)
         return prepared if isinstance(prepared, Answer) else self.run(prepared)
 
@@ -207,7 +166,7 @@ class Engine:
         executable, taken = measured(plan, self.model)
         reader = executable(Tables(run.snapshot))
         start = time.thread_time()
-        answer = self._run(replace(prepared, reader=reader))
+        answer = self._run(prepared._replace(reader=reader))
         spent = time.thread_time() - start
         queries, left_out = write_queries(
             self.model, plan, prepared.variables, self.settings.page_size, run.default_order.wanted
@@ -223,7 +182,7 @@ class Engine:
             "sparql": queries,
             "sparqlLeavesOut": left_out,
         }
-        return replace(answer, extensions={"explain": explanation})
+        return answer._replace(extensions={"explain": explanation})
 
     def _run(self, prepared: Prepared) -> Answer:
         try:
@@ -234,7 +193,8 @@ class Engine:
             _log.exception("a plan failed")
             entry = {"message": "internal error", "extensions": {"code": "INTERNAL"}}
             return Answer(None, (entry,))
-        errors = tuple(map(error_entry, prepared.run.errors[:_ERRORS_MAX]))
+        met = prepared.run.errors
+        errors = tuple(map(error_entry, met[:_ERRORS_MAX])) if met else ()
         if prepared.plan.introspects:
             return self._introspect(prepared, data, errors)
         return Answer(data, errors)
@@ -245,15 +205,23 @@ class Engine:
         Its plan was made before, and there is little to bind: no conditions, which may be many
         and are looked up in indexes, and no long lists.
         """
-        name, given = request.operation or None, request.variables or {}
-        operation = self._operations.get((request.query, name))
-        if operation is None or not _is_small(given):
-            return False
-        values = [given.get(condition) for condition in operation.conditions]
-        if not all(isinstance(value, bool) for value in values):
-            return False
-        known = self._plans.get((request.query, name, *values))
-        return known is not None and not known[0].has_conditions
+        return self.plans.find(request.query, request.operation, request.variables) is not None
+
+    def prepare_known(
+        self, request: Request, snapshot: Snapshot, viewer: Viewer
+    ) -> Prepared | None:
+        """Return a request ready to run if it `knows` it, else None; raises what refuses it.
+
+        Raises
+        ------
+        InvalidDocumentError, RhizomeError
+        """
+        query, operation, given = request.query, request.operation, request.variables
+        planned = None if request.explain else self.plans.find(query, operation, given)
+        if planned is None:
+            return None
+        variables = self.plans.variables(planned.operation, given)
+        return self._bind(request, planned, variables, snapshot, viewer)
 
     # --- preparing ------------------------------------------------------------------------
 
@@ -262,18 +230,29 @@ class Engine:
     ) -> Prepared | PreparedMutation:
         if request.explain and Scope.EXPLAIN not in viewer.scopes:
             raise ForbiddenError("to see how a query is answered", Scope.EXPLAIN)
-        operation = self.read(request.query, request.operation or None)
+        operation = self.plans.read(request.query, request.operation)
         if not is_query(operation.node):
             if is_subscription(operation.node):
                 raise MethodNotAllowedError("subscription", _WATCHING)
             if not request.may_write:
                 raise MethodNotAllowedError(operation.node.operation.value, ("query",))
             require_scope(viewer, Scope.WRITE)
-        variables = self.variables(operation, request.variables)
+        variables = self.plans.variables(operation, request.variables)
         if not is_query(operation.node):
             node = operation.node
             return PreparedMutation(request, operation.document, node, variables, viewer)
-        bindings, executable = self._plan(request, operation, variables)
+        planned = self.plans.plan(request.query, request.operation, operation, variables)
+        return self._bind(request, planned, variables, snapshot, viewer)
+
+    def _bind(
+        self,
+        request: Request,
+        planned: Planned,
+        variables: Mapping[str, Any],
+        snapshot: Snapshot,
+        viewer: Viewer,
+    ) -> Prepared:
+        operation, bindings, executable = planned
         plan = bindings.plan
         run = Run(snapshot, viewer, self.settings, request.languages)
         cost = bind(bindings, run, variables)
@@ -282,88 +261,6 @@ class Engine:
         reader = self._readers.find(executable, snapshot)
         explained = bindings.fired if request.explain else None
         return Prepared(plan, reader, run, variables, cost, operation, viewer, explained)
-
-    def read(self, text: str, name: str | None) -> Operation:
-        """Return the operation of that name of a document, parsed and validated.
-
-        Raises
-        ------
-        InvalidDocumentError, QuerySyntaxError, QueryTooLargeError, BadValueError
-            The document cannot be used, or has no such operation.
-        """
-        key = (text, name)
-        with self._lock:
-            known = self._operations.get(key)
-            if known is not None:
-                self._operations.move_to_end(key)
-                return known
-        document = read_document(text, self.settings)
-        errors = validate_document(self.schema, document)
-        if errors:
-            raise InvalidDocumentError(errors)
-        node = choose_operation(document, name)
-        texts = _text_variables(node)
-        operation = Operation(document, node, condition_variables(document), texts)
-        if _is_kept(text):
-            with self._lock:
-                _keep(self._operations, key, operation, self.settings.graphql_plans)
-        return operation
-
-    def variables(self, operation: Operation, given: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        """Return the values of an operation's variables, coerced.
-
-        Raises
-        ------
-        InvalidDocumentError
-            A value is missing, or not of its type.
-        """
-        texts = operation.texts
-        if texts is not None and given is not None and given.keys() == texts:
-            are_texts = all(isinstance(value, str) for value in given.values())
-            if are_texts:
-                return given
-        definitions = operation.node.variable_definitions or ()
-        coerced = get_variable_values(self.schema, definitions, dict(given or {}), max_errors=20)
-        if isinstance(coerced, list):
-            raise InvalidDocumentError(coerced)
-        return coerced.coerced
-
-    def _plan(
-        self, request: Request, operation: Operation, variables: Mapping[str, Any]
-    ) -> tuple[Bindings, Executable]:
-        conditions = {name: variables.get(name) for name in operation.conditions}
-        key = (request.query, request.operation or None, *conditions.values())
-        with self._lock:
-            known = self._plans.get(key)
-            if known is not None:
-                self._plans.move_to_end(key)
-                return known
-        plan, fired = self.compile(operation.document, operation.node, conditions)
-        made = Bindings(plan, fired), generate(plan, self.model)
-        if _is_kept(request.query):
-            with self._lock:
-                _keep(self._plans, key, made, self.settings.graphql_plans)
-        return made
-
-    def compile(
-        self,
-        document: DocumentNode,
-        operation: OperationDefinitionNode,
-        conditions: Mapping[str, Any],
-    ) -> tuple[Plan, tuple[str, ...]]:
-        """Return the plan of a validated query, and the rules that made it what it is.
-
-        Raises
-        ------
-        QueryTooLargeError
-            With its fragments opened the operation has too many fields.
-        """
-        fields_max = self.settings.graphql_fields
-        plan = compile_operation(self.index, document, operation, conditions, fields_max)
-        if not self.rewrites:
-            return plan, ()
-        rewritten = rewrite(plan, self.model)
-        return rewritten.plan, rewritten.fired
 
     # --- introspection ----------------------------------------------------------------------
 
@@ -403,38 +300,6 @@ def refuse(error: InvalidDocumentError | RhizomeError) -> Answer:
     return Answer(None, (error_entry(error),), failed=True, error=error)
 
 
-def _is_kept(text: str) -> bool:
-    return len(text) <= _KEPT_BYTES and len(text.encode(errors="replace")) <= _KEPT_BYTES
-
-
-def _is_small(variables: Mapping[str, Any]) -> bool:
-    """Tell whether variables hold few values in all."""
-    left, pending = _QUICK_VALUES, list(variables.values())
-    while pending:
-        value = pending.pop()
-        left -= 1 + (len(value) if isinstance(value, dict | list) else 0)
-        if left < 0:
-            return False
-        if isinstance(value, dict | list):
-            pending += value.values() if isinstance(value, dict) else value
-    return True
-
-
-def _text_variables(node: OperationDefinitionNode) -> frozenset[str] | None:
-    """Return the names of an operation's variables if each is an ID or a String, else None."""
-    names: set[str] = set()
-    for definition in node.variable_definitions or ():
-        kind = definition.type
-        if isinstance(kind, NonNullTypeNode):
-            kind = kind.type
-        if definition.default_value is not None or not isinstance(kind, NamedTypeNode):
-            return None
-        if kind.name.value not in _TEXTS:
-            return None
-        names.add(definition.variable.name.value)
-    return frozenset(names)
-
-
 def execution_error(error: GraphQLError) -> dict[str, Any]:
     """Return an error that graphql-core met in a field; a bug is told without details."""
     cause = error.original_error
@@ -449,9 +314,3 @@ def execution_error(error: GraphQLError) -> dict[str, Any]:
 
 def _is_operation(definition: Any) -> bool:
     return isinstance(definition, OperationDefinitionNode)
-
-
-def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:
-    kept[key] = value
-    while len(kept) > most:
-        kept.popitem(last=False)

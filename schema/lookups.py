@@ -66,7 +66,7 @@ def read_entity(
     document, variables = prepared.document, prepared.variables
     node = as_query(prepared.node, nodes, root, identifier)
     conditions = {name: variables.get(name) for name in condition_variables(document)}
-    plan, _ = engine.compile(document, node, conditions)
+    plan, _ = engine.plans.compile(document, node, conditions)
     run = Run(snapshot, prepared.viewer, engine.settings, prepared.request.languages)
     run.counter = spent.counter
     spent.cost += bind(Bindings(plan), run, variables)

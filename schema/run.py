@@ -12,6 +12,7 @@ from typing import Any
 
 from graph.access import Viewer
 from graph.errors import BadValueError, QueryTooLargeError
+from graph.model import Model
 from graph.settings import Settings
 from graph.store.columns import EMPTY, Column, ManyColumn, OneColumn
 from graph.store.snapshot import TYPE, Snapshot
@@ -61,18 +62,17 @@ class Run:
         self, snapshot: Snapshot, viewer: Viewer, settings: Settings, languages: tuple[str, ...]
     ) -> None:
         self.snapshot = snapshot
-        self.model = snapshot.model
         self.settings = settings
-        self.texts = snapshot.terms.texts
-        self.prefixes = snapshot.terms.prefixes
-        self.languages = snapshot.terms.languages
-        self.ranks = snapshot.graphs_table.ranks
         self.default_order = language_order(languages)
         self.limit = viewer.nodes_max
         self.errors: list[BadValueError] = []
         self.counter = [0, 0]
         self.bound: list[Any] = []
-        self._type_names: dict[int, str | None] = {}
+
+    @property
+    def model(self) -> Model:
+        """The model of what is read."""
+        return self.snapshot.model
 
     # --- what only some requests need -----------------------------------------------------
 
@@ -122,11 +122,17 @@ class Run:
         """What reads sources and claims."""
         return Witness(self.snapshot, self.type_of, self.count)
 
+    @cached_property
+    def _type_names(self) -> dict[int, str | None]:
+        return {}
+
     # --- nodes ----------------------------------------------------------------------------
 
     def find(self, identifier: str, class_iri: str | None) -> int:
         """Return the number of a node by its IRI, or NIL when there is none of the class."""
-        number = self.snapshot.terms.find(f"<{identifier}>") if is_iri(identifier) else None
+        # No IRI in ASCII that could not stand in RDF has a number.
+        is_asked = identifier.isascii() or is_iri(identifier)
+        number = self.snapshot.terms.find(f"<{identifier}>") if is_asked else None
         if number is None:
             return NIL
         if class_iri is None:
@@ -169,8 +175,10 @@ class Run:
         """Return the distinct texts in the wanted languages, or in all."""
         values = list(column.values(number))
         if wanted is not None:
-            values = [v for v in values if self.languages[v >> SHIFT] in wanted]
-        return list(dict.fromkeys(self.texts[v >> SHIFT][v & MASK] for v in values))
+            languages = self.snapshot.terms.languages
+            values = [v for v in values if languages[v >> SHIFT] in wanted]
+        texts = self.snapshot.terms.texts
+        return list(dict.fromkeys(texts[v >> SHIFT][v & MASK] for v in values))
 
     def label(self, number: int, paths: Mapping[str, str], order: LanguageOrder) -> str | None:
         """Return the name of a node for people."""
@@ -178,21 +186,23 @@ class Run:
         column = None if path is None else self.snapshot.forward.get(path)
         if column is None:
             return None
+        terms = self.snapshot.terms
         if isinstance(column, OneColumn):
             value = column.value(number)
-            return self.texts[value >> SHIFT][value & MASK] if value != NIL else None
-        page = column.pages.get(number >> SHIFT)
-        if page is None:
+        elif (page := column.pages.get(number >> SHIFT)) is None:
             return None
-        value = choose(page, number & MASK, order, self.languages, self.ranks)
-        return self.texts[value >> SHIFT][value & MASK] if value != NIL else None
+        else:
+            ranks = self.snapshot.graphs_table.ranks
+            value = choose(page, number & MASK, order, terms.languages, ranks)
+        return terms.texts[value >> SHIFT][value & MASK] if value != NIL else None
 
     def date(self, number: int, columns: Sequence[Column]) -> tuple[str | None, ...] | None:
         """Return text, earliest and latest day as one source gives them, or None."""
         found = self.values.date_parts(number, columns)
         if found is None:
             return None
-        return tuple(self.texts[v >> SHIFT][v & MASK] if v != NIL else None for v in found)
+        texts = self.snapshot.terms.texts
+        return tuple(texts[v >> SHIFT][v & MASK] if v != NIL else None for v in found)
 
     # --- limits -------------------------------------------------------------------------
 

@@ -230,7 +230,7 @@ class Found:
 
     def language(self, hit: Hit) -> str | None:
         """Return the language of the text, if it has one."""
-        return self.run.languages[hit.literal >> 8] or None
+        return self.run.snapshot.terms.languages[hit.literal >> 8] or None
 
     def text(self, hit: Hit) -> str:
         """Return the text, or of a long one the excerpt that its pieces show."""

@@ -23,7 +23,7 @@ from schema.asides import find_class
 from schema.bind import Bindings, bind
 from schema.compile import compile_operation
 from schema.document import is_subscription
-from schema.execute import Engine, Operation, Request
+from schema.execute import Engine, Request
 from schema.generate import generate
 from schema.literals import arguments
 from schema.lookups import as_query
@@ -31,6 +31,7 @@ from schema.notice_types import ANY, ENTITY, notice_name, subscription_name, wat
 from schema.notices import COMMIT, VERSIONS, Reader, Shape, Subscription
 from schema.operators import listed
 from schema.plan import Lookup, Value, Variable
+from schema.plans import Operation
 from schema.quantifiers import size_of
 from schema.selection import Collector
 from schema.watching import TYPES, Watch
@@ -59,10 +60,10 @@ class Subscriber:
         RhizomeError, InvalidDocumentError
             It cannot be used, or the viewer may not ask for it.
         """
-        operation = self.engine.read(request.query, request.operation or None)
+        operation = self.engine.plans.read(request.query, request.operation)
         if not is_subscription(operation.node):
             return None
-        variables = self.engine.variables(operation, request.variables)
+        variables = self.engine.plans.variables(operation, request.variables)
         conditions = {name: variables.get(name) for name in operation.conditions}
         collector = Collector(operation.document, conditions, self.engine.index.covers)
         fields = collector.collect([operation.node.selection_set], "Subscription")

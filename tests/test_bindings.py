@@ -132,7 +132,7 @@ def test_long_documents_are_answered_and_not_kept(ask: Ask, engine: Engine) -> N
     ):
         assert data(ask(text)) == {"clusters": {"totalCount": 5}}
         assert engine.knows(Request(text)) is is_kept
-    assert (len(engine._operations), len(engine._plans)) == (1, 1)
+    assert (len(engine.plans._operations), len(engine.plans._plans)) == (1, 1)
 
 
 def test_long_lists_of_languages_are_not_kept(engine: Engine, model: Model) -> None:
@@ -142,7 +142,7 @@ def test_long_lists_of_languages_are_not_kept(engine: Engine, model: Model) -> N
         for languages in ((f"x{number}", "en"), tuple(f"y{number}-{n}" for n in range(200))):
             answer = engine.answer(Request(query, None, None, languages), snapshot, VISITOR)
             assert data(answer)["clusters"]["nodes"]
-    ((bindings, _),) = engine._plans.values()
+    ((_, bindings, _),) = engine.plans._plans.values()
     assert 0 < len(bindings._kept) <= 16
     assert all(sum(map(len, wanted)) <= 512 for wanted in bindings._kept)
 

@@ -412,4 +412,4 @@ def test_a_plan_is_kept_and_the_oldest_forgotten(
     viewer = anonymous(engine.settings)
     for text in ("{ revision }", "{ a: revision }", "{ b: revision }", "{ revision }"):
         assert not engine.answer(Request(text), snapshot, viewer).errors
-    assert len(engine._plans) == len(engine._operations) == 2
+    assert len(engine.plans._plans) == len(engine.plans._operations) == 2

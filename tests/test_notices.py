@@ -18,8 +18,9 @@ from graph.store.build import build_snapshot
 from graph.store.difference import find_difference
 from graph.store.snapshot import TYPE, Snapshot
 from graph.terms import ENTITY, RZ, SKOS, Quad, write_literal
-from schema.execute import Engine, InvalidDocumentError, Request
+from schema.execute import Engine, Request
 from schema.notices import CommitNote, Cursor, Step, Subscription
+from schema.plans import InvalidDocumentError
 from schema.subscribing import Subscriber
 from schema.types import load_schema
 from tests.asking import A, B, data, organisation, small_dataset

@@ -14,7 +14,8 @@ import orjson
 from starlette.types import Scope
 
 from graph.errors import RhizomeError
-from schema.execute import Answer, InvalidDocumentError, refuse
+from schema.execute import Answer, refuse
+from schema.plans import InvalidDocumentError
 from web.access import CALLER, viewer_of
 from web.frame import Origins
 from web.graphql_request import Headers, header, make_request, preferred_languages

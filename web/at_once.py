@@ -88,8 +88,7 @@ class AtOnce:
 
     def _answer(self, scope: Scope, headers: Headers, body: bytes) -> Answered | None:
         service = self.service
-        media_type = choose_media_type(header(headers, b"accept"), _OFFERED)
-        packs = accepts_gzip(header(headers, b"accept-encoding"))
+        media_type, packs = _wanted(headers.get(b"accept"), headers.get(b"accept-encoding"))
         key = answer_key(scope, headers, body, media_type)
         seen = service.revision  # of the dataset, at whatever level: read before what it is of
         snapshot = service.public_snapshot
@@ -112,7 +111,8 @@ class AtOnce:
             return None
         else:
             self._count(scope)
-        kept = None if found is None else found.answer
+        # An answer without an error is begun like one that was kept.
+        kept = None if found is None or found.revision is not None else found.answer
         status, head = begin_answer(media_type, kept, is_private=False)
         sent = reply.body
         if packs and len(sent) >= COMPRESSED_BYTES:
@@ -129,11 +129,18 @@ class AtOnce:
         languages = chain if accepted is None else preferred_languages(accepted, chain)
         asked = read_body(headers, body)
         request, is_named = make_request(asked, languages, service.documents)
-        engine = service.engine
-        if is_named or not engine.knows(request):
+        if is_named:
             return None
-        prepared = engine.prepare(request, service.public_snapshot, service.visitor)
-        return prepared if isinstance(prepared, Prepared) else None
+        return service.engine.prepare_known(request, service.public_snapshot, service.visitor)
+
+
+@lru_cache(maxsize=64)
+def _wanted(accept: bytes | None, encoding: bytes | None) -> tuple[str, bool]:
+    """Return the media type that a client wants, and whether it takes gzip."""
+    headers = {b"accept": accept, b"accept-encoding": encoding}
+    known = {name: value for name, value in headers.items() if value is not None}
+    media_type = choose_media_type(header(known, b"accept"), _OFFERED)
+    return media_type, accepts_gzip(header(known, b"accept-encoding"))
 
 
 # The same few heads are sent again and again, until the next commit.
