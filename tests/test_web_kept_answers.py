@@ -97,6 +97,16 @@ def test_the_same_request_is_answered_once_for_a_revision(asked: Asked) -> None:
     assert asked.runs == 2
 
 
+def test_who_wants_nothing_kept_has_it_made_anew(asked: Asked) -> None:
+    first = asked.post()
+    again = asked.post(**{"Cache-Control": "no-cache"})
+    assert (asked.runs, again.content) == (2, first.content)
+    assert asked.get(Cache_Control="max-age=0, no-store").content == first.content
+    assert asked.runs == 3
+    assert asked.post(**{"Cache-Control": "max-stale"}).content == first.content
+    assert asked.runs == 3
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"Accept": GRAPHQL}, {"Accept-Language": "fr"}, {"Content-Type": "application/json "}],

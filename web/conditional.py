@@ -30,6 +30,18 @@ def matches(header: str | None, etag: str) -> bool:
     return etag.removeprefix("W/") in _TAG.findall(header)
 
 
+def wants_fresh(cache_control: str | None) -> bool:
+    """Tell whether a client asks for what was not kept (RFC 9111 section 5.2.1).
+
+    Examples
+    --------
+    >>> wants_fresh("max-age=0, No-Cache"), wants_fresh("max-stale"), wants_fresh(None)
+    (True, False, False)
+    """
+    asked = (cache_control or "").lower()
+    return "no-cache" in asked or "no-store" in asked
+
+
 def answer_if_changed(request: Request, etag: str, make: Callable[[], Response]) -> Response:
     """Return the answer that `make` makes, tagged; or 304 when the client holds it."""
     if matches(request.headers.get("if-none-match"), etag):

@@ -33,7 +33,7 @@ from schema.questions import worked_questions
 from schema.types import SDL
 from web.access import PRIVATE, REFUSED, VIEWER, viewer_of
 from web.answers import COMPRESSED_BYTES, Reply, accepts_gzip
-from web.conditional import answer_if_changed, matches
+from web.conditional import answer_if_changed, matches, wants_fresh
 from web.event_stream import EVENT_STREAM, serve_events
 from web.frame import SEEN
 from web.graphql_request import (
@@ -145,6 +145,8 @@ def answer_key(
 ) -> tuple[bytes | str, ...] | None:
     """Return all that a visitor's answer depends on but for the data; None: it is not kept."""
     if VIEWER in scope or REFUSED in scope:
+        return None
+    if b"cache-control" in headers and wants_fresh(header(headers, b"cache-control")):
         return None
     languages, kind = headers.get(b"accept-language", b""), headers.get(b"content-type", b"")
     if len(source) + len(languages) + len(kind) > _KEPT_BYTES:

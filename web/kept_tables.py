@@ -20,7 +20,7 @@ from graph.store.prefixes import PREFIXES
 from graph.store.query import Answer, Query
 from web.access import REFUSED, VIEWER
 from web.answers import COMPRESSED_BYTES, AnswerCache, Reply, accepts_gzip
-from web.conditional import matches
+from web.conditional import matches, wants_fresh
 
 #: Longer texts are not kept with their answers.
 _KEPT_CHARACTERS: Final = 16 * 1024
@@ -77,7 +77,7 @@ class Kept:
         self._key = _key_of(request, media_type, checked, query)
         texts = query.text, *query.default_graphs, *query.named_graphs
         self._key_bytes = sum(_TEXT_BYTES + _CHARACTER_BYTES * len(text) for text in texts)
-        self._is_fresh = _wants_fresh(request)
+        self._is_fresh = wants_fresh(request.headers.get("cache-control"))
 
     def find(self, least: int) -> Table | None:
         """Return the answer that is kept, if it is of at least a revision."""
@@ -106,12 +106,6 @@ def _key_of(request: Request, media_type: str, checked: Checked, query: Query) -
     if len(query.text) + sum(len(iri) for named in graphs for iri in named) > _KEPT_CHARACTERS:
         return None
     return (query.text, media_type, *graphs, query.base, query.rows_max, query.in_parts)
-
-
-def _wants_fresh(request: Request) -> bool:
-    """Tell whether a client asks for what was not kept (RFC 9111 section 5.2.1)."""
-    asked = request.headers.get("cache-control", "").lower()
-    return "no-cache" in asked or "no-store" in asked
 
 
 async def send_table(request: Request, table: Table, headers: Mapping[str, str]) -> Response:
