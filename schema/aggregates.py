@@ -35,6 +35,13 @@ class Measures:
     def __init__(self, values: Values, charge: Callable[[int], None]) -> None:
         self.values = values
         self.charge = charge
+        self._batch: tuple[Sequence[int], Batch] = ((), Batch(()))
+
+    def _batch_of(self, numbers: Sequence[int]) -> Batch:
+        """Return a list as a batch: the measures of one list share it."""
+        if self._batch[0] is not numbers:
+            self._batch = numbers, Batch(numbers)
+        return self._batch[1]
 
     def measure(self, field: Field, name: str) -> Measure:
         """Return a measure of a field: exact numbers of sums, texts of ends, a count."""
@@ -63,7 +70,7 @@ class Measures:
             if column is None or len(numbers) < vectors.LEAST:
                 return read(numbers)
             self.charge(len(numbers))
-            values = column(Batch(numbers), name)
+            values = column(self._batch_of(numbers), name)
             firsts = np.sort(np.unique(values, return_index=True)[1])
             return [text(value) for value in values[firsts].tolist() if value != NIL]
 
@@ -88,20 +95,23 @@ class Measures:
         return lambda number: NIL if (parts := find(number)) is None else parts[at]
 
     def _distinct(self, field: Field) -> Measure:
+        column = self.values.column(field.path, inverse=field.inverse)
         if not field.many:
             one = self.values.one(field)
 
             def count_single(numbers: Sequence[int]) -> int:
                 self.charge(len(numbers))
+                if isinstance(column, OneColumn) and len(numbers) >= vectors.LEAST:
+                    values = np.unique(read_one(column, self._batch_of(numbers))[0])
+                    return int(np.count_nonzero(values != NIL))
                 return len(set(map(one, numbers)) - {NIL})
 
             return count_single
         many = self.values.many(field)
-        column = self.values.column(field.path, inverse=field.inverse)
 
         def count(numbers: Sequence[int]) -> int:
             if len(numbers) >= vectors.LEAST:
-                _, tied, _ = read_many(column, Batch(numbers))
+                _, tied, _ = read_many(column, self._batch_of(numbers))
                 self.charge(len(numbers) + len(tied))
                 return len(np.unique(tied))
             found: set[int] = set()

@@ -41,7 +41,7 @@ from schema.document import (
 )
 from schema.equivalent import write_queries
 from schema.explain import plan_lines, write_plan, write_steps
-from schema.faults import error_entry, validation_entry
+from schema.faults import bug_entry, error_entry, validation_entry
 from schema.generate import Reader
 from schema.plan import Plan
 from schema.plans import InvalidDocumentError, Operation, Planned, Plans
@@ -191,8 +191,7 @@ class Engine:
             return Answer(None, (error_entry(error),), error=error)
         except Exception:
             _log.exception("a plan failed")
-            entry = {"message": "internal error", "extensions": {"code": "INTERNAL"}}
-            return Answer(None, (entry,))
+            return Answer(None, (bug_entry(),))
         met = prepared.run.errors
         errors = tuple(map(error_entry, met[:_ERRORS_MAX])) if met else ()
         if prepared.plan.introspects:
@@ -308,7 +307,7 @@ def execution_error(error: GraphQLError) -> dict[str, Any]:
         return {**entry, **error_entry(cause), "path": entry.get("path", [])}
     if cause is not None:
         _log.error("a resolver failed", exc_info=cause)
-        entry |= {"message": "internal error", "extensions": {"code": "INTERNAL"}}
+        entry |= bug_entry()
     return entry
 
 

@@ -13,6 +13,11 @@ from graphql import GraphQLError
 from graph.errors import RhizomeError
 
 
+def bug_entry() -> dict[str, Any]:
+    """Return the GraphQL face of a bug, of which the log alone holds more."""
+    return {"message": "internal error", "extensions": {"code": "INTERNAL"}}
+
+
 def error_entry(error: RhizomeError) -> dict[str, Any]:
     """Return the GraphQL face of an error: message, place, and code under `extensions`."""
     details = {key: value for key, value in error.details().items() if key not in ("place",)}

@@ -13,9 +13,12 @@ import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final, NewType
 
 import strawberry
+from graphql import GraphQLError
+from graphql.pyutils import inspect as print_value
 from strawberry.types.unset import UNSET
 
 MODULE: Final = "schema.generated"
@@ -25,6 +28,13 @@ PYTHON: Final = {"String": "str", "Int": "int", "Float": "float", "Boolean": "bo
 NOTHING: Final[Mapping[str, str]] = types.MappingProxyType({})
 #: Arguments of a field, or fields of an input: name, annotation and description.
 Arguments = dict[str, tuple[str, str]]
+
+
+def read_text(name: str, value: object) -> str:
+    """Return what a client sends for a scalar, which is text and nothing else."""
+    if not isinstance(value, str):
+        raise GraphQLError(f"{name} is text in quotes, not {print_value(value)}")
+    return value
 
 
 class Maker:
@@ -46,7 +56,7 @@ class Maker:
         kind = NewType(name, str)  # type: ignore[misc]
         self.names[name] = kind
         self.scalars[kind] = strawberry.scalar(
-            name=name, description=text, serialize=str, parse_value=str
+            name=name, description=text, serialize=str, parse_value=partial(read_text, name)
         )
 
     def enum(self, name: str, values: Mapping[str, str], text: str | None = None) -> None:

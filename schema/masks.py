@@ -6,21 +6,21 @@ time, each distinct value judged once. What has no form over arrays is asked nod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, partial
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from graph.model import Field, FieldKind
-from graph.store.columns import OneColumn
+from graph.store.columns import EMPTY, Column, OneColumn
 from graph.store.term_table import NIL, SHIFT
-from schema import vectors
 from schema.filters import PARTS, Condition, Filters, Where, admits_unknown
+from schema.masking import Chosen, Masker, all_hold, one_by_one, some_hold, where_chosen
 from schema.operators import NEGATIVE, given, listed, number_test
 from schema.quantifiers import QUANTIFIERS
 from schema.validity import Route, bounds_of
-from schema.values import is_text, part_field
+from schema.values import is_text, label_field, part_field
 from schema.vectors import (
     Batch,
     Dates,
@@ -29,6 +29,7 @@ from schema.vectors import (
     Places,
     any_at,
     by_value,
+    label_places,
     read_distinct,
     read_many,
     read_one,
@@ -36,44 +37,6 @@ from schema.vectors import (
 
 #: How sure it is that a node was valid on a day, or None.
 Possible = Callable[[int], str | None]
-#: From a list of nodes to which of them fit.
-Masker = Callable[[Batch], Mask]
-#: Nodes that are looked at together when only the first that fit are wanted, at the beginning.
-_FIRST: Final = 256
-
-
-class Chosen:
-    """A condition that can be asked of one node and of a list."""
-
-    def __init__(self, holds: Condition, mask: Callable[[], Masker]) -> None:
-        self.holds = holds
-        self._make = mask
-
-    def __call__(self, number: int) -> bool:
-        """Tell whether a node fits."""
-        return self.holds(number)
-
-    @cached_property
-    def mask(self) -> Masker:
-        """Tells of many nodes which of them fit."""
-        return self._make()
-
-    def select(self, values: Sequence[int]) -> list[int]:
-        """Return the nodes of a list that fit, in its order."""
-        if len(values) < vectors.LEAST:
-            return list(filter(self.holds, values))
-        batch = Batch(values)
-        found: list[int] = batch.nodes[self.mask(batch)].tolist()
-        return found
-
-    def first(self, values: Sequence[int], count: int) -> list[int]:
-        """Return the first nodes of a list that fit, at most so many."""
-        found: list[int] = []
-        start, size = 0, max(_FIRST, 2 * count)
-        while start < len(values) and len(found) < count:
-            found += self.select(values[start : start + size])
-            start, size = start + size, 4 * size
-        return found[:count]
 
 
 class Masks:
@@ -100,9 +63,7 @@ class Masks:
         """Return the condition that a node may be valid on a day, and that it fits besides."""
 
         def make() -> Masker:
-            tests = [
-                self._valid(class_iri, day) or _one_by_one(self.filters.during(possible, None))
-            ]
+            tests = [self._valid(class_iri, day) or one_by_one(self.filters.during(possible, None))]
             tests += [] if fits is None else [fits.mask]
             return partial(all_hold, tests)
 
@@ -166,8 +127,12 @@ class Masks:
             return lambda batch: np.full(len(batch), not below)
         field = self.model.fields[class_iri].get(name)
         single = partial(self.filters.condition, class_iri, {name: below})
+        if name == "label":
+            return self._labels(class_iri, below, single)
+        if name == "contested":
+            return self._contested(class_iri, listed(below), single())
         if field is None:
-            return _one_by_one(single())
+            return one_by_one(single())
         if field.kind is FieldKind.ENTITY:
             found = self._list(field, below) if field.many else self._link(field, below)
         elif field.kind is FieldKind.DATE:
@@ -176,7 +141,31 @@ class Masks:
             found = self._texts(field, below, single)
         else:
             found = self._list(field, below) if field.many else self._value(field, below)
-        return found or _one_by_one(single())
+        return found or one_by_one(single())
+
+    def _contested(self, class_iri: str, names: Sequence[str], holds: Condition) -> Masker:
+        """Return what finds the few nodes that may be contested, and looks at these alone."""
+        fields = self.model.fields[class_iri]
+        asked = [fields[name] for name in names or fields]
+        columns = [
+            self.values.column(field.path)
+            for field in asked
+            if not field.inverse and (field.unique_language or not field.many)
+        ]
+
+        def mask(batch: Batch) -> Mask:
+            self.charge(len(asked) * len(batch))
+            maybe = np.zeros(len(batch), np.bool_)
+            for column in columns:
+                if isinstance(column, OneColumn):
+                    held = np.fromiter(column.contested, np.uint32, len(column.contested))
+                    maybe |= np.isin(batch.nodes, held)
+                else:
+                    places, values, _ = read_many(column, batch)
+                    maybe[self._repeated(places, values)] = True
+            return where_chosen(maybe, holds, batch)
+
+        return mask
 
     # --- one value ----------------------------------------------------------------------------
 
@@ -244,9 +233,9 @@ class Masks:
         place = f"where.{field.name}"
         asked = dict(given(below, place))
         within = asked.pop("where", None)
-        if asked.keys() - QUANTIFIERS - {"count"}:
-            return None  # sums and ends are measured node by node
         column = self.values.column(field.path, inverse=field.inverse)
+        if asked.keys() - QUANTIFIERS - {"count"}:
+            return self._measured(column, self.filters.condition(field.owner, {field.name: below}))
         keep = None if within is None else self._condition(str(field.target), within)
         tests = [
             self._quantified(field, name, inner, place)
@@ -262,6 +251,21 @@ class Masks:
             found: Mask = np.full(len(batch), True)
             for test in tests:
                 found &= test(places, values, len(batch))
+            return found
+
+        return mask
+
+    def _measured(self, column: Column, holds: Condition) -> Masker:
+        """Return what measures lists node by node, but those without elements once for all."""
+
+        def mask(batch: Batch) -> Mask:
+            places, _, _ = read_many(column, batch)
+            tied = any_at(places, len(batch))
+            found = where_chosen(tied, holds, batch)
+            empty = np.flatnonzero(~tied)
+            if len(empty):
+                self.charge(len(empty))
+                found[empty] = holds(int(batch.nodes[empty[0]]))
             return found
 
         return mask
@@ -297,9 +301,31 @@ class Masks:
 
     # --- texts --------------------------------------------------------------------------------
 
-    def _texts(self, field: Field, below: Where, single: Callable[[], Condition]) -> Masker:
+    def _labels(self, class_iri: str, below: Where, single: Callable[[], Condition]) -> Masker:
+        """Return the condition on names for people: of each class in a column of its own."""
+        field, masks = label_field(class_iri), dict[str, Masker]()
+
+        def mask(batch: Batch) -> Mask:
+            found = np.zeros(len(batch), np.bool_)
+            for path, places in label_places(self.values, batch):
+                if path not in masks:
+                    masks[path] = self._texts(field, below, single, path)
+                found[places] = masks[path](Batch(batch.nodes[places]))
+            return found
+
+        return mask
+
+    def _texts(
+        self,
+        field: Field,
+        below: Where,
+        single: Callable[[], Condition],
+        path: str | None = None,
+    ) -> Masker:
+        """Return the condition on texts, of a field or of another predicate."""
         self.filters.element(field, below)  # refuses what cannot be asked
-        column, is_null = self.values.column(field.path), bool(below.get("isNull"))
+        column = EMPTY if path == "" else self.values.column(path or field.path)
+        is_null = bool(below.get("isNull"))
         in_range = self._ranges(below.get("lang"))
         operators = self.filters.operators
         tests = [
@@ -341,31 +367,6 @@ class Masks:
         if keep is _single:
             return None
         return lambda values: by_value(lambda number: bool(keep(number)), values)
-
-
-def all_hold(tests: Sequence[Masker], batch: Batch) -> Mask:
-    """Return which nodes fit all; each test is asked only of those that fitted those before."""
-    return _narrowed(tests, batch, wanted=True)
-
-
-def some_hold(tests: Sequence[Masker], batch: Batch) -> Mask:
-    """Return which nodes fit at least one; each is asked only of those that fitted none before."""
-    return _narrowed(tests, batch, wanted=False)
-
-
-def _narrowed(tests: Iterable[Masker], batch: Batch, *, wanted: bool) -> Mask:
-    found = np.full(len(batch), wanted)
-    for test in tests:
-        places = np.flatnonzero(found == wanted)
-        if not len(places):
-            break
-        rest = batch if len(places) == len(batch) else Batch(batch.nodes[places])
-        found[places] = test(rest)
-    return found
-
-
-def _one_by_one(holds: Condition) -> Masker:
-    return lambda batch: np.fromiter(map(holds, batch.nodes.tolist()), np.bool_, len(batch))
 
 
 def _single(number: Any) -> Any:

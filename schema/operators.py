@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -25,7 +25,7 @@ from schema.naming import enum_value_name
 #: Tells of a value's number whether it fits.
 Test = Callable[[int], bool]
 
-_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 #: Characters of a text that cost as much to look at as a value.
 _CHARACTERS: Final = 64
 #: Operators that say that there must not be such a value; in texts, in any language.
@@ -215,7 +215,7 @@ def lexical(value: Any, datatype: str | None, place: str) -> str:
     if datatype == f"{XSD}decimal":
         digits = format(Decimal(repr(value)), "f")
         return digits.rstrip("0").rstrip(".") if "." in digits else digits
-    if datatype == f"{XSD}date" and _DAY.fullmatch(value) is None:
+    if datatype == f"{XSD}date" and not _is_day(value):
         raise BadValueError(place, value[:40], "a day as YYYY-MM-DD")
     if datatype == f"{XSD}dateTime":
         try:
@@ -223,3 +223,11 @@ def lexical(value: Any, datatype: str | None, place: str) -> str:
         except ValueError:
             raise BadValueError(place, value[:40], "a moment in ISO 8601") from None
     return str(value)
+
+
+def _is_day(text: str) -> bool:
+    """Tell whether a text is a day of the calendar."""
+    try:
+        return _DAY.fullmatch(text) is not None and date.fromisoformat(text) is not None
+    except ValueError:
+        return False

@@ -29,7 +29,16 @@ from schema.languages import LanguageOrder
 from schema.operators import value_key
 from schema.turns import sorted_in_turns
 from schema.values import One, Values, is_text
-from schema.vectors import Batch, Dates, Numbers, Places, read_best, read_labels, read_one
+from schema.vectors import (
+    Batch,
+    Dates,
+    Numbers,
+    Places,
+    read_best,
+    read_distinct,
+    read_labels,
+    read_one,
+)
 
 #: From a node's number (or those of a list) to what its cursor holds: text, a number, or None.
 Read = Callable[[Any], str | int | None]
@@ -47,7 +56,8 @@ _TOTAL: Final = re.compile(r"-?[0-9]{1,1000}(/[0-9]{1,1000})?")
 class Key:
     """One key of an order: what a node has, how that is compared, and the direction.
 
-    `numbers` reads the same of many nodes: the numbers of their values, NIL where unknown.
+    `numbers` reads the same of many nodes: the numbers of their values, NIL where unknown; `many`
+    reads the values themselves, where they are no literals of the data.
     """
 
     read: Read
@@ -56,6 +66,7 @@ class Key:
     nulls_first: bool
     kind: type = str
     numbers: Callable[[Batch], Numbers] | None = None
+    many: Callable[[Batch], list[Any]] | None = None
 
     def place(self, one: Any, other: Any) -> int:
         """Return -1, 0 or 1: whether a value stands before, with or after another."""
@@ -127,7 +138,11 @@ class Ordering:
     def _ranks(self, key: Key, batch: Batch) -> Places:
         """Return the ranks of nodes by one key; each distinct value is compared once."""
         if key.numbers is None:
-            return key.ranks([key.read(number) for number in batch.nodes.tolist()])
+            nodes = batch.nodes.tolist()
+            found = list(map(key.read, nodes)) if key.many is None else key.many(batch)
+            rank_of = dict.fromkeys(found)
+            rank_of = dict(zip(rank_of, key.ranks(list(rank_of)).tolist(), strict=True))
+            return np.array([rank_of[value] for value in found], np.int64)
         distinct, places = np.unique(key.numbers(batch), return_inverse=True)
         text = self.snapshot.terms.text
         values = [None if value == NIL else text(value)[:LENGTH] for value in distinct.tolist()]
@@ -225,7 +240,19 @@ class Orders:
     def _of_list(self, field: Field, asked: Mapping[str, Any], place: str) -> Key:
         find = self.values.many(field)
         key = self.of_nodes(field.target, asked, place)
-        return replace(key, read=lambda number: key.read(find(number)))
+        column = self.values.column(field.path, inverse=field.inverse)
+
+        def many(batch: Batch) -> list[Any]:
+            """Read lists of elements; most nodes have none."""
+            places, _ = read_distinct(column, batch)
+            if "count" in asked:
+                return [int(n) for n in np.bincount(places, minlength=len(batch))]
+            values = [key.read(())] * len(batch)
+            for at in np.unique(places).tolist():
+                values[at] = key.read(find(int(batch.nodes[at])))
+            return values
+
+        return replace(key, read=lambda number: key.read(find(number)), many=many)
 
     def of_nodes(self, class_iri: str | None, asked: Mapping[str, Any], place: str) -> Key:
         """Return the key of lists, which reads nodes instead of one; of values the count alone.
@@ -262,9 +289,11 @@ class Orders:
     def _linked(self, field: Field, key: Key) -> Key:
         one, ties, below = self.values.one(field), self._numbers(field), key.numbers
 
-        def read(number: int) -> str | int | None:
-            value = one(number)
+        def read_below(value: int) -> str | int | None:
             return None if value == NIL else key.read(value)
+
+        def read(number: int) -> str | int | None:
+            return read_below(one(number))
 
         def numbers(batch: Batch) -> Numbers:
             assert ties is not None
@@ -274,8 +303,19 @@ class Orders:
             found[values == NIL] = NIL
             return found[places]
 
-        is_read = ties is not None and below is not None
-        return replace(key, read=read, numbers=numbers if is_read else None)
+        def many(batch: Batch) -> list[Any]:
+            assert ties is not None
+            distinct, places = np.unique(ties(batch), return_inverse=True)
+            values = [read_below(value) for value in distinct.tolist()]
+            return [values[at] for at in places.tolist()]
+
+        is_tied, is_read = ties is not None, ties is not None and below is not None
+        return replace(
+            key,
+            read=read,
+            numbers=numbers if is_read else None,
+            many=many if is_tied and not is_read else None,
+        )
 
     def _cut(self, one: One) -> Read:
         """Return how the text of a value is read, as much of it as an order looks at."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from graph.store.snapshot import Snapshot
 from schema.cursors import Cursor, write_cursor
-from schema.masks import Chosen
+from schema.masking import Chosen
 from schema.ordering import Ordering
 
 #: Nodes shown, how many fit in all, and whether there are more behind and before.

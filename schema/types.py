@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ import strawberry
 from graphql import (
     GraphQLSchema,
     build_ast_schema,
+    is_scalar_type,
+    is_specified_scalar_type,
     lexicographic_sort_schema,
     parse,
     print_schema,
@@ -28,7 +30,7 @@ from graph.model import ClassShape, Field, FieldKind, Model
 from schema.aggregate_types import make_aggregates, make_shared_aggregates
 from schema.aside_types import make_asides
 from schema.inputs import make_order, make_shared_inputs, make_where
-from schema.making import MODULE, PYTHON, Arguments, Maker
+from schema.making import MODULE, PYTHON, Arguments, Maker, read_text
 from schema.mutation_types import make_mutation
 from schema.naming import enum_value_name, is_interface, object_name, scalar_of
 from schema.notice_types import make_subscription
@@ -109,10 +111,16 @@ def _read_sdl(text: str) -> GraphQLSchema:
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return build_ast_schema(parse(text, no_location=True), assume_valid=True)
+        schema = build_ast_schema(parse(text, no_location=True), assume_valid=True)
     finally:
         if was_enabled:
             gc.enable()
+    for kind in schema.type_map.values():
+        if is_scalar_type(kind) and not is_specified_scalar_type(kind):
+            # The text of a schema cannot say what a scalar takes.
+            reader = partial(read_text, kind.name)
+            kind.parse_value = kind.coerce_input_value = reader  # type: ignore[method-assign]
+    return schema
 
 
 def _first_line(model: Model) -> str:

@@ -103,8 +103,11 @@ def read_best(values: Values, column: Column, order: LanguageOrder, batch: Batch
     return found
 
 
-def read_labels(values: Values, order: LanguageOrder, batch: Batch) -> Numbers:
-    """Return the name for people of each node, of whatever class it is."""
+def label_places(values: Values, batch: Batch) -> Iterator[tuple[str, Places]]:
+    """Yield the predicates of names for people, each with the places of nodes that it names.
+
+    A node goes by its most specific class; the predicate is empty for those without a name.
+    """
     snapshot = values.snapshot
     ranked = sorted(snapshot.class_numbers.items(), key=lambda item: item[1])
     ranks = {number: at for at, (number, _) in enumerate(ranked)}
@@ -113,11 +116,16 @@ def read_labels(values: Values, order: LanguageOrder, batch: Batch) -> Numbers:
     distinct, at = np.unique(types, return_inverse=True)
     found = np.array([ranks.get(each, len(ranked)) for each in distinct.tolist()], np.int64)
     np.minimum.at(best, places, found[at] if len(found) else found)
+    for rank in np.unique(best).tolist():
+        named = None if rank == len(ranked) else ranked[rank][1][1]
+        yield values.model.label_paths.get(named or "", ""), np.flatnonzero(best == rank)
+
+
+def read_labels(values: Values, order: LanguageOrder, batch: Batch) -> Numbers:
+    """Return the name for people of each node, of whatever class it is."""
     labels = np.zeros(len(batch), np.uint32)
-    for rank in np.unique(best[best < len(ranked)]).tolist():
-        path = values.model.label_paths.get(ranked[rank][1][1])
-        if path is not None:
-            named = np.flatnonzero(best == rank)
+    for path, named in label_places(values, batch):
+        if path:
             column = values.column(path)
             labels[named] = read_best(values, column, order, Batch(batch.nodes[named]))
     return labels

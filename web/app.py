@@ -16,9 +16,10 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graph.curation.replay import end_dumps
 from web import (
@@ -55,8 +56,8 @@ Verifier = Callable[[Parts], None]
 class Application(Starlette):
     """Starlette behind our layers, and past it a short way to what is asked most.
 
-    The layers stand before Starlette's own: its outermost one, for errors, would wrap every
-    message of every answer, and ours has answered all errors by then.
+    The layers stand before Starlette's own, without its outermost one: that answers a bug in plain
+    text and then raises it again, where ours answers a problem with the reference in the log.
     """
 
     def __init__(self, service: Service, **arguments: Any) -> None:
@@ -72,6 +73,10 @@ class Application(Starlette):
         """Answer one request, or run the lifespan."""
         scope["app"] = self
         await self._layers(scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return Starlette without its outermost layer, so that a bug is answered by ours."""
+        return ExceptionMiddleware(self.router, handlers=self.exception_handlers)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_http = scope["type"] == "http"

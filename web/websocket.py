@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -26,6 +27,7 @@ from graph.errors import (
     UnauthenticatedError,
 )
 from schema.execute import refuse
+from schema.faults import bug_entry
 from web.access import CALLER, REFUSED, VIEWER, identify, viewer_of
 from web.asking import Answering, Asking, address_key, may_ask
 from web.frame import Origins
@@ -36,6 +38,8 @@ from web.streams import CHECK_S, ENDED, Stream, cancel, ended
 
 if TYPE_CHECKING:
     from web.service import Service
+
+_logger = logging.getLogger("rhizome.graphql")
 
 PROTOCOL: Final = "graphql-transport-ws"
 #: The members of `connection_init` that stand for headers, which browsers cannot send here.
@@ -280,6 +284,9 @@ class _Connection:
             await self._send_error(number, refuse(error).errors)
         except WebSocketDisconnect:
             self._finish(None)
+        except Exception:  # a bug: of this operation alone, and it is not left waiting
+            _logger.exception("an operation failed")
+            await self._send_error(number, (bug_entry(),))
         finally:
             if self.operations.get(number) is mine:
                 del self.operations[number]
