@@ -28,6 +28,7 @@ from bench.lists import table_lists, table_waiting
 from bench.loading import table_loading
 from bench.peer_data import write_peer_data
 from bench.reads import compare_reads, read_identifiers
+from bench.refusals import table_refusals
 from bench.search import table_search
 from bench.starts import table_memory, table_starts
 from bench.stores import ROOT, copy_store, describe, prepare_store
@@ -146,6 +147,10 @@ class Bench:
         copy = copy_store(store, self.passing)
         yield table_generated(copy, self.model, self.size.drawn, describe(shape))
 
+    def refusals(self) -> Iterator[Table]:
+        """Yield what it costs to refuse a document before it is validated."""
+        yield table_refusals()
+
     def lists(self) -> Iterator[Table]:
         """Yield lists over HTTP, and who waits while a dear one is made."""
         shape, store = self.store(self.size.reads)
@@ -189,6 +194,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Table]]]] = {
     "calibration": Bench.calibration,
     "reads": Bench.reads,
     "generated": Bench.generated,
+    "refusals": Bench.refusals,
     "lists": Bench.lists,
     "memory": Bench.memory,
     "commits": Bench.commits,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any, Final
+
+from graph.terms import RZ
+from schema.cursors import class_mark, write_cursor
 
 #: Clusters, their roles in projects, the partners there; of each partner name and country.
 PARTNERS: Final = """\
@@ -52,8 +54,8 @@ query Point($id: ID!) {
 
 
 def cursor_after(iri: str) -> str:
-    """Return our cursor of a node."""
-    return base64.urlsafe_b64encode(f"1:{iri}".encode()).decode()
+    """Return our cursor of a cluster in the list of all."""
+    return write_cursor(iri, [], class_mark(f"{RZ}Cluster"))
 
 
 def body(query: str, variables: dict[str, str]) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 from graph.errors import BadValueError, QueryTooLargeError
 from graph.terms import XSD
-from schema.cursors import Cursor, make_mark, read_cursor
+from schema.cursors import Cursor, class_mark, make_mark, read_cursor
 from schema.languages import KEPT_CHARACTERS, LanguageOrder, language_order
 from schema.operators import lexical, listed
 from schema.ordering import Ordering
@@ -277,9 +277,10 @@ class _Binder:
         asked = () if order_by is None else listed(order_by)
         as_of = arguments.get("asOf")
         if where is None and not asked and as_of is None:
-            after, before = (self._cursor(arguments, name) for name in ("after", "before"))
+            mark = class_mark(step.class_iri)
+            after, before = (self._cursor(arguments, name, mark) for name in ("after", "before"))
             is_whole = after is None and before is None
-            return Page(size, backwards, after, before, whole=is_whole)
+            return Page(size, backwards, after, before, mark=mark, whole=is_whole)
         self._limit(where, place)
         self._limit(asked, place)
         order = self.run.orders.make(step.class_iri, asked, f"{place}.orderBy") if asked else None
@@ -348,7 +349,7 @@ class _Binder:
         return size, last is not None
 
     def _cursor(
-        self, arguments: Mapping[str, Any], name: str, mark: str = "", order: Ordering | None = None
+        self, arguments: Mapping[str, Any], name: str, mark: str, order: Ordering | None = None
     ) -> Cursor | None:
         text = arguments.get(name)
         if text is None:

@@ -2,8 +2,8 @@
 
 Floor 4. A cursor holds the values by which the node was ordered and its identifier, so that it
 stays right when the node changes or goes. It is no secret and grants nothing: a forged one only
-names another place. It does say which order and conditions it belongs to, so that one of another
-question is refused instead of skipping nodes.
+names another place. It does say which class, order and conditions it belongs to, so that one of
+another question is refused instead of skipping nodes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from graph.errors import CursorError
@@ -44,10 +45,14 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+@lru_cache(maxsize=512)
+def class_mark(class_iri: str) -> str:
+    """Return the mark of lists of a class without conditions, in the order of identifiers."""
+    return make_mark(class_iri)
+
+
 def write_cursor(iri: str, keys: list[Any], mark: str) -> str:
-    """Return the cursor of a node; without a mark it belongs to the order of identifiers."""
-    if not mark:
-        return base64.urlsafe_b64encode(f"1:{iri}".encode()).decode()
+    """Return the cursor of a node, of an order with these values of its keys."""
     held = json.dumps([*keys, iri], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(f"2:{mark}:{held}".encode()).decode()
 
@@ -58,15 +63,11 @@ def read_cursor(cursor: str, mark: str, count: int, place: str) -> Cursor:
     Raises
     ------
     CursorError
-        The cursor was not made by this service, or belongs to another order or condition.
+        The cursor was not made by this service, or belongs to another class, order or condition.
     """
     version, _, rest = _decode(cursor).partition(":")
-    keys: list[Any] = []
-    if not mark:
-        iri: Any = rest if version == "1" else None
-    else:
-        found, _, held = rest.partition(":")
-        keys, iri = _read_keys(held) if (version, found) == ("2", mark) else ([], None)
+    found, _, held = rest.partition(":")
+    keys, iri = _read_keys(held) if (version, found) == ("2", mark) else ([], None)
     if not isinstance(iri, str) or not is_iri(iri) or len(keys) != count:
         raise CursorError(place, cursor[:80])
     return Cursor(tuple(keys), f"<{iri}")

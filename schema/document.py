@@ -1,12 +1,11 @@
 """Reads a GraphQL document: bounded parsing, the limits that need no schema, validation.
 
-Floor 4. Cheapest first: the token bound stops the parser itself, then one walk counts aliases,
-directives, root fields and depth, and only what passes is validated, which costs most.
+Floor 4. Cheapest first: tokens, aliases and directives are counted in the text, then it is parsed
+and root fields and depth are measured, and only what passes is validated, which costs most.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from graphql import (
@@ -18,7 +17,6 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     InlineFragmentNode,
-    Node,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
@@ -29,14 +27,17 @@ from graphql.utilities import get_operation_ast
 
 from graph.errors import BadValueError, QuerySyntaxError, QueryTooLargeError
 from graph.settings import Settings
+from schema.scan import count_text
 
 #: Fields that shape a page and hold no node of their own: free of depth.
 _FREE = frozenset(
     {"edges", "node", "nodes", "pageInfo", "aggregates", "groups", "keys"}
     | {"distinctCount", "sum", "average", "min", "max"}
 )
-#: `__schema` and `__type` in one operation: each may list the whole schema.
-_INTROSPECTIONS = 3
+
+
+#: Selection sets for a level of entities: edges, nodes and fragments have some of their own.
+_SETS = 20
 
 
 def read_document(text: str, settings: Settings) -> DocumentNode:
@@ -49,6 +50,7 @@ def read_document(text: str, settings: Settings) -> DocumentNode:
     QueryTooLargeError
         Tokens, aliases, directives, root fields or depth are over their limit.
     """
+    _check_text(text, settings)
     try:
         document = parse(text, max_tokens=settings.graphql_tokens)
     except GraphQLSyntaxError as error:
@@ -68,9 +70,28 @@ def read_document(text: str, settings: Settings) -> DocumentNode:
     return document
 
 
-def validate_document(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
+def _check_text(text: str, settings: Settings) -> None:
+    """Refuse what can be counted without parsing; parsing has these limits, too, but costs more."""
+    counts = count_text(text, settings.graphql_tokens)
+    _at_most("graphql_tokens", settings.graphql_tokens, counts.tokens)
+    _at_most("graphql_aliases", settings.graphql_aliases, counts.aliases)
+    _at_most("graphql_aliases", settings.graphql_aliases, counts.repeats)
+    _at_most("graphql_directives", settings.graphql_directives, counts.directives)
+    if counts.nesting > _SETS * settings.graphql_depth:
+        raise QueryTooLargeError("graphql_depth", settings.graphql_depth)
+
+
+def _at_most(limit: str, allowed: int, actual: int) -> None:
+    if actual > allowed:
+        raise QueryTooLargeError(limit, allowed, actual)
+
+
+def validate_document(
+    schema: GraphQLSchema, document: DocumentNode, settings: Settings
+) -> list[GraphQLError]:
     """Return what is wrong with a document by the rules of the specification."""
-    return validate(schema, document, max_errors=20)
+    is_terse = not settings.graphql_suggestions
+    return validate(schema, document, max_errors=20, hide_suggestions=is_terse)
 
 
 def choose_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
@@ -116,33 +137,19 @@ class _Measure:
 
     def check(self) -> None:
         limits = self.settings
-        nodes = list(_walk(self.document))
-        fields = [node for node in nodes if isinstance(node, FieldNode)]
-        aliases = sum(1 for field in fields if field.alias)
-        directives = sum(len(getattr(node, "directives", None) or ()) for node in nodes)
-        self._at_most("graphql_aliases", limits.graphql_aliases, aliases)
-        self._at_most("graphql_directives", limits.graphql_directives, directives)
-        for node in nodes:
-            if isinstance(node, SelectionSetNode):
-                self._at_most("graphql_aliases", limits.graphql_aliases, _repeats(node))
         for definition in self.document.definitions:
             if isinstance(definition, OperationDefinitionNode):
                 self._introspection(definition)
                 roots = sum(1 for _ in self._fields(definition.selection_set, set()))
-                self._at_most("graphql_root_fields", limits.graphql_root_fields, roots)
+                _at_most("graphql_root_fields", limits.graphql_root_fields, roots)
                 depth = self._depth(definition.selection_set, frozenset())
-                self._at_most("graphql_depth", limits.graphql_depth, depth)
+                _at_most("graphql_depth", limits.graphql_depth, depth)
 
     def _introspection(self, definition: OperationDefinitionNode) -> None:
-        """Refuse to describe the schema again and again in one answer."""
+        """Refuse to describe the schema again and again: each field may list the whole of it."""
         asked = self._fields(definition.selection_set, set())
         count = sum(1 for field in asked if field.name.value in ("__schema", "__type"))
-        if count > _INTROSPECTIONS:
-            raise QueryTooLargeError("introspections", _INTROSPECTIONS, count)
-
-    def _at_most(self, limit: str, allowed: int, actual: int) -> None:
-        if actual > allowed:
-            raise QueryTooLargeError(limit, allowed, actual)
+        _at_most("graphql_introspection", self.settings.graphql_introspection, count)
 
     def _fields(self, selection: SelectionSetNode, seen: set[str]) -> Iterator[FieldNode]:
         """Yield the fields of a selection set, those of its fragments included, each once."""
@@ -178,27 +185,3 @@ class _Measure:
                 depth = self._depth(node.selection_set, open_)
             deepest = max(deepest, depth)
         return deepest
-
-
-def _repeats(selection: SelectionSetNode) -> int:
-    """Return how often a response key stands in one selection set: validation compares pairs."""
-    names = Counter(
-        node.alias.value if node.alias else node.name.value
-        for node in selection.selections
-        if isinstance(node, FieldNode)
-    )
-    return max(names.values(), default=0)
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    """Yield a node and all below it, without recursion: documents may nest deeply."""
-    stack = [node]
-    while stack:
-        current = stack.pop()
-        yield current
-        for key in current.keys:
-            value = getattr(current, key, None)
-            if isinstance(value, Node):
-                stack.append(value)
-            elif isinstance(value, list | tuple):
-                stack.extend(item for item in value if isinstance(item, Node))

@@ -13,7 +13,7 @@ from typing import Any, Final
 from graph.errors import BadValueError
 from graph.model import Model
 from graph.terms import is_iri, write_iri, write_literal
-from schema.cursors import read_cursor
+from schema.cursors import class_mark, read_cursor
 from schema.equivalent_where import Conditions, Unsayable
 from schema.operators import listed
 from schema.plan import (
@@ -153,7 +153,7 @@ class _Writer:
             return ""
         if asked.get("where"):
             raise Unsayable("cursors among conditions")
-        place = read_cursor(asked["after"], "", 0, "after").identifier[1:]
+        place = read_cursor(asked["after"], class_mark(step.class_iri), 0, "after").identifier[1:]
         return f' FILTER(STR(?n) > "{write_iri(place)[1:-1]}")'
 
     def _cut(self, step: Connection) -> str:

@@ -119,7 +119,7 @@ class Plans:
                 self._operations.move_to_end(key)
                 return known
         document = read_document(text, self._settings)
-        errors = validate_document(self._schema, document)
+        errors = validate_document(self._schema, document, self._settings)
         if errors:
             raise InvalidDocumentError(errors)
         node = choose_operation(document, name)
@@ -144,7 +144,13 @@ class Plans:
             if are_texts:
                 return given
         definitions = operation.node.variable_definitions or ()
-        coerced = get_variable_values(self._schema, definitions, dict(given or {}), max_errors=20)
+        coerced = get_variable_values(
+            self._schema,
+            definitions,
+            dict(given or {}),
+            max_errors=20,
+            hide_suggestions=not self._settings.graphql_suggestions,
+        )
         if isinstance(coerced, list):
             raise InvalidDocumentError(coerced)
         return coerced.coerced

@@ -97,12 +97,9 @@ class NaiveLists(NaiveAggregates, NaiveTime):
     # --- pages ------------------------------------------------------------------------------
 
     def cursor(self, term: str, iri: str, mark: str, asked: list[Any]) -> str:
-        held = f"1:{term[1:-1]}"
-        if mark:
-            keys = [self.raw(term, iri, each)[0] for each in asked]
-            text = json.dumps([*keys, term[1:-1]], ensure_ascii=False, separators=(",", ":"))
-            held = f"2:{mark}:{text}"
-        return base64.urlsafe_b64encode(held.encode()).decode()
+        keys = [self.raw(term, iri, each)[0] for each in asked]
+        text = json.dumps([*keys, term[1:-1]], ensure_ascii=False, separators=(",", ":"))
+        return base64.urlsafe_b64encode(f"2:{mark}:{text}".encode()).decode()
 
     def connection(
         self,
@@ -122,7 +119,8 @@ class NaiveLists(NaiveAggregates, NaiveTime):
         fitting = self.ordered([t for t in valid if self.fits(t, iri, where)], iri, asked)
         languages = self.naive.order_of_languages if asked else ()
         is_plain = not where and not asked and asOf is None
-        mark = "" if is_plain else make_mark(iri, where or None, asked, languages, asOf)
+        parts = [iri] if is_plain else [iri, where or None, asked, languages, asOf]
+        mark = make_mark(*parts)
         cursors = [self.cursor(term, iri, mark, asked) for term in fitting]
         start = cursors.index(after) + 1 if after else 0
         end = cursors.index(before) if before else len(fitting)

@@ -293,7 +293,8 @@ DEEP = "memberOf{members{nodes{member{memberships{nodes{"
     ("query", "limit"),
     [
         ("{ memberships{nodes{" + DEEP * 3 + "id" + "}" * 20 + "}", "graphql_depth"),
-        ("{" + "a{" * 5000, "graphql_depth"),
+        ("{" + "a{" * 5000, "graphql_tokens"),
+        ("{" + "a{" * 900, "graphql_depth"),
         ("{" + " ".join(f"a{n}: revision" for n in range(31)) + "}", "graphql_aliases"),
         ("{ revision " + "@skip(if: false) " * 51 + "}", "graphql_directives"),
         ("{" + " ".join(f"a{n}: revision" for n in range(21)) + "}", "graphql_root_fields"),
@@ -309,7 +310,7 @@ DEEP = "memberOf{members{nodes{member{memberships{nodes{"
         ("{" + " revision" * 31 + "}", "graphql_aliases"),
         (
             "{" + " ".join(f"a{n}: __schema {{ types {{ name }} }}" for n in range(4)) + "}",
-            "introspections",
+            "graphql_introspection",
         ),
     ],
 )
@@ -317,6 +318,36 @@ def test_too_much_text_is_refused_before_validation(ask: Ask, query: str, limit:
     answer = ask(query)
     assert code(answer) == "QUERY_LIMIT"
     assert answer.errors[0]["extensions"]["limit"] == limit
+
+
+@pytest.mark.parametrize(
+    "field", ['__type(name: "Cluster") { name }', "__schema { queryType { name } }"]
+)
+def test_the_schema_is_described_unless_that_is_off(ask: Ask, field: str) -> None:
+    assert not ask(f"{{ {field} }}").errors
+    answer = ask(f"{{ __typename {field} }}", graphql_introspection=0)
+    assert code(answer) == "QUERY_LIMIT"
+    assert answer.errors[0]["extensions"]["limit"] == "graphql_introspection"
+    assert not ask("{ __typename }", graphql_introspection=0).errors
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        ("{ clusters { nodes { nam } } }", {}),
+        ("{ clusters(wher: {}) { totalCount } }", {}),
+        ("{ clusters(where: {acronm: {}}) { totalCount } }", {}),
+        ("{ nodes(ids: []) { ... on Clustr { id } } }", {}),
+        ("query ($w: ClusterWhere) { clusters(where: $w) { totalCount } }", {"w": {"acronm": {}}}),
+    ],
+)
+def test_near_names_are_suggested_unless_that_is_off(
+    ask: Ask, query: str, variables: dict[str, Any]
+) -> None:
+    assert "Did you mean" in ask(query, variables).errors[0]["message"]
+    answer = ask(query, variables, graphql_suggestions=0)
+    assert code(answer) == "GRAPHQL_VALIDATION"
+    assert all("Did you mean" not in error["message"] for error in answer.errors)
 
 
 def test_the_cost_of_nested_pages_is_estimated_and_the_field_named(ask: Ask) -> None:

@@ -375,3 +375,16 @@ def test_first_and_last_together_are_refused(ask: Ask) -> None:
     assert code(ask("{ clusters(first: 1, last: 1) { totalCount } }")) == "BAD_VALUE"
     assert code(ask("{ clusters(last: -1) { totalCount } }")) == "BAD_VALUE"
     assert code(ask("{ clusters(last: 501) { totalCount } }")) == "QUERY_LIMIT"
+
+
+def test_a_cursor_of_another_list_is_refused(ask: Ask) -> None:
+    page = "{ totalCount pageInfo { endCursor } }"
+    cursor = data(ask(f"{{ networks(first: 1) {page} }}"))["networks"]["pageInfo"]["endCursor"]
+    assert not ask(f'{{ networks(after: "{cursor}") {page} }}').errors
+    for other in (
+        f'{{ clusters(after: "{cursor}") {page} }}',
+        f'{{ organisations(before: "{cursor}", last: 2) {page} }}',
+        f'{{ networks {{ nodes {{ memberships(after: "{cursor}") {page} }} }} }}',
+        f'{{ networks(after: "{cursor}", orderBy: {{id: DESC}}) {page} }}',
+    ):
+        assert code(ask(other)) == "BAD_CURSOR", other
