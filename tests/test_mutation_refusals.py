@@ -148,6 +148,8 @@ def test_who_may_not_write_is_told_so(mutations: Mutations) -> None:
         ({"name": [{"text": "\ud800", "lang": "en"}]}, "name.0.text", "pattern"),
         ({"name": [{"text": "Z", "lang": "en"}, {"text": "b", "lang": "EN"}]}, "name",
          "uniqueLang"),
+        ({"name": [{"text": " \n", "lang": "en"}]}, "name.0.text", "minLength"),
+        ({"acronym": ""}, "acronym", "minLength"),
         ({"country": N}, "country", "class"),
         ({"country": "France"}, "country", "nodeKind"),
         ({"sameAs": ["https://e.org/", "x> <y"]}, "sameAs.1", "nodeKind"),

@@ -196,7 +196,7 @@ class Draft:
             with _below("lang"):
                 raise ValueRefusedError("datatype", self.say("languageTag", tag=tag[:40]))
         with _below("text"):
-            return self._literal(self._expect(item["text"], str), None, tag)
+            return self._literal(self._said(item["text"]), None, tag)
 
     def _term(self, field_: Field, value: Any) -> str:
         if field_.kind in (FieldKind.ENTITY, FieldKind.IRI):
@@ -240,7 +240,13 @@ class Draft:
         if datatype in _NUMBERS:
             number = self._expect(value, float)
             return format(Decimal(repr(number)), "f")
+        return self._said(value)
+
+    def _said(self, value: Any) -> str:
+        """Return a text that is one."""
         text: str = self._expect(value, str)
+        if not text.strip():
+            raise ValueRefusedError("minLength", self.say("emptyText"))
         return text
 
     def _expect(self, value: Any, kind: type) -> Any:

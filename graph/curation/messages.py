@@ -44,6 +44,10 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "the text is not Unicode (half of a surrogate pair)",
         "le texte n'est pas de l'Unicode (moitié d'une paire de substitution)",
     ),
+    "emptyText": (
+        "a text that is empty says nothing; leave it out",
+        "un texte vide ne dit rien ; omettez-le",
+    ),
     "languageTag": (
         "{tag!r} is not a language tag (such as en, fr or de-at)",
         "{tag!r} n'est pas une étiquette de langue (comme en, fr ou de-at)",
