@@ -43,6 +43,29 @@ def _problem(response: Any) -> tuple[int, str]:
     return response.status_code, response.json()["code"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/export", "/export?format=nq", "/export/citation", "/export/crate.zip"),
+        *("/export/tables.zip", "/export/sites.geojson", "/export/networks/default.gexf"),
+        *("/export/revisions/1.nq", "/data/network/plant-intercluster.ttl", "/ontology.ttl"),
+        *("/page/network/plant-intercluster", "/questions/10.csv", "/schema.graphql", "/report"),
+        *("/sparql", "/sparql?query=ASK%20%7B%7D", "/.well-known/void", "/graphql", "/version"),
+        f"/graphs?graph={SOURCE}plant-intercluster",
+    ],
+)
+def test_head_names_the_length_of_get_or_none(client: TestClient, path: str) -> None:
+    """A length of 0 would say that there is nothing (RFC 9110 section 8.6)."""
+    headers = PLAIN | {"Accept": "*/*"}
+    got = client.get(path, headers=headers, follow_redirects=False)
+    for _ in range(2):  # not made yet, and made by the question before
+        head = client.head(path, headers=headers, follow_redirects=False)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        length = head.headers.get("content-length")
+        assert length is None or length == str(len(got.content))
+        assert head.headers.get("content-type") == got.headers.get("content-type")
+
+
 class TestParts:
     def test_a_graph_is_the_lines_of_that_graph(self, client: TestClient, whole: bytes) -> None:
         graph = whole.splitlines()[0].split()[-2].decode()[1:-1]

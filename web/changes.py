@@ -31,7 +31,7 @@ from graph.store.log_pages import MEDIA_TYPES, Page, gather, read_page, write_pa
 from graph.store.record import Record
 from web.access import CALLER, PRIVATE, viewer_of
 from web.answers import accepts_gzip
-from web.conditional import answer_if_changed
+from web.conditional import answer_head, answer_if_changed
 from web.frame import REVISION, WAITED, read_revision
 from web.lanes import Lane
 from web.limits import CHANGES_PATH, Caller
@@ -112,7 +112,7 @@ class Changes:
 
         def make() -> Response:
             if request.method == "HEAD":
-                return Response(headers=headers, media_type=MEDIA_TYPES[format])
+                return answer_head(headers, MEDIA_TYPES[format])
             pieces = gather(_WRITERS[format](service.dataset.log, page.records))
             sent = self._send(pack(pieces) if is_packed else pieces, service, _caller(request))
             return _Sent(sent, headers=headers, media_type=MEDIA_TYPES[format])

@@ -7,7 +7,7 @@ that very answer, it is never made.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,6 +28,14 @@ def matches(header: str | None, etag: str) -> bool:
     if header.strip() == "*":
         return True
     return etag.removeprefix("W/") in _TAG.findall(header)
+
+
+def answer_head(headers: Mapping[str, str], media_type: str) -> Response:
+    """Return the answer to HEAD of what was not made: it names no length, rather than none (0)."""
+    response = Response(headers=dict(headers), media_type=media_type)
+    if "content-length" not in {name.lower() for name in headers}:
+        del response.headers["content-length"]
+    return response
 
 
 def wants_fresh(cache_control: str | None) -> bool:

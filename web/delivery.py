@@ -24,7 +24,7 @@ from starlette.responses import Response, StreamingResponse
 from graph.errors import RangeNotSatisfiableError
 from web.access import PRIVATE
 from web.answers import accepts_gzip
-from web.conditional import matches
+from web.conditional import answer_head, matches
 from web.export_files import ExportFiles, FileWriter, pieces_to_file
 from web.frame import REVISION
 from web.lanes import Lane
@@ -104,7 +104,7 @@ async def deliver(request: Request, parcel: Parcel, files: ExportFiles) -> Respo
             kept = {name: headers[name] for name in ("ETag", "Vary", "Cache-Control")}
             return Response(status_code=304, headers=kept)
     if request.method == "HEAD" and parcel.is_sure:  # it need not be made to be thrown away
-        return Response(headers=headers, media_type=parcel.media_type)
+        return answer_head(headers, parcel.media_type)
     limiter: Limiter = request.app.state.service.limiter
     file = files.find(parcel.tag)
     pieces: Iterator[bytes] = iter(())
@@ -119,8 +119,9 @@ async def deliver(request: Request, parcel: Parcel, files: ExportFiles) -> Respo
                 pieces = await anyio.to_thread.run_sync(make)
     if request.method == "HEAD":
         if file is not None:
-            file.close()
-        return Response(headers=headers, media_type=parcel.media_type)
+            with file:
+                headers |= {} if packs else {"Content-Length": str(_size(file))}
+        return answer_head(headers, parcel.media_type)
     if file is None:
         pieces = pack(pieces) if packs else pieces
         content = in_turns(pieces, partial(limiter.charge_stream, request))
