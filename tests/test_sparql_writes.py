@@ -349,10 +349,10 @@ def test_bad_requests_of_graphs_are_refused(
 @pytest.mark.parametrize(
     ("body", "kind", "status", "code"),
     [
-        ("<x:s> <x:p>", "text/turtle", 422, "DATA_SYNTAX"),
+        ("<x:s> <x:p>", "text/turtle", 400, "DATA_SYNTAX"),
         ("<s> <x:p> 1 .", "text/turtle; charset=latin-1", 415, "UNSUPPORTED_MEDIA_TYPE"),
         ("x", "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE"),
-        ("<x:g> { <x:s> <x:p> 1 }", "application/trig", 422, "DATA_SYNTAX"),
+        ("<x:g> { <x:s> <x:p> 1 }", "application/trig", 400, "DATA_SYNTAX"),
         ("[" * 2_000, "text/turtle", 413, "PAYLOAD_LIMIT"),
         ("", "multipart/form-data; boundary=x", 400, "BAD_VALUE"),
         ("--x\r\n\r\n\r\n--x--", "multipart/form-data", 400, "BAD_VALUE"),

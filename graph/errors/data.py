@@ -24,6 +24,7 @@ class ParseError(DataError):
     """RDF text is not well formed."""
 
     code: ClassVar[str] = "DATA_SYNTAX"
+    status: ClassVar[int] = 400
     source: str
     format: str
     detail: str
