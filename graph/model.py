@@ -199,6 +199,11 @@ class Model:
         return result
 
     @cached_property
+    def field_names(self) -> frozenset[str]:
+        """The GraphQL names of the fields of all classes."""
+        return frozenset(name for fields in self.fields.values() for name in fields)
+
+    @cached_property
     def enum_values(self) -> Mapping[str, tuple[str, ...]]:
         """Each enum with its literals, by name."""
         found: dict[str, tuple[str, ...]] = {}

@@ -394,6 +394,9 @@ class _Binder:
             return ()
         fields = _optional(values.get("fields"))
         names = None if fields is None else frozenset(fields)
+        for name in sorted(names or ()):
+            if name not in self.run.model.field_names:
+                raise BadValueError(f"{place}.fields", name[:40], "names of fields")
         if step.name == "claims":
             return names, values.get("contested")
         return names, self._asked_languages(values, place), self.run.default_order

@@ -17,7 +17,7 @@ from schema.naming import deprecated_fields, scalar_of
 
 _OPTIONS: Final[Arguments] = {
     "message": ("Optional[str]", "Why; kept with the change."),
-    "dryRun": ("Optional[bool]", "Answer as if, and change nothing."),
+    "dryRun": ("Optional[bool]", "Check and change nothing; `entity` is then as it stands."),
     "ifRevision": ("Optional[int]", "Refuse when a written entity changed since this revision."),
     "idempotencyKey": ("Optional[str]", "A repeat with this key gets the first answer."),
 }

@@ -331,6 +331,15 @@ def test_the_schema_is_described_unless_that_is_off(ask: Ask, field: str) -> Non
     assert not ask("{ __typename }", graphql_introspection=0).errors
 
 
+@pytest.mark.parametrize("field", ["claims", "translations"])
+def test_records_are_of_fields_that_there_are(ask: Ask, field: str) -> None:
+    query = '{ clusters { nodes { records: %s(fields: ["acronym", "nope"]) { __typename } } } }'
+    answer = ask(query % field)
+    assert code(answer) == "BAD_VALUE"
+    assert answer.errors[0]["extensions"]["name"] == "clusters.nodes.records.fields"
+    assert answer.errors[0]["extensions"]["given"] == "nope"
+
+
 @pytest.mark.parametrize(
     ("query", "variables"),
     [
