@@ -322,6 +322,43 @@ def test_graphs_are_put_posted_read_and_dropped(http: TestClient) -> None:
     assert_problem(writer.send("DELETE", MINE), 404, "NOT_FOUND")
 
 
+def test_a_graph_that_changed_meanwhile_is_not_overwritten(http: TestClient) -> None:
+    writer = Writer(http, "me")
+    head = PREFIXES.replace("PREFIX", "\nPREFIX")
+    text = f"{head} {describe()} {organisation()}"
+
+    def send(method: str, body: str = text, **headers: str) -> Any:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers = {"Content-Type": "text/turtle", **writer.headers, **named}
+        return http.request(method, f"/graphs?graph={MINE}", content=body, headers=headers)
+
+    def read(revision: str, **headers: str) -> Any:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named["Rhizome-Min-Revision"] = revision
+        return http.get(f"/graphs?graph={MINE}", headers=named)
+
+    assert_problem(send("PUT", If_Match="*"), 412, "PRECONDITION_FAILED")
+    first = done(send("PUT", If_None_Match="*"), 201)
+    assert_problem(send("PUT", If_None_Match="*"), 412, "PRECONDITION_FAILED")
+    tag = read(first).headers["etag"]
+    assert read(first, If_None_Match=tag).status_code == 304
+    more = organisation("Rose", f"{ENTITY}organisation/rose-union")
+    # Another source may change meanwhile; this one is as it was read.
+    other = f"{ENTITY}source/another"
+    elsewhere = PREFIXES.replace("PREFIX", "\nPREFIX") + describe(other)
+    done(writer.send("PUT", other, elsewhere), 201)
+    second = done(send("POST", f"{head} {more}", If_Match=f'"0-nt", {tag}'))
+    for method in ("PUT", "POST", "DELETE"):
+        assert_problem(send(method, If_Match=tag), 412, "PRECONDITION_FAILED")
+    for wrong in ('"x"', f"W/{tag}", '"999999-nt"', "nonsense"):
+        assert_problem(send("DELETE", If_Match=wrong), 412, "PRECONDITION_FAILED")
+    assert "Rose" in read(second).text
+    for both in ({"If_Match": tag, "If_None_Match": "*"}, {"If_None_Match": tag}):
+        assert_problem(send("PUT", **both), 400, "BAD_VALUE")
+    done(send("DELETE", If_Match=read(second).headers["etag"]))
+    assert_problem(send("PUT", If_Match=tag), 412, "PRECONDITION_FAILED")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

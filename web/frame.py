@@ -41,13 +41,15 @@ SECURITY_HEADERS: Final = {
 #: Other pages may ask, and read the answers, without credentials of the browser's: no cookie is
 #: ever read, and a token is sent by who has it.
 CORS_HEADERS: Final = {
-    "Access-Control-Expose-Headers": f"{REVISION}, Rhizome-Truncated, ETag, Retry-After, Link",
+    "Access-Control-Expose-Headers": (
+        f"{REVISION}, Rhizome-Truncated, Accept-Ranges, Content-Range, ETag, Retry-After, Link"
+    ),
 }
 PREFLIGHT_HEADERS: Final = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST",
     "Access-Control-Allow-Headers": (
-        "Accept, Accept-Language, Authorization, Cache-Control, Content-Type, If-None-Match, "
-        f"{MIN_REVISION}"
+        "Accept, Accept-Language, Authorization, Cache-Control, Content-Type, If-Match, "
+        f"If-None-Match, If-Range, Range, {MIN_REVISION}"
     ),
     "Access-Control-Max-Age": "86400",
 }

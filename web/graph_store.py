@@ -29,9 +29,10 @@ from graph.errors import (
 )
 from graph.store.prefixes import PREFIXES
 from graph.store.query import ANSWER_BYTES, Query, RdfText
-from graph.store.writes import Written
+from graph.store.writes import Held, Written
 from graph.terms import is_iri
 from web.access import PRIVATE, VIEWER, viewer_of
+from web.conditional import matches
 from web.frame import MIN_REVISION, REVISION, read_revision
 from web.limits import GRAPHS_PATH
 from web.negotiation import choose_media_type
@@ -47,6 +48,9 @@ _PARTS_MAX: Final = 100
 _BOUNDARY: Final = re.compile(r"[A-Za-z0-9'()+_,\-./:=? ]{0,69}[A-Za-z0-9'()+_,\-./:=?]")
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 _ALL: Final = 2**31
+#: The revision in an entity tag of a graph.
+_TAG: Final = re.compile(r'(?<!W/)"([0-9]{1,15})-[a-z]+"')
+_TAGS_CHARACTERS: Final = 4_000
 
 
 def routes() -> list[Route]:
@@ -90,7 +94,12 @@ async def read_graph(request: Request) -> Response:
         "Vary": "Accept",
         "Cache-Control": PRIVATE if VIEWER in request.scope else "no-cache",
         REVISION: str(answer.revision),
+        "ETag": f'"{answer.revision}-{format}"',
     }
+    if matches(request.headers.get("if-none-match"), headers["ETag"]):
+        if answer.rest is not None:
+            await answer.rest.close()
+        return Response(status_code=304, headers=headers)
     if answer.rest is not None:
         return PartsResponse(answer.rest, answer.size, headers, media_type)
     return Response(answer.body, headers=headers, media_type=media_type)
@@ -106,10 +115,11 @@ async def write_graph(request: Request) -> Response:
         address = service.address_of(request)
         name, is_new = f"{address}/{secrets.token_urlsafe(12)}", True
     graph = _require_name(request) if name is None else name or None
+    held = _read_held(request)
     if request.method == "DELETE":
-        work = partial(service.writes.drop, graph, viewer)
+        work = partial(service.writes.drop, graph, viewer, held)
     else:
-        work = partial(_put, request, await request.body(), graph, viewer)
+        work = partial(_put, request, await request.body(), graph, viewer, held)
     async with service.limiter.query(request):
         written: Written = await anyio.to_thread.run_sync(work)
     headers = {REVISION: str(written.revision), "Cache-Control": "no-store"}
@@ -118,11 +128,37 @@ async def write_graph(request: Request) -> Response:
     return Response(status_code=204 if written.existed else 201, headers=headers)
 
 
-def _put(request: Request, body: bytes, graph: str | None, viewer: Viewer) -> Written:
+def _put(
+    request: Request, body: bytes, graph: str | None, viewer: Viewer, held: Held | None
+) -> Written:
     """Read a body and write what it says; not for the event loop."""
     service: Sparql = request.app.state.service
     texts, base = _read_texts(request, body), graph or service.base_of(request)
-    return service.writes.put(graph, texts, base, viewer, is_replaced=request.method == "PUT")
+    is_replaced = request.method == "PUT"
+    return service.writes.put(graph, texts, base, viewer, is_replaced=is_replaced, held=held)
+
+
+def _read_held(request: Request) -> Held | None:
+    """Return what the client takes the graph to be (RFC 9110 sections 13.1.1 and 13.1.2).
+
+    A tag names the revision at which a graph was read. Of several the newest counts: a graph that
+    is still as it was at an older one has not changed since the newest either.
+    """
+    asked, absent = request.headers.get("if-match"), request.headers.get("if-none-match")
+    if asked is not None and absent is not None:
+        raise BadValueError("If-None-Match", absent[:40], "none beside If-Match")
+    if absent is not None:
+        if absent.strip() != "*":
+            raise BadValueError("If-None-Match", absent[:40], "`*`, to write what is not there")
+        return Held("If-None-Match: *", exists=False)
+    if asked is None:
+        return None
+    condition = f"If-Match: {asked[:80]}"
+    if asked.strip() == "*":
+        return Held(condition, exists=True)
+    # What no answer had as its tag belongs to no revision.
+    revisions = map(int, _TAG.findall(asked[:_TAGS_CHARACTERS]))
+    return Held(condition, max(revisions, default=_ALL), exists=True)
 
 
 def _require_name(request: Request) -> str | None:

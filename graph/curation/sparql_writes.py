@@ -27,6 +27,7 @@ from graph.errors import (
     ForbiddenError,
     NotFoundError,
     ParseError,
+    PreconditionError,
     StoreUnavailableError,
     WriteConflictError,
 )
@@ -35,7 +36,7 @@ from graph.store.copies import CopyWriter, copy_store
 from graph.store.query import RdfText
 from graph.store.reading import read_line
 from graph.store.updates import CheckedUpdate, check_update
-from graph.store.writes import Update, Written
+from graph.store.writes import Held, Update, Written
 from graph.terms import Quad
 
 #: Activities of the commits that are written here.
@@ -132,6 +133,7 @@ class SparqlWrites:
         viewer: Viewer,
         *,
         is_replaced: bool,
+        held: Held | None = None,
     ) -> Written:
         """Put RDF into a source's graph as one commit; None stands for the token's source.
 
@@ -143,6 +145,8 @@ class SparqlWrites:
             It cannot be read.
         ShapeViolationError, ProvenanceMissingError
             The gate does not take it.
+        PreconditionError
+            The graph is not as it is `held` to be.
         """
         self.admit(viewer)
         source = _require_source(graph, viewer)
@@ -150,15 +154,17 @@ class SparqlWrites:
         parsed = (_one_graph(read_rdf(each, self._settings, base), each) for each in uploads)
         added = tuple(self._gate.read(parsed, source))
         effect = _Effect(added, (), None)
-        return self._replace(source, effect, viewer, is_replaced=is_replaced)
+        return self._replace(source, effect, viewer, held, is_replaced=is_replaced)
 
-    def drop(self, graph: str | None, viewer: Viewer) -> Written:
+    def drop(self, graph: str | None, viewer: Viewer, held: Held | None = None) -> Written:
         """Take away what a source states, as one commit.
 
         Raises
         ------
         NotFoundError
             There is no such graph.
+        PreconditionError
+            The graph is not as it is `held` to be.
         UnauthenticatedError, ForbiddenError, BadValueError, ShapeViolationError
             As for an update.
         """
@@ -166,7 +172,8 @@ class SparqlWrites:
         source = _require_source(graph, viewer)
         if not self._dataset.snapshot_for(viewer).graph_count(f"<{source}>"):
             raise NotFoundError(source)
-        return self._replace(source, _Effect((), (), None), viewer, is_replaced=True)
+        effect = _Effect((), (), None)
+        return self._replace(source, effect, viewer, held, is_replaced=True)
 
     def close(self) -> None:
         """End the worker, and delete the copies."""
@@ -231,11 +238,17 @@ class SparqlWrites:
     # --- the commit ---------------------------------------------------------------------------
 
     def _replace(
-        self, source: str, effect: _Effect, viewer: Viewer, *, is_replaced: bool
+        self,
+        source: str,
+        effect: _Effect,
+        viewer: Viewer,
+        held: Held | None,
+        *,
+        is_replaced: bool,
     ) -> Written:
         existed = self._dataset.snapshot_for(viewer).graph_count(f"<{source}>") > 0
         receipt = self._record(
-            effect, viewer, GRAPH_STORE, source, graph=source, is_emptied=is_replaced
+            effect, viewer, GRAPH_STORE, source, graph=source, is_emptied=is_replaced, held=held
         )
         return Written(receipt.revision, existed)
 
@@ -248,6 +261,7 @@ class SparqlWrites:
         *,
         graph: str | None = None,
         is_emptied: bool = False,
+        held: Held | None = None,
     ) -> Receipt:
         """Record an effect; `graph` was named, and nothing else of it stays if `is_emptied`."""
         graphs = effect.graphs | ({graph} if graph else set())
@@ -257,6 +271,8 @@ class SparqlWrites:
             _refuse_ranks(effect)
             for each in sorted(graphs):
                 self._owners.require_own(each, viewer, sight)
+            if held is not None and graph is not None:
+                self._require_held(held, graph, sight)
             if effect.revision is not None and self._is_stale(effect.revision, graphs, sight):
                 raise _StaleError
             removed = set(effect.removed)
@@ -273,6 +289,20 @@ class SparqlWrites:
         finally:
             for each in graphs:
                 self._owners.settle(each)
+
+    def _require_held(self, held: Held, graph: str, sight: Sight) -> None:
+        """Refuse to write a graph that is not what the client takes it to be.
+
+        Raises
+        ------
+        PreconditionError
+        """
+        exists, seen = sight.snapshot.graph_count(f"<{graph}>") > 0, held.revision
+        changed = seen is not None and (
+            seen > sight.levels.revision or self._is_stale(seen, {graph}, sight)
+        )
+        if changed or (held.exists is not None and held.exists is not exists):
+            raise PreconditionError(held.condition, graph)
 
     def _is_stale(self, revision: int, graphs: set[str], sight: Sight) -> bool:
         """Tell whether one of the graphs changed since a revision."""

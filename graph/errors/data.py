@@ -95,6 +95,19 @@ class RevisionConflictError(DataError):
 
 
 @dataclass(eq=False)
+class PreconditionError(DataError):
+    """A graph is not what the caller takes it to be."""
+
+    code: ClassVar[str] = "PRECONDITION_FAILED"
+    status: ClassVar[int] = 412
+    condition: str
+    graph: str
+
+    def _say(self) -> str:
+        return f"{self.condition} does not hold for graph {self.graph}: read it again and retry"
+
+
+@dataclass(eq=False)
 class WriteConflictError(DataError):
     """Others keep changing what an update was worked out on."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from graph.access import Viewer
+from graph.errors import BadValueError
 from graph.settings import Settings
 from graph.store.plain import PlainStore
 from graph.store.query import RdfText
@@ -35,6 +36,19 @@ class Written:
     existed: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a client takes a graph to be; else nothing is written.
+
+    As it was at a `revision`, which the `condition` names as the client does; there at all, or not
+    there (`exists`).
+    """
+
+    condition: str
+    revision: int | None = None
+    exists: bool | None = None
+
+
 class Writes(Protocol):
     """Who takes updates and graphs; each is done whole or not at all."""
 
@@ -54,11 +68,12 @@ class Writes(Protocol):
         viewer: Viewer,
         *,
         is_replaced: bool,
+        held: Held | None = None,
     ) -> Written:
         """Put RDF into a graph (None: the default one), in the place of what is there or beside."""
         ...
 
-    def drop(self, graph: str | None, viewer: Viewer) -> Written:
+    def drop(self, graph: str | None, viewer: Viewer, held: Held | None = None) -> Written:
         """Take a graph away."""
         ...
 
@@ -92,6 +107,7 @@ class PlainWrites:
         viewer: Viewer,
         *,
         is_replaced: bool,
+        held: Held | None = None,
     ) -> Written:
         """Put RDF into a graph.
 
@@ -99,20 +115,31 @@ class PlainWrites:
         ------
         ParseError, PayloadTooLargeError
             It cannot be read.
+        BadValueError
+            There is a condition: of a bare graph nobody knows when it changed.
         """
+        _refuse_condition(held)
         deadline_s = viewer.query_deadline_s
         revision, existed = self._store.put(
             graph or "", texts, base or "", deadline_s, is_replaced=is_replaced
         )
         return Written(revision, existed)
 
-    def drop(self, graph: str | None, viewer: Viewer) -> Written:
+    def drop(self, graph: str | None, viewer: Viewer, held: Held | None = None) -> Written:
         """Take a graph away; the default graph is emptied.
 
         Raises
         ------
         NotFoundError
             There is no such graph.
+        BadValueError
+            There is a condition.
         """
+        _refuse_condition(held)
         text = "CLEAR DEFAULT" if graph is None else f"DROP GRAPH <{graph}>"
         return Written(self._store.update(text, None, viewer.query_deadline_s))
+
+
+def _refuse_condition(held: Held | None) -> None:
+    if held is not None:
+        raise BadValueError("condition", held.condition[:80], "none, in the plain profile")
