@@ -93,7 +93,9 @@ def _items(snapshot: Snapshot, edition: Edition, sources: list[Attribution]) -> 
         if file.is_file():
             yield _from_disk(file, f"ontology/{file.name}", _ONTOLOGY.get(file.name, file.name))
     for file in sorted((_ROOT / "seeds" / "questions").iterdir()):
-        yield _from_disk(file, f"questions/{file.name}", f"Question of the library: {file.name}")
+        is_answer = file.name.endswith(".expected.json")
+        title = "Its answer on the seeds alone" if is_answer else "Question of the library"
+        yield _from_disk(file, f"questions/{file.name}", f"{title}: {file.name}")
     yield _from_disk(_ROOT / "seeds" / "LICENSE", "data/LICENSE", "Licence of the data")
     report = build_report(snapshot, find_projection("default"), "en", edition.time)
     for name in ("html", "json", "csv"):
@@ -134,7 +136,8 @@ def describe_crate(
         "description": (
             "Statements of public sources on clusters, networks, agreements, labels and projects "
             "of the plant sector, each in the named graph of the source that states it, with "
-            "ontology, SHACL shapes, questions with their answers, and a centrality report."
+            "ontology, SHACL shapes, questions with their answers on the seeds, and a centrality "
+            "report."
         ),
         "datePublished": edition.time,
         "license": {"@id": LICENCE},
@@ -219,8 +222,8 @@ def _read_me(edition: Edition) -> str:
 Revision {edition.revision} of {edition.day}: {edition.quad_count} statements, dataset hash
 `{edition.dataset_hash}`.
 
-- `data/`: the statements; `ontology/`: vocabulary and shapes; `questions/`: questions with answers;
-  `report/`: who connects the network.
+- `data/`: the statements; `ontology/`: vocabulary and shapes; `questions/`: questions, and what they
+  answer on the seeds alone (`*.expected.json`); `report/`: who connects the network.
 - Check: `sha256sum -c {MANIFEST}`. The same data, byte for byte, is at any time
   `/export/revisions/{edition.revision}.nq` of a server with this log.
 - Cite: {cite(edition)}
@@ -228,8 +231,8 @@ Revision {edition.revision} of {edition.day}: {edition.quad_count} statements, d
 
 ## En français
 
-- `data/` : les énoncés ; `ontology/` : vocabulaire et formes ; `questions/` : questions avec leurs
-  réponses ; `report/` : qui relie le réseau.
+- `data/` : les énoncés ; `ontology/` : vocabulaire et formes ; `questions/` : questions, et leurs
+  réponses sur les seules données livrées (`*.expected.json`) ; `report/` : qui relie le réseau.
 - Vérifier : `sha256sum -c {MANIFEST}`. Les mêmes données, octet pour octet, restent à l’adresse
   `/export/revisions/{edition.revision}.nq` d’un serveur qui tient ce journal.
 - Citer : {cite(edition)}
