@@ -222,8 +222,8 @@ def _read_me(edition: Edition) -> str:
 Revision {edition.revision} of {edition.day}: {edition.quad_count} statements, dataset hash
 `{edition.dataset_hash}`.
 
-- `data/`: the statements; `ontology/`: vocabulary and shapes; `questions/`: questions, and what they
-  answer on the seeds alone (`*.expected.json`); `report/`: who connects the network.
+- `data/`: the statements; `ontology/`: vocabulary and shapes; `questions/`: questions, and what
+  they answer on the seeds alone (`*.expected.json`); `report/`: who connects the network.
 - Check: `sha256sum -c {MANIFEST}`. The same data, byte for byte, is at any time
   `/export/revisions/{edition.revision}.nq` of a server with this log.
 - Cite: {cite(edition)}
