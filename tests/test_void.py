@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from graph.model import ONTOLOGY_GRAPH
-from graph.terms import ENTITY, read_literal
+from graph.terms import ENTITY, RDFS, read_literal
 from schema.questions import load_questions, read_expected
 from tests.questioning import BY_NUMBER
 from tests.rdf import read
@@ -19,6 +19,7 @@ __all__ = ["http"]  # fixture
 
 VOID = "/.well-known/void"
 DCAT = "/.well-known/dcat"
+DCAT_NS = "http://www.w3.org/ns/dcat#"
 TYPES = {
     "text/turtle": "turtle",
     "application/ld+json": "jsonld",
@@ -36,8 +37,8 @@ class Described:
         for subject, predicate, value, _ in found:
             self.values[subject, predicate[1:-1]].append(value)
 
-    def all(self, subject: str, name: str) -> list[str]:
-        return self.values[subject, VOID_NS + name]
+    def all(self, subject: str, name: str, namespace: str = VOID_NS) -> list[str]:
+        return self.values[subject, namespace + name]
 
     def number(self, subject: str, name: str) -> int:
         (value,) = self.all(subject, name)
@@ -125,6 +126,22 @@ def test_it_leads_to_endpoints_dumps_and_licence(client: TestClient) -> None:
         for value in values
     }
     assert ends == {"<http://testserver/sparql>", "<http://testserver/graphql>"}
+
+
+def test_every_distribution_is_there_and_of_its_kind(client: TestClient) -> None:
+    dcat = Described(client, DCAT)
+    parts = dcat.values[f"<{DATASET}>", f"{DCAT_NS}distribution"]
+    assert len(parts) > 10
+    for part in parts:
+        path = dcat.all(part, "downloadURL", DCAT_NS)[0][1:-1].removeprefix("http://testserver")
+        head = client.head(path)
+        assert head.status_code == 200, path
+        kind = dcat.all(part, "mediaType", DCAT_NS)[0][1:-1].partition("media-types/")[2]
+        assert head.headers["content-type"].partition(";")[0] == kind
+        assert dcat.all(part, "accessURL", DCAT_NS) == ["<http://testserver/export>"]
+    void = Described(client)
+    page = "<http://testserver/.well-known/void>"
+    assert void.values[page, f"{RDFS}seeAlso"] == ["<http://testserver/.well-known/dcat>"]
 
 
 def test_a_commit_is_counted_at_once_and_little_is_sent_twice(http: TestClient) -> None:

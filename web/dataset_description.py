@@ -5,11 +5,14 @@ Floor 5. Pure functions from a snapshot, its counts and an address to triples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
+from graph.analysis.package import SPECIFICATION
+from graph.curation.citation import AUTHORS, HOME
 from graph.curation.export import FRAMED
+from graph.curation.formats import N_QUADS
 from graph.store.partitions import Partitions
 from graph.store.prefixes import PREFIXES as KNOWN
 from graph.store.snapshot import Snapshot
@@ -37,6 +40,8 @@ DATASET: Final = f"{_NAMES}dataset"
 _CATALOG: Final = f"{_NAMES}catalog"
 LICENCE: Final = "https://creativecommons.org/licenses/by/4.0/"
 _FORMATS: Final = "http://www.w3.org/ns/formats/"
+_PUBLISHER: Final = f"{HOME}#contributors"
+_LANGUAGE: Final = "http://publications.europa.eu/resource/authority/language/"
 _MEDIA: Final = "https://www.iana.org/assignments/media-types/"
 PREFIXES: Final[Mapping[str, str]] = {
     **KNOWN,
@@ -92,6 +97,7 @@ def describe_as_void(snapshot: Snapshot, counts: Partitions, place: Place) -> li
     page = place.base + "/.well-known/void"
     made.add(page, "a", _iri("void:DatasetDescription"))
     made.add(page, "foaf:primaryTopic", write_iri(DATASET))
+    made.add(page, "rdfs:seeAlso", write_iri(place.base + "/.well-known/dcat"))
     _name(made, DATASET)
     made.add(DATASET, "a", _iri("void:Dataset"), _iri("dcat:Dataset"))
     made.add(DATASET, "void:sparqlEndpoint", write_iri(f"{place.base}/sparql"))
@@ -128,18 +134,16 @@ def describe_as_dcat(snapshot: Snapshot, counts: Partitions, place: Place) -> li
     _name(made, DATASET)
     made.add(DATASET, "a", _iri("dcat:Dataset"))
     made.add(DATASET, "dcat:landingPage", write_iri(f"{place.base}/"))
-    made.add(DATASET, "dct:language", *(write_literal(tag) for tag in ("en", "fr")))
+    made.add(DATASET, "dct:language", *(write_iri(_LANGUAGE + code) for code in ("ENG", "FRA")))
+    made.add(_PUBLISHER, "a", _iri("foaf:Agent"))
+    made.add(_PUBLISHER, "foaf:name", write_literal(AUTHORS, language="en"))
+    for published in (_CATALOG, DATASET):
+        made.add(published, "dct:publisher", write_iri(_PUBLISHER))
     made.add(DATASET, "dct:conformsTo", write_iri("https://w3id.org/rhizome/ontology"))
     _date(made, DATASET, counts, place)
     made.add(DATASET, "dct:source", *list(counts.by_source)[: place.sources_max])
-    for known in EXPORTED:
-        part = f"{_NAMES}export-{known.key}"
-        made.add(DATASET, "dcat:distribution", write_iri(part))
-        made.add(part, "a", _iri("dcat:Distribution"))
-        made.add(part, "dct:title", write_literal(known.label, language="en"))
-        made.add(part, "dct:license", write_iri(LICENCE))
-        made.add(part, "dcat:downloadURL", write_iri(f"{place.base}/export?format={known.key}"))
-        made.add(part, "dcat:mediaType", write_iri(_MEDIA + known.media_type))
+    for part in _distributions(counts.revision):
+        _distribution(made, part, place)
     for key, path, description in _SERVICES:
         service = f"{_NAMES}{key}"
         made.add(_CATALOG, "dcat:service", write_iri(service))
@@ -150,6 +154,60 @@ def describe_as_dcat(snapshot: Snapshot, counts: Partitions, place: Place) -> li
         made.add(service, "dcat:endpointDescription", write_iri(place.base + description))
         made.add(service, "dcat:servesDataset", write_iri(DATASET))
     return made.quads
+
+
+class _Part(NamedTuple):
+    """A distribution: the end of its name, title, path, media type, and what it conforms to."""
+
+    key: str
+    title: str
+    path: str
+    media_type: str
+    standard: str = ""
+
+
+def _distributions(revision: int) -> Iterator[_Part]:
+    """Yield every way in which the dataset can be had whole, or as one kind of table or map."""
+    for known in EXPORTED:
+        yield _Part(known.key, known.label, f"/export?format={known.key}", known.media_type)
+    dump = f"/export/revisions/{revision}.nq"
+    yield _Part("revision", f"N-Quads of revision {revision}, for good", dump, N_QUADS.media_type)
+    yield from _PACKAGES
+
+
+_GRAPHML: Final = "application/graphml+xml"
+_PACKAGES: Final = (
+    _Part(
+        "crate",
+        "RO-Crate: data, ontology, questions, report and checksums",
+        "/export/crate.zip",
+        "application/zip",
+        SPECIFICATION,
+    ),
+    _Part(
+        "tables",
+        "CSV tables, one a class, as a Frictionless data package",
+        "/export/tables.zip",
+        "application/zip",
+        "https://specs.frictionlessdata.io/tabular-data-package/",
+    ),
+    _Part("sites", "Sites as GeoJSON", "/export/sites.geojson", "application/geo+json"),
+    _Part("gexf", "Network as GEXF", "/export/networks/default.gexf", "application/gexf+xml"),
+    _Part("graphml", "Network as GraphML", "/export/networks/default.graphml", _GRAPHML),
+)
+
+
+def _distribution(made: _Triples, part: _Part, place: Place) -> None:
+    name = f"{_NAMES}export-{part.key}"
+    made.add(DATASET, "dcat:distribution", write_iri(name))
+    made.add(name, "a", _iri("dcat:Distribution"))
+    made.add(name, "dct:title", write_literal(part.title, language="en"))
+    made.add(name, "dct:license", write_iri(LICENCE))
+    made.add(name, "dcat:accessURL", write_iri(f"{place.base}/export"))
+    made.add(name, "dcat:downloadURL", write_iri(place.base + part.path))
+    made.add(name, "dcat:mediaType", write_iri(_MEDIA + part.media_type))
+    if part.standard:
+        made.add(name, "dct:conformsTo", write_iri(part.standard))
 
 
 #: The services: key, path, and where they are described.

@@ -24,18 +24,24 @@ _RESULTS: Final = (
     "RDF_XML",
     "JSON-LD",
 )
-_INPUTS: Final = ("Turtle", "N-Triples", "RDF_XML", "JSON-LD")
+_INPUTS: Final = ("Turtle", "N-Triples", "RDF_XML", "JSON-LD", "TriG", "N-Quads")
 #: Prefixes of a description.
 NAMESPACES: Final = {"sd": _SD, "formats": _FORMATS, "limit": LIMITS, "rdfs": RDFS}
 _COMMENT: Final = (
     "The default graph holds the merged triples of all sources, each source is a named graph. "
     "Updates need a token and pass the gate."
 )
+_VOID: Final = "/.well-known/void"
 #: Limits that are told, by the name of their setting.
 _TOLD: Final = {
     "sparql_deadline_s": "deadlineSeconds",
+    "sparql_token_deadline_s": "deadlineSecondsWithToken",
     "sparql_memory_mb": "memoryMegabytes",
     "sparql_rows": "rows",
+    "sparql_token_rows": "rowsWithToken",
+    "sparql_queue": "queue",
+    "rate_query_s": "querySecondsAMinute",
+    "rate_token_query_s": "querySecondsAMinuteWithToken",
     "sparql_body_bytes": "bodyBytes",
     "sparql_nesting": "nesting",
     "sparql_patterns": "patternsOfAGroup",
@@ -61,7 +67,9 @@ def describe_service(address: str, settings: Settings, *, is_plain: bool) -> str
         "sd:defaultDataset _:dataset",
     ]
     if not is_plain:
+        about.append("sd:feature sd:UnionDefaultGraph")
         about.append("rdfs:comment " + write_literal(_COMMENT, language="en"))
+        about.append(f"rdfs:seeAlso {write_iri(address.removesuffix('/sparql') + _VOID)}")
     for setting, name in _TOLD.items():
         about.append(f"limit:{name} {getattr(settings, setting)}")
     triples = f"_:service {' ; '.join(about)} . _:dataset a sd:Dataset ; "
