@@ -72,6 +72,15 @@ def test_the_three_ways_of_asking_answer_alike(client: TestClient) -> None:
         assert (other.status_code, other.json()) == (200, asked.json())
 
 
+def test_a_form_names_the_format_too(client: TestClient) -> None:
+    asked = post(client, urlencode({"query": NAMES, "format": "tsv"}), FORM)
+    assert asked.headers["content-type"].startswith("text/tab-separated-values")
+    assert asked.content == client.get("/sparql", params={"query": NAMES, "format": "tsv"}).content
+    for wrong in ([("format", "xlsx")], [("format", "tsv"), ("format", "csv")]):
+        body = urlencode([("query", NAMES), *wrong])
+        assert_problem(post(client, body, FORM), 400, "BAD_VALUE")
+
+
 def test_head_answers_without_a_body(client: TestClient) -> None:
     response = client.head("/sparql", params={"query": NAMES})
     assert response.status_code == 200

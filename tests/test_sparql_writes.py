@@ -387,6 +387,7 @@ def test_bad_requests_of_graphs_are_refused(
     ("body", "kind", "status", "code"),
     [
         ("<x:s> <x:p>", "text/turtle", 400, "DATA_SYNTAX"),
+        ("", "text/turtle", 422, "PROVENANCE_MISSING"),
         ("<s> <x:p> 1 .", "text/turtle; charset=latin-1", 415, "UNSUPPORTED_MEDIA_TYPE"),
         ("x", "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE"),
         ("<x:g> { <x:s> <x:p> 1 }", "application/trig", 400, "DATA_SYNTAX"),

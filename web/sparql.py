@@ -165,7 +165,7 @@ async def _answer(
     if named is not None:
         format, media_type = named, formats[named][0]
     elif not is_page:
-        format, media_type = _choose_format(request, formats)
+        format, media_type = _choose_format(request, asked, formats)
     viewer = viewer_of(request.scope, anonymous(settings))
     pool = await service.pool_for(viewer)
     query = Query(
@@ -225,13 +225,15 @@ def _wants_page(request: Request) -> bool:
     return False
 
 
-def _choose_format(request: Request, formats: Mapping[str, tuple[str, ...]]) -> tuple[str, str]:
-    """Return the format of the answer and its media type: `?format=` if given, else by Accept."""
-    asked = request.query_params.get("format")
-    if asked is not None:
-        if asked.lower() not in formats:
-            raise BadValueError("format", asked[:40], f"one of {', '.join(formats)} here")
-        return asked.lower(), formats[asked.lower()][0]
+def _choose_format(
+    request: Request, asked: Asked, formats: Mapping[str, tuple[str, ...]]
+) -> tuple[str, str]:
+    """Return the format of the answer and its media type: `format` if given, else by Accept."""
+    named = asked.format or request.query_params.get("format")
+    if named is not None:
+        if named.lower() not in formats:
+            raise BadValueError("format", named[:40], f"one of {', '.join(formats)} here")
+        return named.lower(), formats[named.lower()][0]
     offered = _TABLE_TYPES if formats is TABLES else _GRAPH_TYPES
     chosen = choose_media_type(request.headers.get("accept"), offered)
     return next((name, chosen) for name, types in formats.items() if chosen in types)

@@ -35,13 +35,15 @@ _GRAPHS: Final = {
 class Asked:
     """What a request asks: the text, and the graphs that the protocol names.
 
-    Of an update these are the graphs that it reads, instead of USING.
+    Of an update these are the graphs that it reads, instead of USING. `format` is that of the
+    answer, where a parameter names it.
     """
 
     text: str
     default_graphs: tuple[str, ...]
     named_graphs: tuple[str, ...]
     is_update: bool = False
+    format: str | None = None
 
 
 async def read_request(request: Request) -> Asked | None:
@@ -110,4 +112,7 @@ def _gather(fields: list[tuple[str, str]]) -> Asked | None:
     if not texts:
         return None
     default, named = (tuple(graphs[name]) for name in _GRAPHS[kind])
-    return Asked(texts[0][1], default, named, kind == "update")
+    formats = [text for name, text in fields if name == "format"]
+    if len(formats) > 1:
+        raise BadValueError("format", ", ".join(formats)[:80], "one format")
+    return Asked(texts[0][1], default, named, kind == "update", next(iter(formats), None))

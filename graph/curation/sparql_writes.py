@@ -28,6 +28,7 @@ from graph.errors import (
     NotFoundError,
     ParseError,
     PreconditionError,
+    ProvenanceMissingError,
     StoreUnavailableError,
     WriteConflictError,
 )
@@ -247,6 +248,8 @@ class SparqlWrites:
         is_replaced: bool,
     ) -> Written:
         existed = self._dataset.snapshot_for(viewer).graph_count(f"<{source}>") > 0
+        if not existed and not effect.added:
+            raise ProvenanceMissingError(source)  # nothing would be there that is said to be
         receipt = self._record(
             effect, viewer, GRAPH_STORE, source, graph=source, is_emptied=is_replaced, held=held
         )
