@@ -130,6 +130,25 @@ def test_a_streamed_answer_is_whole_or_fails_at_its_deadline(kept: History) -> N
     run(Source(kept), test, sparql_fast_s=0.3)
 
 
+def test_a_graph_may_have_the_triples_of_a_streamed_table(kept: History) -> None:
+    text = ROWS.replace("SELECT *", "CONSTRUCT { ?a <http://e/q> ?d }") + " LIMIT 300000"
+
+    async def count(pool: QueryPool, **changes: Any) -> tuple[int, bool]:
+        answer = await pool.query(streamed(text=text, format="nt", **changes))
+        pieces = [answer.body]
+        if answer.rest is not None:
+            pieces += [piece async for piece in answer.rest.parts()]
+            await answer.rest.close()
+        return b"".join(pieces).count(b"\n"), answer.is_truncated
+
+    async def test(pool: QueryPool) -> None:
+        assert await count(pool) == (30_000, False)
+        assert await count(pool, streamed_rows=20_000) == (20_000, True)
+        assert await count(pool, streamed_rows=0) == (10_000, True)
+
+    run(Source(kept), test)
+
+
 def test_who_asks_runaways_often_waits_behind_the_others(kept: History) -> None:
     async def test(pool: QueryPool) -> None:
         for number_ in range(3):

@@ -158,6 +158,9 @@ class Worker:
                 self._begin if message.get("may_begin") else None,
             )
         else:
+            # A graph is held whole, since it is written by subject: it may have as many rows as a
+            # table that is streamed, but no more bytes.
+            rows_max = max(rows_max, message.get("streamed_rows", 0))
             body = results.write_graph(answer, format, rows_max, bytes_max, message["prefixes"])
         del answer, store
         done = time.perf_counter()
