@@ -322,6 +322,19 @@ def test_graphs_are_put_posted_read_and_dropped(http: TestClient) -> None:
     assert_problem(writer.send("DELETE", MINE), 404, "NOT_FOUND")
 
 
+def test_who_wrote_reads_it_at_once(http: TestClient) -> None:
+    writer, head = Writer(http, "me"), PREFIXES.replace("PREFIX", "\nPREFIX")
+    ask = f"{PREFIXES} ASK {{ <{ORG}> skos:prefLabel ?name }}"
+    for _ in range(3):
+        done(writer.send("PUT", MINE, f"{head} {describe()} {organisation()}"), 201)
+        assert http.get(f"/graphs?graph={MINE}").status_code == 200
+        assert get(http, ask).json()["boolean"]
+        done(writer.update(f"DELETE WHERE {{ GRAPH <{MINE}> {{ <{ORG}> ?p ?o }} }}"))
+        assert not get(http, ask).json()["boolean"]
+        done(writer.send("DELETE", MINE))
+        assert http.get(f"/graphs?graph={MINE}").status_code == 404
+
+
 def test_a_graph_that_changed_meanwhile_is_not_overwritten(http: TestClient) -> None:
     writer = Writer(http, "me")
     head = PREFIXES.replace("PREFIX", "\nPREFIX")

@@ -37,7 +37,7 @@ from web.frame import MIN_REVISION, REVISION, read_revision
 from web.limits import GRAPHS_PATH
 from web.negotiation import choose_media_type
 from web.parts import PartsResponse, run_limited
-from web.sparql import GRAPHS, media_types
+from web.sparql import GRAPHS, let_be_seen, media_types
 
 if TYPE_CHECKING:
     from web.service import Sparql
@@ -122,6 +122,7 @@ async def write_graph(request: Request) -> Response:
         work = partial(_put, request, await request.body(), graph, viewer, held)
     async with service.limiter.query(request):
         written: Written = await anyio.to_thread.run_sync(work)
+    await let_be_seen(service, viewer, written.revision)
     headers = {REVISION: str(written.revision), "Cache-Control": "no-store"}
     if is_new and graph is not None:
         headers["Location"] = graph

@@ -7,7 +7,9 @@ Without a query it describes itself (SPARQL 1.1 Service Description).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graph.access import anonymous
+from graph.access import Viewer, anonymous
 from graph.errors import (
     BadValueError,
     RhizomeError,
@@ -76,6 +78,8 @@ LABELS: Final = {
 }
 #: Questions of the library that the form offers.
 WORKED: Final = (2, 10, 14)
+#: How often it is looked whether a write is seen, in seconds.
+_LOOK_S: Final = 0.01
 # A longer text is checked in a thread: 64 KiB of tokens take 80 ms.
 _INLINE_CHARACTERS: Final = 4_000
 
@@ -136,8 +140,20 @@ async def _update(request: Request, asked: Asked) -> Response:
     work = partial(service.writes.update, update, viewer)
     async with service.limiter.query(request):
         written: Written = await anyio.to_thread.run_sync(work)
+    await let_be_seen(service, viewer, written.revision)
     headers = {REVISION: str(written.revision), "Cache-Control": "no-store"}
     return Response(status_code=204, headers=headers)
+
+
+async def let_be_seen(service: Sparql, viewer: Viewer, revision: int) -> None:
+    """Wait a moment until the writer's own queries see a write, as clients of SPARQL expect."""
+    pool = await service.pool_for(viewer)
+    deadline = time.monotonic() + service.settings.revision_wait_s
+    while time.monotonic() < deadline:
+        standing = pool.standing
+        if standing is not None and standing.revision >= revision:
+            return
+        await asyncio.sleep(_LOOK_S)
 
 
 async def _answer(
