@@ -91,9 +91,11 @@ class Plans:
         given = given or {}
         key: tuple[Any, ...] = (text, name or None)
         if key not in self._plans:
-            operation = self._operations.get(key)
-            if operation is None or not operation.conditions:
-                return None
+            with self._lock:
+                operation = self._operations.get(key)
+                if operation is None or not operation.conditions:
+                    return None
+                self._operations.move_to_end(key)
             values = [given.get(condition) for condition in operation.conditions]
             if not all(isinstance(value, bool) for value in values):
                 return None

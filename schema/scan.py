@@ -12,13 +12,14 @@ from collections import Counter
 from itertools import islice
 from typing import Final, NamedTuple
 
-#: Ignored tokens do not match, comments and strings do so whole.
+#: Ignored tokens do not match, comments and strings do so whole. What stands open goes on to its
+#: end, so that no character is looked at again: a search that fails begins anew at the next one.
 _TOKEN: Final = re.compile(
-    r'"""(?:\\"""|(?!""").)*+"""'
-    r'|"(?!"")(?:[^"\\\n\r]|\\.)*+"'
+    r'"""(?:\\"""|(?!""").)*+(?:""")?'
+    r'|"(?:[^"\\\n\r]|\\.)*+"?'
     r"|\#[^\n\r]*+"
     r"|[A-Za-z_][0-9A-Za-z_]*+"
-    r"|-?[0-9][0-9A-Za-z_.+-]*+"
+    r"|-?[0-9][0-9A-Za-z_.]*+(?:(?<=[eE])[+-][0-9]*+)?"
     r"|\.\.\."
     r"|[!$&()*:=?@\[\]{|}]",
     re.DOTALL,

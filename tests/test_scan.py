@@ -86,6 +86,7 @@ def test_drawn_documents(seed: int) -> None:
         '{ a(b: "") b(c: "\\\\") c(d: """""") }',
         "\N{BYTE ORDER MARK}{,a,,b:\tc\r\n}",
         "subscription { _: __typename }",
+        "{ a(x: [1-2-3 1e5-2 -1.5e-3-4 0-0]) }",
     ],
 )
 def test_odd_documents(text: str) -> None:
@@ -107,3 +108,12 @@ def test_a_long_text_is_not_read_to_its_end() -> None:
     assert count_text("{" + "a: b " * 100_000, 2_000).tokens == 2_001
     assert count_text('"' + "\\" * 200_000, 2_000).tokens <= 2_001
     assert count_text('"""' + '\\"""' * 100_000, 2_000).tokens <= 2_001
+
+
+@pytest.mark.parametrize(
+    "piece", ['\\"', '"\\', '""\\"', '\\"""', '"', "\\", '""', '"a', "-1e", "1e+", "#", '"\n']
+)
+@pytest.mark.parametrize("first", ["", '"', '"""', "{", "-", "#"])
+def test_no_text_is_looked_at_again_and_again(first: str, piece: str) -> None:
+    """A megabyte takes some hundredths of a second; a square of it would take hours."""
+    count_text(first + piece * 250_000, 10**9)

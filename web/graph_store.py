@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graph.access import Viewer, anonymous
+from graph.access import Level, Viewer, anonymous
 from graph.curation.formats import FORMATS, Format, format_of_media_type
 from graph.errors import (
     BadValueError,
@@ -49,7 +49,7 @@ _BOUNDARY: Final = re.compile(r"[A-Za-z0-9'()+_,\-./:=? ]{0,69}[A-Za-z0-9'()+_,\
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 _ALL: Final = 2**31
 #: The revision in an entity tag of a graph.
-_TAG: Final = re.compile(r'(?<!W/)"([0-9]{1,15})-[a-z]+"')
+_TAG: Final = re.compile(r'(?<!W/)"([0-9]{1,15})-[a-z-]+"')
 _TAGS_CHARACTERS: Final = 4_000
 
 
@@ -94,15 +94,27 @@ async def read_graph(request: Request) -> Response:
         "Vary": "Accept",
         "Cache-Control": PRIVATE if VIEWER in request.scope else "no-cache",
         REVISION: str(answer.revision),
-        "ETag": f'"{answer.revision}-{format}"',
     }
-    if matches(request.headers.get("if-none-match"), headers["ETag"]):
+    changed = service.changed_revision(viewer)
+    if changed is not None:
+        headers["ETag"] = _write_tag(min(answer.revision, changed), format, viewer)
+    if matches(request.headers.get("if-none-match"), headers.get("ETag", "")):
         if answer.rest is not None:
             await answer.rest.close()
         return Response(status_code=304, headers=headers)
     if answer.rest is not None:
         return PartsResponse(answer.rest, answer.size, headers, media_type)
     return Response(answer.body, headers=headers, media_type=media_type)
+
+
+def _write_tag(revision: int, format: str, viewer: Viewer) -> str:
+    """Return the tag of a graph as a viewer reads it: who sees more holds something else.
+
+    It names the last revision that changed anything that the viewer sees, and so tells of nothing
+    that is hidden.
+    """
+    level = "" if viewer.level is Level.PUBLIC else f"-{viewer.level.name.lower()}"
+    return f'"{revision}-{format}{level}"'
 
 
 async def write_graph(request: Request) -> Response:

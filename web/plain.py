@@ -86,6 +86,10 @@ class PlainService:
         del viewer
         return self.pool
 
+    def changed_revision(self, viewer: Viewer) -> None:
+        """Return None: of a bare graph nobody knows when it changed."""
+        del viewer
+
     def base_of(self, request: Request) -> str | None:
         """Return the URL of the request: RFC 3986 says so of a text that names no base."""
         return public_address(request, self.settings)

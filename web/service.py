@@ -77,6 +77,10 @@ class Sparql(Protocol):
         """The least revision that a query must see."""
         ...
 
+    def changed_revision(self, viewer: Viewer) -> int | None:
+        """Return the last revision that changed what a viewer sees; None where nobody knows."""
+        ...
+
     def base_of(self, request: Request) -> str | None:
         """Return what relative IRIs of a request are relative to; None refuses them."""
         ...
@@ -248,6 +252,10 @@ class Service:
     def sparql_revision(self) -> int:
         """What a query must see: any revision, unless it asks for one."""
         return 0
+
+    def changed_revision(self, viewer: Viewer) -> int:
+        """Return the last revision that changed what a viewer sees."""
+        return self.dataset.snapshot_for(viewer).revision
 
     def base_of(self, request: Request) -> str | None:
         """Return None: relative IRIs are refused, since where they lead depends on the asker."""

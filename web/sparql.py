@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graph.access import Viewer, anonymous
+from graph.access import Level, Viewer, anonymous
 from graph.errors import (
     BadValueError,
     RhizomeError,
@@ -93,7 +93,7 @@ async def answer_sparql(request: Request) -> Response:
     """Answer a SPARQL query or run an update; alone, describe the service or show the form."""
     service: Sparql = request.app.state.service
     asked = await read_request(request)
-    is_page = not service.is_plain and _wants_page(request)
+    is_page = not service.is_plain and _wants_page(request, asked)
     if asked is not None and asked.is_update:
         return await _update(request, asked)
     if asked is None and is_page:
@@ -146,14 +146,20 @@ async def _update(request: Request, asked: Asked) -> Response:
 
 
 async def let_be_seen(service: Sparql, viewer: Viewer, revision: int) -> None:
-    """Wait a moment until the writer's own queries see a write, as clients of SPARQL expect."""
-    pool = await service.pool_for(viewer)
-    deadline = time.monotonic() + service.settings.revision_wait_s
-    while time.monotonic() < deadline:
-        standing = pool.standing
-        if standing is not None and standing.revision >= revision:
-            return
-        await asyncio.sleep(_LOOK_S)
+    """Wait a moment until the writer's own queries see a write, as clients of SPARQL expect.
+
+    It is written whatever comes: nothing is raised here. Workers of other levels are not started
+    for it.
+    """
+    if viewer.level is not Level.PUBLIC:
+        return
+    with contextlib.suppress(RhizomeError):
+        pool = await service.pool_for(viewer)
+        deadline = time.monotonic() + service.settings.revision_wait_s
+        while (standing := pool.standing) is not None and time.monotonic() < deadline:
+            if standing.revision >= revision:
+                return
+            await asyncio.sleep(_LOOK_S)
 
 
 async def _answer(
@@ -232,9 +238,9 @@ def _describe(answer: Answer) -> dict[str, str]:
 # --- formats ---------------------------------------------------------------------------------
 
 
-def _wants_page(request: Request) -> bool:
-    """Tell whether a person asks: HTML liked best, and no format named in the address."""
-    if "format" in request.query_params:
+def _wants_page(request: Request, asked: Asked | None) -> bool:
+    """Tell whether a person asks: HTML liked best, and no format named."""
+    if "format" in request.query_params or (asked is not None and asked.format is not None):
         return False
     with contextlib.suppress(RhizomeError):  # whether anything is left to offer, the form tells
         return choose_media_type(request.headers.get("accept"), _OFFERED) == HTML

@@ -285,8 +285,11 @@ class _Connection:
         except WebSocketDisconnect:
             self._finish(None)
         except Exception:  # a bug: of this operation alone, and it is not left waiting
+            if self.websocket.application_state is not WebSocketState.CONNECTED:
+                return  # nobody is there to be told
             _logger.exception("an operation failed")
-            await self._send_error(number, (bug_entry(),))
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+                await self._send_error(number, (bug_entry(),))
         finally:
             if self.operations.get(number) is mine:
                 del self.operations[number]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -47,6 +48,10 @@ GRAPH_STORE: Final = "graph store"
 FOLDER: Final = "updates"
 #: How often an update is worked out anew when the graphs changed meanwhile.
 _RETRIES: Final = 3
+#: How long commits that are under way are waited for, each time.
+_PAUSE_S: Final = 0.05
+#: Commits that are looked through for whether one changed a graph; of more it is taken for granted.
+_COMMITS_READ: Final = 1_000
 _FORMATS: Final = {known.key: known for known in FORMATS}
 
 
@@ -121,7 +126,7 @@ class SparqlWrites:
         for _ in range(_RETRIES + 1):
             effect = self._work_out(checked, update.base, viewer)
             try:
-                return Written(self._record(effect, viewer, UPDATE, source).revision)
+                return Written(self._record(effect, viewer, UPDATE, source)[0].revision)
             except _StaleError:
                 continue
         raise WriteConflictError(_RETRIES + 1)
@@ -172,6 +177,8 @@ class SparqlWrites:
         self.admit(viewer)
         source = _require_source(graph, viewer)
         if not self._dataset.snapshot_for(viewer).graph_count(f"<{source}>"):
+            if held is not None and held.exists:
+                raise PreconditionError(held.condition, source)
             raise NotFoundError(source)
         effect = _Effect((), (), None)
         return self._replace(source, effect, viewer, held, is_replaced=True)
@@ -247,13 +254,21 @@ class SparqlWrites:
         *,
         is_replaced: bool,
     ) -> Written:
-        existed = self._dataset.snapshot_for(viewer).graph_count(f"<{source}>") > 0
-        if not existed and not effect.added:
-            raise ProvenanceMissingError(source)  # nothing would be there that is said to be
-        receipt = self._record(
-            effect, viewer, GRAPH_STORE, source, graph=source, is_emptied=is_replaced, held=held
-        )
-        return Written(receipt.revision, existed)
+        for _ in range(_RETRIES + 1):
+            try:
+                receipt, existed = self._record(
+                    effect,
+                    viewer,
+                    GRAPH_STORE,
+                    source,
+                    graph=source,
+                    is_emptied=is_replaced,
+                    held=held,
+                )
+                return Written(receipt.revision, existed)
+            except _StaleError:  # commits are under way: what they change is known in a moment
+                time.sleep(_PAUSE_S)
+        raise WriteConflictError(_RETRIES + 1)
 
     def _record(
         self,
@@ -265,17 +280,24 @@ class SparqlWrites:
         graph: str | None = None,
         is_emptied: bool = False,
         held: Held | None = None,
-    ) -> Receipt:
-        """Record an effect; `graph` was named, and nothing else of it stays if `is_emptied`."""
-        graphs = effect.graphs | ({graph} if graph else set())
+    ) -> tuple[Receipt, bool]:
+        """Record an effect; `graph` was named, and nothing else of it stays if `is_emptied`.
+
+        Returns also whether that graph was there before.
+        """
+        graphs, existed = effect.graphs | ({graph} if graph else set()), True
 
         def decide(sight: Sight) -> tuple[Iterable[Quad], Iterable[Quad]]:
+            nonlocal existed
             self._owners.require_valid(viewer)
             _refuse_ranks(effect)
             for each in sorted(graphs):
                 self._owners.require_own(each, viewer, sight)
-            if held is not None and graph is not None:
-                self._require_held(held, graph, sight)
+            if graph is not None:
+                existed = sight.snapshot.graph_count(f"<{graph}>") > 0
+                self._require_held(held, graph, sight, exists=existed)
+                if not existed and not effect.added:
+                    raise ProvenanceMissingError(graph)  # nothing would be there
             if effect.revision is not None and self._is_stale(effect.revision, graphs, sight):
                 raise _StaleError
             removed = set(effect.removed)
@@ -288,22 +310,28 @@ class SparqlWrites:
         message = f"{activity}: {len(graphs)} graphs"
         change = Change((), (), viewer.name, activity, message, source)
         try:
-            return self._gate.settle(change, decide, level=viewer.level)
+            return self._gate.settle(change, decide, level=viewer.level), existed
         finally:
             for each in graphs:
                 self._owners.settle(each)
 
-    def _require_held(self, held: Held, graph: str, sight: Sight) -> None:
+    def _require_held(self, held: Held | None, graph: str, sight: Sight, *, exists: bool) -> None:
         """Refuse to write a graph that is not what the client takes it to be.
 
         Raises
         ------
         PreconditionError
+        _StaleError
+            Commits are under way that may change it.
         """
-        exists, seen = sight.snapshot.graph_count(f"<{graph}>") > 0, held.revision
-        changed = seen is not None and (
-            seen > sight.levels.revision or self._is_stale(seen, {graph}, sight)
-        )
+        if held is None:
+            return
+        seen, newest, log = held.revision, sight.levels.revision, self._dataset.log
+        changed = seen is not None and seen > newest
+        if seen is not None and seen < newest:
+            if log.revision != newest:
+                raise _StaleError
+            changed = newest - seen > _COMMITS_READ or self._is_stale(seen, {graph}, sight)
         if changed or (held.exists is not None and held.exists is not exists):
             raise PreconditionError(held.condition, graph)
 
