@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from graph.errors import StoreCorruptError, StoreUnavailableError
 from graph.shapes import load_model
 from graph.store.dataset import Dataset
 from graph.store.lock import StoreLock
+from tests.require import ROOT
 from tests.seeded import make_settings, serve
 from web import opening
 from web.control import Command, ask_server
@@ -154,3 +157,12 @@ def test_the_stages_of_the_start_are_told(tmp_path: Path, monkeypatch: pytest.Mo
     parts.close()
     assert stages == ["loading the seeds"]
     assert service.stage == "waiting for the SPARQL store"
+
+
+def test_what_only_reports_need_is_not_imported_by_the_start() -> None:
+    """scipy and networkx take half a second, which every start would wait."""
+    code = "import sys, web.app, web.opening, web.serving; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, cwd=ROOT
+    )
+    assert not {"scipy", "networkx", "pyshacl", "pandas"} & set(done.stdout.decode().split())

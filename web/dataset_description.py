@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from graph.analysis.package import SPECIFICATION
-from graph.curation.citation import AUTHORS, HOME
+from graph.curation.citation import AUTHORS, HOME, RO_CRATE
 from graph.curation.export import FRAMED
 from graph.curation.formats import N_QUADS
 from graph.store.partitions import Partitions
@@ -182,7 +181,7 @@ _PACKAGES: Final = (
         "RO-Crate: data, ontology, questions, report and checksums",
         "/export/crate.zip",
         "application/zip",
-        SPECIFICATION,
+        RO_CRATE,
     ),
     _Part(
         "tables",

@@ -19,15 +19,22 @@ from graph.analysis.render import render
 from graph.analysis.report import build_report
 from graph.curation.archive import Archive, Entry
 from graph.curation.attribution import LICENCE, Attribution, read_sources, write_attribution
-from graph.curation.citation import AUTHORS, HOME, TITLE, Edition, cite, write_bibtex, write_cff
+from graph.curation.citation import (
+    AUTHORS,
+    HOME,
+    RO_CRATE,
+    TITLE,
+    Edition,
+    cite,
+    write_bibtex,
+    write_cff,
+)
 from graph.curation.export import export
 from graph.curation.formats import N_QUADS, TRIG
 from graph.store.snapshot import Snapshot
 
 METADATA: Final = "ro-crate-metadata.json"
 MANIFEST: Final = "manifest-sha256.txt"
-#: The version of the specification that the metadata follows.
-SPECIFICATION: Final = "https://w3id.org/ro/crate/1.2"
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PUBLISHER: Final = f"{HOME}#contributors"
 _MEDIA_TYPES: Final = {
@@ -153,7 +160,7 @@ def describe_crate(
     descriptor = {
         "@id": METADATA,
         "@type": "CreativeWork",
-        "conformsTo": {"@id": SPECIFICATION},
+        "conformsTo": {"@id": RO_CRATE},
         "about": {"@id": "./"},
     }
     identifier = {
@@ -165,7 +172,7 @@ def describe_crate(
     }
     graph = [descriptor, root, identifier, _publisher(), *_licences(sources), *files]
     graph += [_describe_source(source) for source in sources]
-    return {"@context": f"{SPECIFICATION}/context", "@graph": graph}
+    return {"@context": f"{RO_CRATE}/context", "@graph": graph}
 
 
 def _describe_file(entry: Entry, title: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ AUTHORS: Final = "Rhizome contributors"
 TITLE: Final = "Rhizome: a knowledge graph of the plant innovation ecosystem"
 #: The name of the dataset. A name only as yet: see docs/architecture.md.
 HOME: Final = "https://w3id.org/rhizome/"
+#: The version of RO-Crate that a crate's metadata follow.
+RO_CRATE: Final = "https://w3id.org/ro/crate/1.2"
 #: What is said of data that nothing has been written to.
 _NEVER: Final = "1970-01-01T00:00:00.000000Z"
 
