@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from graphql import (
     DocumentNode,
@@ -30,6 +30,9 @@ from schema.generate import Executable, generate
 from schema.plan import Plan
 from schema.rewrite import rewrite
 from schema.selection import condition_variables
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 #: Types whose values a client sends as text and the service takes as it is.
 _TEXTS: Final = frozenset({"ID", "String"})
@@ -91,16 +94,14 @@ class Plans:
         given = given or {}
         key: tuple[Any, ...] = (text, name or None)
         if key not in self._plans:
-            with self._lock:
-                operation = self._operations.get(key)
-                if operation is None or not operation.conditions:
-                    return None
-                self._operations.move_to_end(key)
+            operation = self._recent(self._operations, key)
+            if operation is None or not operation.conditions:
+                return None
             values = [given.get(condition) for condition in operation.conditions]
             if not all(isinstance(value, bool) for value in values):
                 return None
             key = (*key, *values)
-        planned = self._kept(key)
+        planned = self._recent(self._plans, key)
         if planned is None or planned.bindings.has_conditions or not _is_small(given):
             return None
         return planned
@@ -115,11 +116,9 @@ class Plans:
         """
         name = name or None
         key = (text, name)
-        with self._lock:
-            known = self._operations.get(key)
-            if known is not None:
-                self._operations.move_to_end(key)
-                return known
+        known = self._recent(self._operations, key)
+        if known is not None:
+            return known
         document = read_document(text, self._settings)
         errors = validate_document(self._schema, document, self._settings)
         if errors:
@@ -169,7 +168,7 @@ class Plans:
         """
         conditions = {name: variables.get(name) for name in operation.conditions}
         key = (text, name or None, *conditions.values())
-        known = self._kept(key)
+        known = self._recent(self._plans, key)
         if known is not None:
             return known
         plan, fired = self.compile(operation.document, operation.node, conditions)
@@ -199,11 +198,12 @@ class Plans:
         rewritten = rewrite(plan, self.index.model)
         return rewritten.plan, rewritten.fired
 
-    def _kept(self, key: tuple[Any, ...]) -> Planned | None:
+    def _recent(self, kept: OrderedDict[_Key, _Value], key: _Key) -> _Value | None:
+        """Return what is kept under a key, which is then the last to be dropped."""
         with self._lock:
-            known = self._plans.get(key)
+            known = kept.get(key)
             if known is not None:
-                self._plans.move_to_end(key)
+                kept.move_to_end(key)
         return known
 
 
