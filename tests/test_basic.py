@@ -1,0 +1,126 @@
+"""What is read as one basic graph pattern, and what is left to the engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from graph.errors import RhizomeError
+from graph.settings import Settings
+from graph.store.basic import Basic, read_basic
+from graph.store.guard import check_query
+
+TYPE = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
+EX = "PREFIX ex: <https://example.org/>\nPREFIX : <https://example.org/own/>\n"
+
+
+def read(text: str) -> Basic | None:
+    return read_basic(text, check_query(text, Settings()).prologue)
+
+
+def patterns(text: str) -> tuple[tuple[str, str, str], ...]:
+    basic = read(EX + text)
+    assert basic is not None
+    return basic.patterns
+
+
+def test_names_lists_and_the_word_a_are_read_as_sparql_means_them() -> None:
+    text = "SELECT ?s { ?s a ex:C ; ex:p :x , 'y' ; ; ex:q <urn:z>. $s ?p \"w\"@en . }"
+    assert patterns(text) == (
+        ("?s", TYPE, "<https://example.org/C>"),
+        ("?s", "<https://example.org/p>", "<https://example.org/own/x>"),
+        ("?s", "<https://example.org/p>", '"y"'),
+        ("?s", "<https://example.org/q>", "<urn:z>"),
+        ("?s", "?p", '"w"@en'),
+    )
+
+
+def test_the_form_says_what_is_asked() -> None:
+    assert read("select distinct ?b $a where { ?a <urn:p> ?b }") == Basic(
+        ("b", "a"), True, (("?a", "<urn:p>", "?b"),)
+    )
+    everything = read("SELECT * { ?b <urn:p> ?a . ?a ?c ?b }")
+    assert everything is not None
+    assert everything.variables == ("b", "a", "c")
+    asked = read("ASK { ?a <urn:p> 'it' }")
+    assert asked is not None
+    assert asked.variables is None
+
+
+def test_a_comment_and_a_prologue_of_its_own_do_no_harm() -> None:
+    text = "# ex: is another\nPREFIX ex: <urn:a:> # here\nSELECT ?s { ?s ex:p ?o # }\n }"
+    basic = read(text)
+    assert basic is not None
+    assert basic.patterns == (("?s", "<urn:a:p>", "?o"),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT ?s { ?s <urn:p> ?o } LIMIT 1",
+        "SELECT ?s { ?s <urn:p> ?o } ORDER BY ?s",
+        "SELECT ?s { ?s <urn:p> ?o FILTER(?o > 1) }",
+        "SELECT ?s { ?s <urn:p> ?o OPTIONAL { ?s <urn:q> ?r } }",
+        "SELECT ?s { { ?s <urn:p> ?o } }",
+        "SELECT ?s { ?s <urn:p>/<urn:q> ?o }",
+        "SELECT ?s { ?s ^<urn:p> ?o }",
+        "SELECT ?s { ?s <urn:p>+ ?o }",
+        "SELECT ?s { ?s <urn:p> 1 }",
+        "SELECT ?s { ?s <urn:p> true }",
+        'SELECT ?s { ?s <urn:p> "1"^^<http://www.w3.org/2001/XMLSchema#integer> }',
+        'SELECT ?s { ?s <urn:p> "a\\tb" }',
+        'SELECT ?s { ?s <urn:p> """a""" }',
+        'SELECT ?s { ?s <urn:p> "a"@EN }',
+        "SELECT ?s { ?s <urn:p> _:b }",
+        "SELECT ?s { ?s <urn:p> [] }",
+        "SELECT ?s { ?s <urn:p> (1) }",
+        "SELECT ?s { ?s <urn:\\u0070> ?o }",
+        "SELECT (?o AS ?s) { ?x <urn:p> ?o }",
+        "SELECT REDUCED ?s { ?s <urn:p> ?o }",
+        "SELECT ?s FROM <urn:g> { ?s <urn:p> ?o }",
+        "SELECT ?s { GRAPH <urn:g> { ?s <urn:p> ?o } }",
+        "SELECT ?s ?s { ?s <urn:p> ?o }",
+        "BASE <urn:b> SELECT ?s { ?s <urn:p> ?o }",
+        "SELECT ?s { }",
+        "SELECT * { }",
+        "CONSTRUCT { ?s <urn:p> ?o } { ?s <urn:p> ?o }",
+        "DESCRIBE <urn:a>",
+    ],
+)
+def test_what_is_more_than_a_basic_graph_pattern_is_left_to_the_engine(text: str) -> None:
+    assert read(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT ?s { ?s <urn:p> ?o",
+        "SELECT ?s { ?s <urn:p> ?o } }",
+        "SELECT ?s { ?s <urn:p> ?o ?x }",
+        "SELECT ?s { ?s <urn:p> ?o . . }",
+        "SELECT ?s { ?s <urn:p> ; }",
+        "SELECT ?s { ?s <urn:p> ?o , }",
+        "SELECT ?s { 'x' <urn:p> ?s }",
+        "SELECT ?s { ?s 'p' ?o }",
+        "SELECT ?s { ?s a a }",
+        "SELECT { ?s <urn:p> ?o }",
+        "SELECT ?s, ?o { ?s <urn:p> ?o }",
+        "SELECT ?s WHERE WHERE { ?s <urn:p> ?o }",
+        "SELECT ?s { ?s A ?o }",
+        "PREFIX ex <urn:a> SELECT ?s { ?s <urn:p> ?o }",
+        "PREFIX ex: <urn:a> <urn:b> SELECT ?s { ?s ex:p ?o }",
+        "SELECT ?s { ?s <urn:p> 'a'@en-GB }",
+        "SELECT ?s { ?s ex:p ?o }",
+        "SELECT ?s { ?s <urn:p> '\ud800' }",
+    ],
+)
+def test_of_what_is_wrong_nothing_is_said_here(text: str) -> None:
+    try:
+        prologue = check_query(text, Settings()).prologue
+    except RhizomeError:
+        prologue = ""  # the guard says it already
+    assert read_basic(text, prologue) is None
+
+
+def test_a_long_text_is_left_to_the_engine() -> None:
+    text = f"SELECT ?s {{ ?s <urn:p> '{'x' * 2_000}' }}"
+    assert read(text) is None
