@@ -82,6 +82,9 @@ class Settings:
     sparql_deadline_s: float = _setting(5.0, "seconds", "wall time of a public SPARQL query")
     sparql_token_deadline_s: float = _setting(30.0, "seconds", "the same with a token")
     sparql_admin_deadline_s: float = _setting(120.0, "seconds", "the same with the scope `admin`")
+    sparql_inline_steps: int = _setting(
+        1_000, "steps", "work of a short query answered without a worker; 0: none"
+    )
     sparql_fast_s: float = _setting(0.3, "seconds", "time in the fast lane before the slow one")
     sparql_memory_mb: int = _setting(512, "MB", "memory of a query above the worker's base")
     sparql_nesting: int = _setting(64, "levels", "nested brackets in a SPARQL text")

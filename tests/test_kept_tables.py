@@ -18,7 +18,7 @@ from graph.terms import ENTITY
 from tests.seeded import serve
 from tests.writing import Client, name
 
-POINT = "SELECT ?n { <https://w3id.org/rhizome/id/network/plant-intercluster> ?p ?n }"
+POINT = "SELECT ?n { <https://w3id.org/rhizome/id/network/plant-intercluster> ?p ?n } ORDER BY ?n"
 NAMES = "SELECT ?c { ?c a <https://w3id.org/rhizome/ontology#Cluster> } ORDER BY ?c"
 JSON = "application/sparql-results+json"
 _numbers = itertools.count()

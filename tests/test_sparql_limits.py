@@ -56,6 +56,7 @@ class Served:
             version="0.1.0",
             is_plain=False,
             sparql_revision=0,
+            match=lambda *_: None,
             base_of=lambda _: None,
         )
 

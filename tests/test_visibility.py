@@ -57,6 +57,9 @@ SPARQL = {
     "from named": f"SELECT * FROM NAMED <{SOURCE}> WHERE {{ GRAPH ?g {{ ?s ?p ?o }} }}",
     "describe": f"DESCRIBE <{VALLEY}>",
     "hidden": f"DESCRIBE <{CLUSTER}>",
+    "short": f"SELECT * WHERE {{ <{VALLEY}> ?p ?o }}",
+    "short of what refers to it": f"SELECT * WHERE {{ ?s ?p <{VALLEY}> }}",
+    "short of what is hidden": f"SELECT * WHERE {{ <{CLUSTER}> ?p ?o }}",
 }
 PATHS = {
     **{f"export {key}": f"/export?format={key}" for key in ("trig", "nq", "ttl", "nt", "jsonld")},

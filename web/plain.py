@@ -21,7 +21,9 @@ from starlette.types import Receive, Scope, Send
 from graph.access import Viewer
 from graph.errors import ForbiddenError, StoreUnavailableError
 from graph.settings import Settings
+from graph.store.guard import Checked
 from graph.store.plain import PlainStore
+from graph.store.query import Query
 from graph.store.workers import QueryPool
 from graph.store.writes import PlainWrites
 from web import graph_store, operations, sparql, static
@@ -67,6 +69,10 @@ class PlainService:
     def sparql_revision(self) -> int:
         """Every query sees every change that was answered before it."""
         return self.store.revision
+
+    def match(self, query: Query, checked: Checked, revision: int) -> None:
+        """Return None: a bare dataset has no snapshot, so that workers answer all."""
+        del query, checked, revision
 
     async def wait_for(self, revision: int, timeout_s: float) -> None:
         """Return at once when the revision is here.

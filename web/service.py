@@ -21,6 +21,7 @@ from web.answers import AnswerCache
 from web.documents import Documents
 from web.level_pools import LevelPools
 from web.limits import Limiter
+from web.short_queries import ShortQueries
 from web.streams import Streams
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from graph.settings import Settings
     from graph.store.access_tokens import Tokens
     from graph.store.dataset import Dataset
+    from graph.store.guard import Checked
     from graph.store.levels import LevelView
     from graph.store.pool import Pool
+    from graph.store.query import Answer, Query
     from graph.store.snapshot import Snapshot
     from graph.store.writes import Writes
     from schema.execute import Engine
@@ -75,6 +78,10 @@ class Sparql(Protocol):
     @property
     def sparql_revision(self) -> int:
         """The least revision that a query must see."""
+        ...
+
+    def match(self, query: Query, checked: Checked, revision: int) -> Answer | None:
+        """Return the answer to a short query on what stood at a revision; None: ask a worker."""
         ...
 
     def changed_revision(self, viewer: Viewer) -> int | None:
@@ -152,6 +159,7 @@ class Service:
         self.is_busy = False
         self._parts: Parts | None = None
         self._pools: LevelPools | None = None
+        self._short: ShortQueries | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._advanced = asyncio.Event()
 
@@ -253,6 +261,10 @@ class Service:
         """What a query must see: any revision, unless it asks for one."""
         return 0
 
+    def match(self, query: Query, checked: Checked, revision: int) -> Answer | None:
+        """Return the answer to a short query on what stood at a revision; None: ask a worker."""
+        return None if self._short is None else self._short.answer(query, checked, revision)
+
     def changed_revision(self, viewer: Viewer) -> int:
         """Return the last revision that changed what a viewer sees."""
         return self.dataset.snapshot_for(viewer).revision
@@ -279,6 +291,7 @@ class Service:
         self.limiter.tokens = parts.tokens
         self.stage = "ready"
         self.streams.open(parts.dataset, parts.tokens, loop)
+        self._short = ShortQueries(self.settings, parts.dataset)
         parts.dataset.on_commit(lambda *_: self._tell())
 
     def end_streams(self) -> None:

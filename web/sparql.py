@@ -214,7 +214,11 @@ async def _answer(
     kept = Kept(service.tables, pool, request, media_type, checked, query)
     if not is_new and (found := kept.find(least)) is not None:
         return found
-    answer = await run_limited(service.limiter, request, lambda: pool.query(query, least))
+    standing, answer = pool.standing, None
+    if standing is not None and standing.revision >= least and not is_new:
+        answer = service.match(query, checked, standing.revision)
+    if answer is None:
+        answer = await run_limited(service.limiter, request, lambda: pool.query(query, least))
     table = Table(answer, media_type)
     kept.keep(table)
     return table
