@@ -28,11 +28,12 @@ from graph.analysis.projection import (
 from graph.curation.archive import Archive
 from graph.curation.attribution import read_sources
 from graph.curation.citation import Edition, cite, read_edition, write_bibtex, write_cff
+from graph.curation.excerpt import Excerpt
 from graph.curation.export import export
 from graph.curation.formats import N_QUADS
 from graph.curation.geojson import write_sites
 from graph.curation.table_export import write_tables
-from graph.errors import UnknownTermError
+from graph.errors import NotFoundError, UnknownTermError
 from graph.shapes import load_model
 from graph.store.dataset import Dataset
 from graph.store.snapshot import Snapshot
@@ -257,6 +258,54 @@ def test_networkx_reads_the_same_network(
     assert all(data["label"] for _, data in read.nodes(data=True))
 
 
+def _read_around(
+    snapshot: Snapshot, entity: str, depth: int, network: str = "default"
+) -> nx.Graph[str]:
+    excerpt = Excerpt(entity=f"{ENTITY}{entity}", depth=depth)
+    parameters = NAMED_PROJECTIONS[network]
+    content = write_network(snapshot, parameters, "graphml", excerpt=excerpt)
+    read: nx.Graph[str] = nx.read_graphml(io.BytesIO(content))
+    return read
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+def test_around_an_organisation_lies_its_ego_network(
+    seeds: tuple[Snapshot, Edition], depth: int
+) -> None:
+    snapshot = seeds[0]
+    whole = build_projection(snapshot, NAMED_PROJECTIONS["default"]).to_networkx(exact=False)
+    node = f"{ENTITY}organisation/femac"
+    read = _read_around(snapshot, "organisation/femac", depth)
+    expected = nx.ego_graph(whole, node, radius=depth)
+    assert set(read.nodes) == set(expected.nodes)
+    assert {frozenset(e) for e in read.edges} == {frozenset(e) for e in expected.edges}
+    assert (read.graph["entity"], read.graph["depth"]) == (node, depth)
+
+
+def test_around_a_network_lie_those_who_join_it(seeds: tuple[Snapshot, Edition]) -> None:
+    snapshot = seeds[0]
+    projection = build_projection(snapshot, NAMED_PROJECTIONS["default"])
+    iri = f"{ENTITY}network/plant-intercluster"
+    (joined,) = (each.parties for each in projection.affiliations if each.iri == iri)
+    read = _read_around(snapshot, "network/plant-intercluster", 1)
+    assert set(read.nodes) == {projection.nodes[projection.actors[at]] for at in joined}
+    assert nx.density(read) == 1  # all who join one thing are tied by it
+    assert set(_read_around(snapshot, "network/plant-intercluster", 2)) > set(read)
+
+
+def test_a_merged_organisation_is_found_as_its_successor(seeds: tuple[Snapshot, Edition]) -> None:
+    successor = _read_around(seeds[0], "organisation/vegepolys-valley", 1)
+    former = _read_around(seeds[0], "organisation/vegepolys", 1)
+    assert set(former) == set(successor)
+
+
+def test_around_what_is_not_in_the_network_there_is_nothing(
+    seeds: tuple[Snapshot, Edition],
+) -> None:
+    with pytest.raises(NotFoundError, match="in the network agreements"):
+        _read_around(seeds[0], "network/plant-intercluster", 1, "agreements")
+
+
 def test_labels_are_in_the_language_asked_for(seeds: tuple[Snapshot, Edition]) -> None:
     default = NAMED_PROJECTIONS["default"]
     contents = {tag: write_network(seeds[0], default, "gexf", tag) for tag in ("en", "fr")}
@@ -408,6 +457,9 @@ def test_a_citation_comes_in_three_forms(client: TestClient) -> None:
         ("/export/networks/nobody.gexf", (400, "UNKNOWN_TERM")),
         ("/export/networks/default.gexf?lang=de", (400, "BAD_VALUE")),
         ("/export/networks/default.gexf?mode=one-mode", (400, "BAD_VALUE")),
+        ("/export/networks/default.gexf?depth=1", (400, "BAD_VALUE")),
+        ("/export/networks/default.gexf?entity=femac", (400, "BAD_VALUE")),
+        ("/export/networks/default.gexf?entity=urn:none", (404, "NOT_FOUND")),
         ("/export/tables.zip?graph=x:y", (400, "BAD_VALUE")),
         ("/export/sites.geojson?x=y", (400, "BAD_VALUE")),
         ("/export/crate.zip?x", (400, "BAD_VALUE")),

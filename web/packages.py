@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from graph.curation.citation import CITATIONS, read_edition
+from graph.curation.excerpt import WHOLE, Excerpt, read_excerpt
 from graph.curation.geojson import MEDIA_TYPE, write_sites
 from graph.curation.table_export import write_tables
 from graph.errors import BadValueError, NotFoundError
@@ -58,11 +59,12 @@ PROJECTION: Final = "default"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What of a kind is wanted: of a network its projection and the language of its labels."""
+    """What of a kind is wanted: of a network its projection, which part, and labels' language."""
 
     kind: str
     projection: str = PROJECTION
     language: str = LANGUAGES[0]
+    excerpt: Excerpt = WHOLE
 
 
 def writer_of(wish: Wish, snapshot: Snapshot, time: str) -> FileWriter:
@@ -97,7 +99,8 @@ def writer_of(wish: Wish, snapshot: Snapshot, time: str) -> FileWriter:
     def write_network(path: Path) -> None:
         from graph.analysis.network_files import write_network
 
-        path.write_bytes(write_network(snapshot, parameters, wish.kind, wish.language))
+        content = write_network(snapshot, parameters, wish.kind, wish.language, wish.excerpt)
+        path.write_bytes(content)
 
     return write_network
 
@@ -159,13 +162,17 @@ class Packages:
         return await self._deliver(request, Wish("rocrate"))
 
     async def answer_network(self, request: Request) -> Response:
-        """A network as `{projection}.gexf` or `{projection}.graphml`."""
-        refuse_unknown(request.query_params, ("lang",))
+        """A network as `{projection}.gexf` or `{projection}.graphml`, or a part of it."""
+        service: Service = request.app.state.service
+        query = request.query_params
+        refuse_unknown(query, ("lang", "entity", "depth"))
         name, _, kind = request.path_params["name"].rpartition(".")
         if kind not in NETWORKS:
             raise NotFoundError(f"network {request.path_params['name'][:60]} (.gexf or .graphml)")
         language = request_language(request, LANGUAGES)
-        return await self._deliver(request, Wish(kind, name, language), "Accept-Language")
+        excerpt = read_excerpt(None, query.get("entity"), query.get("depth"), service.settings)
+        wish = Wish(kind, name, language, excerpt)
+        return await self._deliver(request, wish, "Accept-Language")
 
     async def answer_citation(self, request: Request) -> Response:
         """How this revision is cited: a sentence, CITATION.cff or BibTeX."""
@@ -194,6 +201,7 @@ class Packages:
         made_of = f"{wish!r} {service.model.digest} {service.version}"
         part = hashlib.sha256(made_of.encode()).hexdigest()[:32]
         name = "" if wish.projection == PROJECTION else f"-{wish.projection}"
+        name = name if wish.excerpt.is_whole else f"{name}-part"
         parcel = Parcel(
             name=f"rhizome-{snapshot.revision}{name}{kind.suffix}",
             media_type=kind.media_type,
@@ -203,6 +211,6 @@ class Packages:
             write=write,
             vary=vary,
             is_private=VIEWER in request.scope,
-            is_sure=True,
+            is_sure=wish.excerpt.is_whole,
         )
         return await deliver(request, parcel, self._files.of(service))

@@ -2,6 +2,7 @@
 
 Floor 3. networkx writes both; the clock that it would put into a GEXF is left out, so that equal
 networks have equal bytes. Nodes carry IRI, label, kind and country; ties weight and distance.
+A part of it lies around one node (its ego network) or around what its actors join.
 """
 
 from __future__ import annotations
@@ -15,26 +16,68 @@ import networkx as nx
 
 from graph.analysis.projection import Projection, ProjectionParameters, build_projection
 from graph.analysis.reader import read_country, read_kind, read_name
-from graph.errors import UnknownTermError
+from graph.curation.excerpt import WHOLE, Excerpt
+from graph.errors import NotFoundError, UnknownTermError
 from graph.store.snapshot import Snapshot
 
 _CLOCK: Final = re.compile(rb' lastmodifieddate="[^"]*"')
 
 
 def write_network(
-    snapshot: Snapshot, parameters: ProjectionParameters, format: str, language: str = "en"
+    snapshot: Snapshot,
+    parameters: ProjectionParameters,
+    format: str,
+    language: str = "en",
+    excerpt: Excerpt = WHOLE,
 ) -> bytes:
     """Return the network that the parameters take from a snapshot: `gexf` or `graphml`.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    parameters : ProjectionParameters
+    format : str
+    language : str
+        Of the labels.
+    excerpt : Excerpt
+        With an `entity` what lies within `depth` ties of it, with all ties among that: of a node
+        its ego network, of what actors join (a network, a memorandum, a project) those who join
+        it and what is up to `depth` - 1 ties from them.
 
     Raises
     ------
     UnknownTermError
         There is no such format.
+    NotFoundError
+        The entity is neither a node nor joined by one.
     """
     if format not in NETWORK_FORMATS:
         raise UnknownTermError("network format", format, tuple(NETWORK_FORMATS))
     projection = build_projection(snapshot, parameters)
-    return NETWORK_FORMATS[format](_label(snapshot, projection, language))
+    graph = _label(snapshot, projection, language)
+    if excerpt.entity is not None:
+        graph.remove_nodes_from(set(graph) - _around(graph, projection, excerpt))
+        graph.graph.update(entity=excerpt.entity, depth=excerpt.depth)
+    return NETWORK_FORMATS[format](graph)
+
+
+def _around(graph: nx.Graph[str], projection: Projection, excerpt: Excerpt) -> set[str]:
+    """Return the nodes that an excerpt keeps."""
+    entity, steps = str(excerpt.entity), excerpt.depth
+    entity = dict(projection.folded).get(entity, entity)
+    if entity in graph:
+        within = {entity}
+    else:
+        parties = (each.parties for each in projection.affiliations if each.iri == entity)
+        within = {projection.nodes[projection.actors[at]] for joined in parties for at in joined}
+        steps -= 1
+        if not within:
+            raise NotFoundError(f"{entity[:200]} in the network {projection.parameters.name}")
+    edge = within
+    for _ in range(steps):
+        edge = {near for node in edge for near in graph[node]} - within
+        within = within | edge
+    return within
 
 
 def _label(snapshot: Snapshot, projection: Projection, language: str) -> nx.Graph[str]:
