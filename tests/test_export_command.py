@@ -52,6 +52,12 @@ def test_a_part_is_written(opened: Opened) -> None:
     assert part < whole
 
 
+def test_a_part_of_a_network_is_written(opened: Opened) -> None:
+    whole = _run(opened, format="graphml")[0]
+    part = _run(opened, format="graphml", entity=PIC, depth="1")[0]
+    assert 1 < part.count(b"<node") < whole.count(b"<node")
+
+
 @pytest.mark.parametrize(
     ("name", "begin"), [("gexf", b"<?xml"), ("graphml", b"<?xml"), ("geojson", b'{"type":"Feat')]
 )

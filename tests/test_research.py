@@ -82,6 +82,7 @@ def test_the_commands_of_the_page_do_what_it_says(server: Running, tmp_path: Pat
     assert json.loads(files["sites.geojson"])["features"]
     assert b"<gexf" in files["network.gexf"]
     assert b"<graphml" in files["agreements.graphml"]
+    assert b"organisation/femac" in files["around.graphml"]
     assert zipfile.ZipFile(tmp_path / "rhizome.crate.zip").testzip() is None
     assert "Rhizome contributors" in printed
     assert files["rhizome.bib"].startswith(b"@misc")

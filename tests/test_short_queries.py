@@ -33,14 +33,14 @@ class Asked:
         self.http = http
         self.service = http.app.state.service  # type: ignore[attr-defined]
         self.ran: list[str] = []
-        self.pool: Pool = self.service.pool
-        run = self.pool.query
+        pool: Pool = self.service.pool
+        run = pool.query
 
         async def noted(query: Query, min_revision: int = 0) -> Answer:
             self.ran.append(query.text)
             return await run(query, min_revision)
 
-        monkeypatch.setattr(self.pool, "query", noted)
+        monkeypatch.setattr(pool, "query", noted)
         monkeypatch.setattr(self.service, "tables", type(self.service.tables)(0))
 
     def post(self, text: str, accept: str = JSON, path: str = "/sparql", **headers: str) -> Any:

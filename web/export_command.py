@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Longest number of a revision.
 _DIGITS = 15
+#: What says which part is wanted, and which network.
+_PART = ("entity", "depth")
+_NETWORK = ("projection", "language")
 
 
 def run_export(dataset: Dataset, view: LevelView, arguments: Mapping[str, Any]) -> Iterator[Piece]:
@@ -43,7 +46,7 @@ def run_export(dataset: Dataset, view: LevelView, arguments: Mapping[str, Any]) 
         pieces, revision = _dump(dataset, view, name, arguments)
         said = f"revision {revision}, made anew from the log"
     elif name in KINDS:
-        pieces = _package(view, name, arguments)
+        pieces = _package(dataset, view, name, arguments)
         said = f"revision {revision}"
     else:
         pieces, said = _statements(dataset, view, name, arguments)
@@ -55,7 +58,7 @@ def run_export(dataset: Dataset, view: LevelView, arguments: Mapping[str, Any]) 
 def _statements(
     dataset: Dataset, view: LevelView, name: str, arguments: Mapping[str, Any]
 ) -> tuple[Iterator[bytes], str]:
-    _refuse(arguments, ("projection", "language"), f"with the format {name}")
+    _refuse(arguments, _NETWORK, f"with the format {name}")
     snapshot, settings = view.snapshot, dataset.settings
     excerpt = read_excerpt(
         arguments.get("graph"), arguments.get("entity"), arguments.get("depth"), settings
@@ -70,7 +73,7 @@ def _statements(
 def _dump(
     dataset: Dataset, view: LevelView, name: str, arguments: Mapping[str, Any]
 ) -> tuple[Iterator[bytes], int]:
-    _refuse(arguments, ("graph", "entity", "depth", "projection", "language"), "with --revision")
+    _refuse(arguments, ("graph", *_PART, *_NETWORK), "with --revision")
     asked, newest = str(arguments["revision"]), view.snapshot.revision
     format = _format(name, DUMPED)
     is_number = asked.isascii() and asked.isdigit() and len(asked) <= _DIGITS
@@ -86,12 +89,15 @@ def _dump(
     return read_package(write), revision
 
 
-def _package(view: LevelView, name: str, arguments: Mapping[str, Any]) -> Iterator[bytes]:
-    _refuse(arguments, ("graph", "entity", "depth"), f"with the format {name}")
-    if name not in NETWORKS:
-        _refuse(arguments, ("projection", "language"), f"with the format {name}")
+def _package(
+    dataset: Dataset, view: LevelView, name: str, arguments: Mapping[str, Any]
+) -> Iterator[bytes]:
+    refused = ("graph",) if name in NETWORKS else ("graph", *_PART, *_NETWORK)
+    _refuse(arguments, refused, f"with the format {name}")
     projection = arguments.get("projection") or PROJECTION
-    wish = Wish(name, str(projection), str(arguments.get("language") or "en"))
+    entity, depth = arguments.get("entity"), arguments.get("depth")
+    excerpt = read_excerpt(None, entity, depth, dataset.settings)
+    wish = Wish(name, str(projection), str(arguments.get("language") or "en"), excerpt)
     return read_package(writer_of(wish, view.snapshot, view.time))
 
 
