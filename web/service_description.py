@@ -23,6 +23,8 @@ _RESULTS: Final = (
     "N-Triples",
     "RDF_XML",
     "JSON-LD",
+    "TriG",
+    "N-Quads",
 )
 _INPUTS: Final = ("Turtle", "N-Triples", "RDF_XML", "JSON-LD", "TriG", "N-Quads")
 #: Prefixes of a description.
@@ -57,6 +59,10 @@ def describe_service(address: str, settings: Settings, *, is_plain: bool) -> str
     `is_plain` tells whether a bare dataset is behind it, with blank nodes and a default graph of
     its own, else the dataset, whose default graph merges all sources.
     """
+    # Named, and not blank: what is asked twice is then the same bytes, and can be pointed at.
+    service, dataset, graph = (
+        write_iri(f"{address}#{part}") for part in ("service", "dataset", "graph")
+    )
     about = [
         "a sd:Service",
         f"sd:endpoint {write_iri(address)}",
@@ -64,7 +70,7 @@ def describe_service(address: str, settings: Settings, *, is_plain: bool) -> str
         f"sd:resultFormat {_list(_RESULTS)}",
         f"sd:inputFormat {_list(_INPUTS)}",
         "sd:defaultEntailmentRegime <http://www.w3.org/ns/entailment/Simple>",
-        "sd:defaultDataset _:dataset",
+        f"sd:defaultDataset {dataset}",
     ]
     if not is_plain:
         about.append("sd:feature sd:UnionDefaultGraph")
@@ -72,8 +78,8 @@ def describe_service(address: str, settings: Settings, *, is_plain: bool) -> str
         about.append(f"rdfs:seeAlso {write_iri(address.removesuffix('/sparql') + _VOID)}")
     for setting, name in _TOLD.items():
         about.append(f"limit:{name} {getattr(settings, setting)}")
-    triples = f"_:service {' ; '.join(about)} . _:dataset a sd:Dataset ; "
-    triples += "sd:defaultGraph _:graph . _:graph a sd:Graph ."
+    triples = f"{service} {' ; '.join(about)} . {dataset} a sd:Dataset ; "
+    triples += f"sd:defaultGraph {graph} . {graph} a sd:Graph ."
     prologue = " ".join(f"PREFIX {name}: <{iri}>" for name, iri in NAMESPACES.items())
     return f"{prologue} CONSTRUCT {{ {triples} }} WHERE {{}}"
 
