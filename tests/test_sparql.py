@@ -231,6 +231,8 @@ FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         ("ASK {}", "text/csv", "text/csv; charset=utf-8"),
         ("DESCRIBE <http://e/>", "*/*", "text/turtle; charset=utf-8"),
         ("CONSTRUCT WHERE { ?s ?p ?o }", "application/n-triples", "application/n-triples"),
+        ("CONSTRUCT WHERE { ?s ?p ?o }", "application/n-quads", "application/n-quads"),
+        ("DESCRIBE <http://e/>", "application/trig, */*;q=0.1", "application/trig"),
         ("SELECT * {}", FIREFOX, "text/html; charset=utf-8"),
         ("DESCRIBE <http://e/>", FIREFOX, "text/html; charset=utf-8"),
     ],
@@ -261,6 +263,9 @@ def test_what_cannot_be_had_is_refused_with_what_can(
 def test_a_format_can_be_named_in_the_address(client: TestClient) -> None:
     response = get(client, NAMES, FIREFOX, parameters=[("format", "csv")])
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    for name in ("turtle", "ttl", "Turtle"):
+        named = get(client, f"DESCRIBE <{PIC}>", FIREFOX, parameters=[("format", name)])
+        assert named.headers["content-type"] == "text/turtle; charset=utf-8"
     assert_problem(get(client, NAMES, parameters=[("format", "turtle")]), 400, "BAD_VALUE")
     assert_problem(get(client, NAMES, parameters=[("format", "exe")]), 400, "BAD_VALUE")
 
@@ -296,6 +301,13 @@ def test_graphs_read_back(client: TestClient) -> None:
     turtle = set(ox.parse(get(client, text).content, format=ox.RdfFormat.TURTLE))
     lines = get(client, text, "application/n-triples").content
     assert turtle == set(ox.parse(lines, format=ox.RdfFormat.N_TRIPLES))
+    for kind, format in (
+        ("application/trig", ox.RdfFormat.TRIG),
+        ("application/n-quads", ox.RdfFormat.N_QUADS),
+    ):
+        quads = set(ox.parse(get(client, text, kind).content, format=format))
+        assert {quad.triple for quad in quads} == {quad.triple for quad in turtle}
+        assert all(quad.graph_name == ox.DefaultGraph() for quad in quads)
     assert len(turtle) > 3
 
 

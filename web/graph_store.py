@@ -37,7 +37,7 @@ from web.frame import MIN_REVISION, REVISION, read_revision
 from web.limits import GRAPHS_PATH
 from web.negotiation import choose_media_type
 from web.parts import PartsResponse, run_limited
-from web.sparql import GRAPHS, let_be_seen, media_types
+from web.sparql import GRAPHS, let_be_seen, media_types, written_as
 
 if TYPE_CHECKING:
     from web.service import Sparql
@@ -64,7 +64,7 @@ def routes() -> list[Route]:
 
 
 async def read_graph(request: Request) -> Response:
-    """One graph, whole, as Turtle, N-Triples, RDF/XML or JSON-LD (Graph Store Protocol)."""
+    """One graph, whole, in any RDF format (Graph Store Protocol)."""
     service: Sparql = request.app.state.service
     graph = _require_name(request)
     media_type = choose_media_type(request.headers.get("accept"), media_types(GRAPHS))
@@ -73,7 +73,7 @@ async def read_graph(request: Request) -> Response:
     pool = await service.pool_for(viewer)
     query = Query(
         text=graph or "",
-        format=format,
+        format=written_as(format),
         deadline_s=viewer.query_deadline_s,
         rows_max=_ALL,
         prefixes=PREFIXES,

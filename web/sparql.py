@@ -21,10 +21,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from graph.access import Level, Viewer, anonymous
-from graph.errors import (
-    BadValueError,
-    RhizomeError,
-)
+from graph.curation.formats import format_named
+from graph.errors import BadValueError, RhizomeError, UnknownTermError
 from graph.store.guard import check_query
 from graph.store.prefixes import PREFIXES
 from graph.store.query import Answer, Query
@@ -62,7 +60,11 @@ GRAPHS: Final[Mapping[str, tuple[str, ...]]] = {
     "nt": ("application/n-triples",),
     "rdfxml": ("application/rdf+xml",),
     "jsonld": ("application/ld+json",),
+    "trig": ("application/trig", "application/x-trig"),
+    "nq": ("application/n-quads", "text/x-nquads"),
 }
+#: Triples without a graph are written alike in both.
+_WRITTEN_AS: Final = {"trig": "turtle", "nq": "nt"}
 #: Rows on a page; the formats for programs have them all.
 PAGE_ROWS: Final = 500
 #: Names of the formats on the page.
@@ -75,6 +77,8 @@ LABELS: Final = {
     "nt": "N-Triples",
     "rdfxml": "RDF/XML",
     "jsonld": "JSON-LD",
+    "trig": "TriG",
+    "nq": "N-Quads",
 }
 #: Questions of the library that the form offers.
 WORKED: Final = (2, 10, 14)
@@ -192,7 +196,7 @@ async def _answer(
     pool = await service.pool_for(viewer)
     query = Query(
         text=asked.text,
-        format=format,
+        format=written_as(format),
         deadline_s=viewer.query_deadline_s,
         default_graphs=asked.default_graphs,
         named_graphs=asked.named_graphs,
@@ -257,12 +261,21 @@ def _choose_format(
     """Return the format of the answer and its media type: `format` if given, else by Accept."""
     named = asked.format or request.query_params.get("format")
     if named is not None:
-        if named.lower() not in formats:
+        name = named.lower()
+        if formats is GRAPHS:
+            with contextlib.suppress(UnknownTermError):
+                name = format_named(name).key
+        if name not in formats:
             raise BadValueError("format", named[:40], f"one of {', '.join(formats)} here")
-        return named.lower(), formats[named.lower()][0]
+        return name, formats[name][0]
     offered = _TABLE_TYPES if formats is TABLES else _GRAPH_TYPES
     chosen = choose_media_type(request.headers.get("accept"), offered)
     return next((name, chosen) for name, types in formats.items() if chosen in types)
+
+
+def written_as(format: str) -> str:
+    """Return the format by which the workers write one of ours."""
+    return _WRITTEN_AS.get(format, format)
 
 
 def media_types(formats: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
