@@ -441,6 +441,12 @@ def test_each_has_an_address_that_can_be_asked_in_parts(client: TestClient, path
 
 def test_a_citation_comes_in_three_forms(client: TestClient) -> None:
     assert client.get("/export/citation").headers["content-type"].startswith("text/plain")
+    dump = "http://testserver/export/revisions/1.nq"
+    for name in ("text", "cff", "bibtex"):
+        assert dump in client.get(f"/export/citation?format={name}").text
+    elsewhere = client.get("/export/citation", headers={"Host": "graph.example"}).text
+    assert "http://graph.example/export/revisions/1.nq" in elsewhere
+    assert client.get(dump).status_code == 200
     for name, begin in (
         ("text", "Rhizome contributors"),
         ("cff", "cff-version"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -182,10 +182,13 @@ class Packages:
         media_type, suffix, write = CITATIONS[chosen]
         view = service.view_for(request.scope)
         snapshot, edition = view.snapshot, read_edition(view.snapshot, view.time)
+        exports = service.address_of(request).rpartition("/")[0]
+        edition = replace(edition, dump=f"{exports}/revisions/{edition.revision}.nq")
+        place = hashlib.sha256(edition.dump.encode()).hexdigest()[:16]
         parcel = Parcel(
             name=f"rhizome-{snapshot.revision}{suffix}",
             media_type=media_type,
-            tag=f"{edition.dataset_hash}-{snapshot.revision}-cite-{chosen}",
+            tag=f"{edition.dataset_hash}-{snapshot.revision}-cite-{chosen}-{place}",
             revision=snapshot.revision,
             make=lambda: iter([write(edition).encode()]),
             is_private=VIEWER in request.scope,

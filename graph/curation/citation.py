@@ -23,12 +23,16 @@ _NEVER: Final = "1970-01-01T00:00:00.000000Z"
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """A revision as it is cited: number, dataset hash, when it was recorded (ISO 8601, UTC)."""
+    """A revision as it is cited: number, dataset hash, when it was recorded (ISO 8601, UTC).
+
+    `dump` is the address where its statements stay, empty where nobody serves them.
+    """
 
     revision: int
     dataset_hash: str
     time: str
     quad_count: int
+    dump: str = ""
 
     @property
     def day(self) -> str:
@@ -47,11 +51,13 @@ def cite(edition: Edition) -> str:
     return (
         f"{AUTHORS} ({edition.day[:4]}). {TITLE}, revision {edition.revision} "
         f"({edition.day}) [Data set]. {HOME} Dataset hash {edition.dataset_hash}."
+        + (f" {edition.dump}" if edition.dump else "")
     )
 
 
 def write_cff(edition: Edition) -> str:
     """Return the citation as a CITATION.cff (Citation File Format 1.2.0)."""
+    dump = f"repository-artifact: {edition.dump}\n" if edition.dump else ""
     return f"""\
 cff-version: 1.2.0
 message: If you use this data, please cite the revision that you used.
@@ -63,7 +69,7 @@ version: "{edition.revision}"
 date-released: "{edition.day}"
 license: CC-BY-4.0
 url: {HOME}
-identifiers:
+{dump}identifiers:
   - type: other
     value: "dataset-hash:{edition.dataset_hash}"
     description: Dataset hash, the sum of the SHA-256 digests of all statements modulo 2^256.
@@ -72,6 +78,7 @@ identifiers:
 
 def write_bibtex(edition: Edition) -> str:
     """Return the citation as an entry of BibTeX."""
+    dump = f",\n  howpublished = {{\\url{{{edition.dump}}}}}" if edition.dump else ""
     return f"""\
 @misc{{rhizome{edition.revision},
   author = {{{{{AUTHORS}}}}},
@@ -79,7 +86,7 @@ def write_bibtex(edition: Edition) -> str:
   year = {{{edition.day[:4]}}},
   version = {{revision {edition.revision}}},
   url = {{{HOME}}},
-  note = {{Data set of {edition.day}, dataset hash {edition.dataset_hash}}}
+  note = {{Data set of {edition.day}, dataset hash {edition.dataset_hash}}}{dump}
 }}
 """
 
