@@ -14,6 +14,7 @@ import pyoxigraph as ox
 import pytest
 
 from graph.shapes import load_model
+from graph.store import matching
 from graph.store.basic import read_basic
 from graph.store.dataset import Dataset
 from graph.store.guard import check_query
@@ -179,3 +180,13 @@ def test_work_above_the_steps_is_left_to_the_engine(both: Both) -> None:
     )
     assert both.compare(text)
     assert both.here(text, steps=20) is None
+
+
+def test_an_answer_that_is_long_is_left_to_the_engine(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "SELECT ?c ?p ?o { ?c a <https://w3id.org/rhizome/ontology#Network> ; ?p ?o }"
+    found = both.here(text)
+    assert found is not None
+    monkeypatch.setattr(matching, "CHARACTERS", len(found.body) // 4)
+    assert both.here(text) is None

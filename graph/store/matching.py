@@ -26,6 +26,8 @@ Row = tuple[int | str, ...]
 #: Looking for all predicates of a node reads so many columns in the time of a step.
 _COLUMNS_A_STEP: Final = 8
 _STRING: Final = f"{XSD}string"
+#: Longer answers are the workers' too, who send them in parts.
+CHARACTERS: Final = 256 * 1024
 
 
 class _ElsewhereError(Exception):
@@ -71,11 +73,11 @@ def match(basic: Basic, snapshot: Snapshot, beside: Beside, steps_max: int) -> M
     try:
         found = _Search(basic, snapshot, beside, steps_max)
         rows = found.run()
+        if basic.variables is None:
+            return Matched(orjson.dumps({"head": {}, "boolean": bool(rows)}), 1)
+        return _write(basic, rows, found.names, snapshot)
     except _ElsewhereError:
         return None
-    if basic.variables is None:
-        return Matched(orjson.dumps({"head": {}, "boolean": bool(rows)}), 1)
-    return _write(basic, rows, found.names, snapshot)
 
 
 class _Search:
@@ -230,6 +232,7 @@ def _write(basic: Basic, rows: list[Row], names: list[str], snapshot: Snapshot) 
         shown = list(dict.fromkeys(shown))
     terms: dict[int | str, dict[str, str]] = {}
     bindings: list[dict[str, Any]] = []
+    left = CHARACTERS
     for row in shown:
         binding = {}
         for (name, _), value in zip(places, row, strict=True):
@@ -237,6 +240,9 @@ def _write(basic: Basic, rows: list[Row], names: list[str], snapshot: Snapshot) 
             if term is None:
                 term = terms[value] = _describe(value, snapshot)
             binding[name] = term
+            left -= len(term["value"])
+        if left < 0:
+            raise _ElsewhereError
         bindings.append(binding)
     head = {"vars": list(basic.variables)}
     body = orjson.dumps({"head": head, "results": {"bindings": bindings}})
