@@ -231,11 +231,11 @@ def _cost(fields: Fields, name: str, below: Value) -> float:
         return sum((_level_cost(fields, part) for part in listed(below)), 0.0)
     if name in ("label", "contested"):
         return 8
-    field = fields[name]
+    field = fields.get(name)
+    if field is None or field.kind is FieldKind.DATE:  # or the day that is asked about
+        return 4
     if field.kind is FieldKind.ENTITY:
         return (6 if field.many else 2) + _size(below)
-    if field.kind is FieldKind.DATE:
-        return 4
     asked = below.keys() if isinstance(below, dict) else ()
     is_text = field.kind is FieldKind.TEXT or "startsWith" in asked or "contains" in asked
     return (7 if is_text else 1) + (4 if field.listed else 0)

@@ -15,6 +15,7 @@ from graph.terms import XSD, is_iri, write_iri, write_literal
 from schema.filters import admits_unknown
 from schema.naming import enum_value_name
 from schema.operators import lexical, listed
+from schema.validity import is_as_of
 from schema.values import part_field
 
 _COMPARISONS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -57,6 +58,8 @@ class Conditions:
             return _all([_identified(operator, value, name) for operator, value in below.items()])
         if key in ("label", "contested"):
             raise Unsayable(f"conditions on {key}")
+        if is_as_of(self.model, class_iri, key):
+            raise Unsayable(f"{key} in a condition")
         return self._field(self.model.fields[class_iri][key], below, name)
 
     def _field(self, field: Field, below: Mapping[str, Any], name: str) -> str:

@@ -19,6 +19,7 @@ from graph.terms import XSD, is_iri
 from schema.aggregates import SUMS, Measures, extreme_key
 from schema.operators import NEGATIVE, Operators, Test, exact, given, lexical, listed, number_test
 from schema.quantifiers import QUANTIFIERS, ListTest, all_of, quantify
+from schema.validity import AS_OF, Validity, is_as_of
 from schema.values import Many, Values, is_text, label_field, part_field
 
 Condition = Callable[[int], bool]
@@ -42,6 +43,7 @@ class Filters:
         self.charge = charge
         self.measures = Measures(values, charge)
         self.operators = Operators(self.snapshot, values.text, charge)
+        self.validity = Validity(values)
 
     def condition(self, class_iri: str, where: Where) -> Condition:
         """Return the condition that all of `where` holds for a node.
@@ -96,6 +98,8 @@ class Filters:
             return self._texts(label_field(class_iri), self.values.labels(), below)
         if name == "contested":
             return self._contested(class_iri, listed(below))
+        if is_as_of(self.model, class_iri, name):
+            return self.during(self.validity.certainty(class_iri, day_of(below)), None)
         return self._field(self.model.fields[class_iri][name], below)
 
     def _field(self, field: Field, below: Where) -> Condition:
@@ -281,6 +285,17 @@ class Filters:
             return any(test(number) for test in tests)
 
         return holds
+
+
+def day_of(below: Any) -> str:
+    """Return the day that a condition names.
+
+    Raises
+    ------
+    BadValueError
+        There is no such day in the calendar.
+    """
+    return lexical(below, f"{XSD}date", f"where.{AS_OF}")
 
 
 def _same(values: Any) -> Any:

@@ -12,6 +12,7 @@ from graph.model import ClassShape, Field, FieldKind, Model
 from schema.aggregate_types import list_order, make_measure_inputs
 from schema.making import PYTHON, Arguments, Maker
 from schema.naming import by_label, deprecated_fields, public_fields, scalar_of
+from schema.validity import AS_OF, bounds_of
 
 #: Keys of a class's conditions that are no fields of the class.
 RESERVED: Final = frozenset({"and", "or", "not", "isNull", "contested", "id", "label"})
@@ -114,6 +115,8 @@ def make_where(maker: Maker, model: Model, shape: ClassShape) -> None:
         "id": ("IDFilter", "Conditions on the identifier, an IRI."),
         "label": ("TextFilter", "Conditions on the name for people."),
     }
+    if bounds_of(model, shape.iri) is not None:
+        conditions[AS_OF] = ("Date", "May have been valid on this day.")
     for field in public_fields(model, shape.iri):
         conditions[field.name] = (_condition(model, field), field.comments["en"])
     text = f"Conditions on a {shape.name}, all to hold."

@@ -15,11 +15,11 @@ import numpy as np
 from graph.model import Field, FieldKind
 from graph.store.columns import EMPTY, Column, OneColumn
 from graph.store.term_table import NIL, SHIFT
-from schema.filters import PARTS, Condition, Filters, Where, admits_unknown
+from schema.filters import PARTS, Condition, Filters, Where, admits_unknown, day_of
 from schema.masking import Chosen, Masker, all_hold, one_by_one, some_hold, where_chosen
 from schema.operators import NEGATIVE, given, listed, number_test
 from schema.quantifiers import QUANTIFIERS
-from schema.validity import Route, bounds_of
+from schema.validity import Route, bounds_of, is_as_of
 from schema.values import is_text, label_field, part_field
 from schema.vectors import (
     Batch,
@@ -131,6 +131,8 @@ class Masks:
             return self._labels(class_iri, below, single)
         if name == "contested":
             return self._contested(class_iri, listed(below), single())
+        if is_as_of(self.model, class_iri, name):
+            return self._valid(class_iri, day_of(below)) or one_by_one(single())
         if field is None:
             return one_by_one(single())
         if field.kind is FieldKind.ENTITY:

@@ -17,6 +17,8 @@ from schema.values import DateParts, Values
 Route = tuple[str, ...]
 Bounds = tuple[Route, Route]
 
+#: The argument, and the condition, that names the day that is asked about.
+AS_OF: Final = "asOf"
 CERTAIN: Final = "CERTAIN"
 POSSIBLE: Final = "POSSIBLE"
 _NOTHING: Final[DateParts] = (NIL, NIL, NIL)
@@ -27,6 +29,11 @@ _ROUTES: Final[dict[str, Bounds]] = {
     "Signature": (("signed",), ("agreement", "validUntil")),
     "ProjectRole": (("project", "started"), ("project", "ended")),
 }
+
+
+def is_as_of(model: Model, iri: str, name: str) -> bool:
+    """Tell whether a condition on nodes of a class asks for a day, and not for a field."""
+    return name == AS_OF and AS_OF not in model.fields[iri]
 
 
 def bounds_of(model: Model, iri: str) -> Bounds | None:

@@ -78,6 +78,9 @@ class NaiveConditions:
         self.naive = naive
         self.model = naive.model
 
+    def certainty(self, term: str, iri: str, day: str) -> str | None:
+        raise NotImplementedError  # stands in the oracle of time
+
     # --- conditions -----------------------------------------------------------------------
 
     def fits(self, term: str, iri: str, where: Any) -> bool:
@@ -99,6 +102,8 @@ class NaiveConditions:
         if name == "contested":
             claims = self.naive.claims(term, [*as_list(below)] or None, True)
             return bool([c for c in claims if c["field"] in self.model.fields[iri]])
+        if name == "asOf" and name not in self.model.fields[iri]:
+            return self.certainty(term, iri, below) is not None
         field = self.model.fields[iri][name]
         if field.kind is FieldKind.DATE:
             return self.date_fits(self.naive.date(term, field), below)

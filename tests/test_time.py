@@ -108,9 +108,38 @@ def test_a_day_joins_with_conditions_orders_and_pages(ask: Ask) -> None:
     assert code(ask(other, {"after": first["pageInfo"]["endCursor"]})) == "BAD_CURSOR"
 
 
+def test_a_day_can_be_a_condition_of_a_list(ask: Ask) -> None:
+    """Who was a member then, asked of organisations: as the argument says it of memberships."""
+    query = """query($d: Date!) {
+      members: memberships(asOf: $d) { nodes { member { id } } }
+      some: organisations(where: {memberships: {some: {asOf: $d}}}) { nodes { id } }
+      none: organisations(where: {memberships: {some: {}, none: {asOf: $d}}}) { nodes { id } } }"""
+    everyone = {organisation(number)[1:-1] for number in range(5)}
+    for day in ("2009-12-31", "2012-01-01", "2015-01-01", "2021-01-01"):
+        found = data(ask(query, {"d": day}))
+        members = {node["member"]["id"] for node in found["members"]["nodes"]}
+        assert {node["id"] for node in found["some"]["nodes"]} == members
+        assert {node["id"] for node in found["none"]["nodes"]} == everyone - members
+
+
+def test_a_day_joins_with_other_conditions(ask: Ask) -> None:
+    query = """{ memberships(where: {or: [{asOf: "2009-12-31"}, {asOf: "2021-01-01"}],
+      not: {asOf: "2015-01-01"}}) { nodes { member { id } } } }"""
+    found = data(ask(query))["memberships"]["nodes"]
+    assert [node["member"]["id"] for node in found] == [
+        organisation(number)[1:-1] for number in (2, 3)
+    ]
+
+
+def test_a_figure_has_a_day_of_its_own(ask: Ask) -> None:
+    query = '{ figures(where: {asOf: {text: {eq: "2012"}}}) { totalCount } }'
+    assert data(ask(query))["figures"]["totalCount"] == 0
+
+
 @pytest.mark.parametrize("day", ["2012", "01/01/2012", "today", ""])
-def test_what_is_no_day_is_refused(ask: Ask, day: str) -> None:
-    answer = ask("query($d: Date!) { memberships(asOf: $d) { totalCount } }", {"d": day})
+@pytest.mark.parametrize("asked", ["asOf: $d", "where: {asOf: $d}"])
+def test_what_is_no_day_is_refused(ask: Ask, day: str, asked: str) -> None:
+    answer = ask(f"query($d: Date!) {{ memberships({asked}) {{ totalCount }} }}", {"d": day})
     assert code(answer) == "BAD_VALUE"
     assert "asOf" in answer.errors[0]["message"]
 
