@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyoxigraph as ox
 import pytest
 
 from graph.errors import RhizomeError
@@ -121,6 +122,22 @@ def test_of_what_is_wrong_nothing_is_said_here(text: str) -> None:
     assert read_basic(text, prologue) is None
 
 
-def test_a_long_text_is_left_to_the_engine() -> None:
-    text = f"SELECT ?s {{ ?s <urn:p> '{'x' * 2_000}' }}"
-    assert read(text) is None
+@pytest.mark.parametrize("namespace", ["rel", "", "http://[x", "http://a/%zz"])
+def test_what_the_engine_takes_for_no_iri_is_left_to_it(namespace: str) -> None:
+    """It reads prefixes that are of no use, too, and refuses the query for one."""
+    prologue = f"PREFIX a: <urn:a:> PREFIX z: <{namespace}> "
+    with pytest.raises(SyntaxError):
+        ox.Store().query(f"{prologue}SELECT * {{ a:s a:p ?x }}")
+    assert read_basic(f"{prologue}SELECT * {{ a:s a:p ?x }}", prologue) is None
+
+
+@pytest.mark.parametrize(
+    ("prologue", "pattern"),
+    [
+        ("PREFIX a: <urn:a:>\n" * 90, "?s <urn:p> ?o"),
+        ("", "?s <urn:p> ?o" + ";" * 250),
+        ("", "?s <urn:p> ?o # " + "x" * 4_000 + "\n"),
+    ],
+)
+def test_what_takes_long_to_read_is_left_to_the_engine(prologue: str, pattern: str) -> None:
+    assert read_basic(f"{prologue}SELECT * {{ {pattern} }}", prologue) is None

@@ -190,3 +190,19 @@ def test_an_answer_that_is_long_is_left_to_the_engine(
     assert found is not None
     monkeypatch.setattr(matching, "CHARACTERS", len(found.body) // 4)
     assert both.here(text) is None
+
+
+def test_a_wide_answer_is_left_to_the_engine(both: Both) -> None:
+    wanted = [f"<http://www.w3.org/2004/02/skos/core#prefLabel> ?n{number}" for number in range(9)]
+    text = f"{{ ?c a <https://w3id.org/rhizome/ontology#Cluster> ; {' ; '.join(wanted)} }}"
+    narrow, wide = f"SELECT DISTINCT ?c {text}", f"SELECT DISTINCT * {text}"
+    assert both.here(narrow, steps=100_000) is not None
+    assert both.here(wide, steps=100_000) is None
+
+
+def test_nothing_is_said_of_a_literal(both: Both) -> None:
+    """And no long one is written out to find that."""
+    text = "ASK { ?n a <https://w3id.org/rhizome/ontology#Network> ; %s ?d . ?d %s ?t }"
+    description = "<http://purl.org/dc/terms/description>"
+    for predicate in ("a", "?p", description):
+        assert both.compare(text % (description, predicate))

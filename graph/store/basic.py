@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import pyoxigraph as ox
+
 from graph.errors import RhizomeError
 from graph.store.tokens import Token, read_token
 from graph.terms import RDF_TYPE, write_literal
 
-#: Texts of more characters after the prologue are not short queries.
-_CHARACTERS: Final = 2_000
+#: Longer texts, or more tokens in the prologue or after it, are no short queries: reading them
+#: would take longer than the way to a worker.
+_CHARACTERS: Final = 4_000
+_TOKENS: Final = 250
 _VARIABLE: Final = re.compile(r"[?$][A-Za-z_][A-Za-z0-9_]*")
 _NAME: Final = re.compile(
     r"(?:[A-Za-z](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)?:[A-Za-z0-9_][A-Za-z0-9_-]*"
@@ -60,34 +64,49 @@ def read_basic(text: str, prologue: str) -> Basic | None:
 
     Cost: about 2 microseconds a token.
     """
-    if len(text) - len(prologue) > _CHARACTERS:
+    if len(text) > _CHARACTERS or (prefixes := _read_prefixes(prologue)) is None:
         return None
     try:
-        prefixes = _read_prefixes(prologue)
         return _Reader(_tokens(text, len(prologue)), prefixes).read()
     except (_NotBasicError, RhizomeError):
         return None
 
 
 @lru_cache(maxsize=64)
-def _read_prefixes(prologue: str) -> Mapping[str, str]:
-    """Return namespace by prefix with its colon."""
+def _read_prefixes(prologue: str) -> Mapping[str, str] | None:
+    """Return namespace by prefix with its colon; None, kept as well, where one is not sure."""
     found: dict[str, str] = {}
-    tokens = _tokens(prologue, 0)
+    try:
+        tokens = _tokens(prologue, 0)
+    except (_NotBasicError, RhizomeError):
+        return None
     for at in range(0, len(tokens), 3):
         part = tokens[at : at + 3]
         if [token.kind for token in part] != ["word", "name", "iri"]:
-            raise _NotBasicError
+            return None
         word, name, iri = (token.text for token in part)
-        if word.upper() != "PREFIX" or not _PREFIX.fullmatch(name) or "\\" in iri:
-            raise _NotBasicError
+        if word.upper() != "PREFIX" or not _PREFIX.fullmatch(name) or not _is_absolute(iri):
+            return None
         found[name] = iri[1:-1]
     return found
 
 
+def _is_absolute(iri: str) -> bool:
+    """Tell whether the engine takes what a prefix stands for: it reads those of no use, too."""
+    if "\\" in iri:
+        return False
+    try:
+        ox.NamedNode(iri[1:-1])
+    except ValueError:
+        return False
+    return True
+
+
 def _tokens(text: str, place: int) -> list[Token]:
-    found = []
+    found: list[Token] = []
     while (token := read_token(text, place, is_after_operand=False)) is not None:
+        if len(found) == _TOKENS:
+            raise _NotBasicError
         found.append(token)
         place = token.end
     return found

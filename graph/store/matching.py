@@ -16,7 +16,7 @@ import orjson
 from graph.model import Model
 from graph.store.basic import Basic, Triple
 from graph.store.build import system_quads
-from graph.store.columns import EMPTY
+from graph.store.columns import EMPTY, ManyColumn
 from graph.store.snapshot import Snapshot
 from graph.store.term_table import SHIFT
 from graph.terms import XSD
@@ -26,8 +26,11 @@ Row = tuple[int | str, ...]
 #: Looking for all predicates of a node reads so many columns in the time of a step.
 _COLUMNS_A_STEP: Final = 8
 _STRING: Final = f"{XSD}string"
-#: Longer answers are the workers' too, who send them in parts.
+#: Larger answers are the workers' too, who send them in parts.
 CHARACTERS: Final = 256 * 1024
+_CELLS: Final = 4_000
+#: What stands around a value: names of keys, quotes, brackets.
+_AROUND: Final = 60
 
 
 class _ElsewhereError(Exception):
@@ -184,8 +187,12 @@ class _Search:
         is_inverse = start is None
         known = end if start is None else start
         assert known is not None
-        if is_inverse and self._snapshot.terms.is_long(known):
+        kind, _, _, is_long = self._snapshot.terms.kinds[known >> SHIFT]
+        if is_inverse and is_long:
             raise _ElsewhereError  # long texts are not indexed
+        if kind == "literal" and not is_inverse:
+            self._spend(1)
+            return  # nothing is said of a literal; and a long one is not made for nothing
         if predicate[0] != "?":
             yield None, self._look_up(predicate, known, is_inverse)
             return
@@ -211,9 +218,11 @@ class _Search:
             column = snapshot.inverse.get(predicate[1:-1], EMPTY)
             self._spend(1 + column.count(number))
             return column.values(number)
-        pairs = snapshot.forward[predicate[1:-1]].pairs(number)
-        self._spend(1 + len(pairs))
-        return list(dict.fromkeys(value for value, _ in pairs))
+        forward = snapshot.forward[predicate[1:-1]]
+        self._spend(1 + forward.count(number))
+        if isinstance(forward, ManyColumn):
+            return forward.values(number)
+        return list(dict.fromkeys(value for value, _ in forward.pairs(number)))
 
     def _spend(self, steps: int) -> None:
         self._left -= steps
@@ -227,6 +236,8 @@ class _Search:
 def _write(basic: Basic, rows: list[Row], names: list[str], snapshot: Snapshot) -> Matched:
     assert basic.variables is not None
     places = [(name, names.index(f"?{name}")) for name in basic.variables if f"?{name}" in names]
+    if len(rows) * len(places) > _CELLS:
+        raise _ElsewhereError
     shown = [tuple(row[at] for _, at in places) for row in rows]
     if basic.is_distinct:
         shown = list(dict.fromkeys(shown))
@@ -240,7 +251,7 @@ def _write(basic: Basic, rows: list[Row], names: list[str], snapshot: Snapshot) 
             if term is None:
                 term = terms[value] = _describe(value, snapshot)
             binding[name] = term
-            left -= len(term["value"])
+            left -= len(name) + sum(map(len, term.values())) + _AROUND
         if left < 0:
             raise _ElsewhereError
         bindings.append(binding)
