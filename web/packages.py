@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from graph.access import Level
 from graph.curation.citation import CITATIONS, read_edition
 from graph.curation.excerpt import WHOLE, Excerpt, read_excerpt
 from graph.curation.geojson import MEDIA_TYPE, write_sites
@@ -182,8 +183,9 @@ class Packages:
         media_type, suffix, write = CITATIONS[chosen]
         view = service.view_for(request.scope)
         snapshot, edition = view.snapshot, read_edition(view.snapshot, view.time)
-        exports = service.address_of(request).rpartition("/")[0]
-        edition = replace(edition, dump=f"{exports}/revisions/{edition.revision}.nq")
+        if view.level is Level.PUBLIC:  # others would find other statements there
+            exports = service.address_of(request).rpartition("/")[0]
+            edition = replace(edition, dump=f"{exports}/revisions/{edition.revision}.nq")
         place = hashlib.sha256(edition.dump.encode()).hexdigest()[:16]
         parcel = Parcel(
             name=f"rhizome-{snapshot.revision}{suffix}",

@@ -23,15 +23,15 @@ from starlette.routing import Route
 from graph.access import Level, Viewer, anonymous
 from graph.curation.formats import format_named
 from graph.errors import BadValueError, RhizomeError, UnknownTermError
-from graph.store.guard import check_query
+from graph.store.guard import Checked, check_query
 from graph.store.prefixes import PREFIXES
 from graph.store.query import Answer, Query
 from graph.store.writes import Update, Written
 from schema.questions import load_questions
-from web.access import PRIVATE, VIEWER, viewer_of
+from web.access import CALLER, PRIVATE, VIEWER, viewer_of
 from web.frame import MIN_REVISION, REVISION, read_revision
 from web.kept_tables import Kept, Table, send_table
-from web.limits import address_of
+from web.limits import Caller, address_of
 from web.negotiation import choose_media_type, request_language
 from web.parts import PartsResponse, run_limited
 from web.service_description import NAMESPACES, describe_service
@@ -220,12 +220,23 @@ async def _answer(
         return found
     standing, answer = pool.standing, None
     if standing is not None and standing.revision >= least and not is_new:
-        answer = service.match(query, checked, standing.revision)
+        answer = _match(request, query, checked, standing.revision)
     if answer is None:
         answer = await run_limited(service.limiter, request, lambda: pool.query(query, least))
     table = Table(answer, media_type)
     kept.keep(table)
     return table
+
+
+def _match(request: Request, query: Query, checked: Checked, revision: int) -> Answer | None:
+    """Return the answer to a short query, which takes query time as all do; None: ask a worker."""
+    service: Sparql = request.app.state.service
+    caller = Caller(address_of(request), CALLER in request.scope)
+    service.limiter.require_time(caller)
+    began = time.perf_counter()
+    answer = service.match(query, checked, revision)
+    service.limiter.charge(caller, time.perf_counter() - began)
+    return answer
 
 
 async def answer_text(request: Request, text: str, format: str) -> Table:

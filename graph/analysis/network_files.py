@@ -42,7 +42,7 @@ def write_network(
     excerpt : Excerpt
         With an `entity` what lies within `depth` ties of it, with all ties among that: of a node
         its ego network, of what actors join (a network, a memorandum, a project) those who join
-        it and what is up to `depth` - 1 ties from them.
+        it and what is up to `depth` - 1 ties from them, with a depth of 0 as of 1.
 
     Raises
     ------
@@ -54,10 +54,11 @@ def write_network(
     if format not in NETWORK_FORMATS:
         raise UnknownTermError("network format", format, tuple(NETWORK_FORMATS))
     projection = build_projection(snapshot, parameters)
-    graph = _label(snapshot, projection, language)
+    graph = projection.to_networkx(exact=False)
     if excerpt.entity is not None:
         graph.remove_nodes_from(set(graph) - _around(graph, projection, excerpt))
         graph.graph.update(entity=excerpt.entity, depth=excerpt.depth)
+    _label(graph, snapshot, projection, language)
     return NETWORK_FORMATS[format](graph)
 
 
@@ -80,15 +81,14 @@ def _around(graph: nx.Graph[str], projection: Projection, excerpt: Excerpt) -> s
     return within
 
 
-def _label(snapshot: Snapshot, projection: Projection, language: str) -> nx.Graph[str]:
-    """Return the network with what a reader needs to know of its nodes and of itself."""
-    graph = projection.to_networkx(exact=False)
-    for number, iri in enumerate(projection.nodes):
+def _label(graph: nx.Graph[str], snapshot: Snapshot, projection: Projection, language: str) -> None:
+    """Add what a reader needs to know of the nodes and of the network."""
+    for iri in graph:
         graph.nodes[iri].update(
             label=read_name(snapshot, iri, language),
             kind=read_kind(snapshot, iri, language),
             country=read_country(snapshot, iri),
-            actor=bool(projection.is_actor[number]),
+            actor=bool(projection.is_actor[projection.index[iri]]),
         )
     parameters = projection.parameters
     graph.graph.update(
@@ -99,7 +99,6 @@ def _label(snapshot: Snapshot, projection: Projection, language: str) -> nx.Grap
         mode=str(parameters.mode),
         layers=" ".join(parameters.layers),
     )
-    return graph
 
 
 def _write_gexf(graph: nx.Graph[str]) -> bytes:

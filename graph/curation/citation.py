@@ -25,7 +25,7 @@ _NEVER: Final = "1970-01-01T00:00:00.000000Z"
 class Edition:
     """A revision as it is cited: number, dataset hash, when it was recorded (ISO 8601, UTC).
 
-    `dump` is the address where its statements stay, empty where nobody serves them.
+    `dump` is the address of its statements, empty where nobody serves them.
     """
 
     revision: int
