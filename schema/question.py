@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from graph.errors import BadValueError
+from graph.store.snapshot import Snapshot
 from graph.terms import ENTITY, XSD, is_iri, write_iri, write_literal
 from schema.naming import enum_value_name
 from schema.rows import Cell, Path, Row, cell_of, flatten, sort_rows
@@ -204,6 +205,26 @@ class Question:
             each.name: each.read(given[each.name]) if each.name in given else each.default
             for each in self.parameters
         }
+
+    def require_known(self, values: Variables, snapshot: Snapshot) -> None:
+        """Refuse to ask about what is not there, which would look as if nothing were known of it.
+
+        What is asked by default may be absent: a dataset need not be ours.
+
+        Raises
+        ------
+        BadValueError
+            A value names nothing of the class that its parameter is about.
+        """
+        classes = {shape.name: iri for iri, shape in snapshot.model.classes.items()}
+        for each in self.parameters:
+            value = values[each.name]
+            if each.kind is not Kind.IRI or not each.of or value == each.default:
+                continue
+            number = snapshot.number_of(f"<{value}>")
+            if number is None or not snapshot.is_a(number, classes[each.of]):
+                expected = f"the IRI of a {each.of} that is known here"
+                raise BadValueError(each.name, str(value)[:200], expected)
 
     def graph(self, variables: Variables | None = None) -> str:
         """Return the CONSTRUCT with its placeholders filled, by default with defaults."""

@@ -77,6 +77,8 @@ async def ask(
         What stood in the way: a limit, a deadline, a rate, a token that is needed.
     """
     require_scopes(request, question)
+    service: Service = request.app.state.service
+    question.require_known(values, service.view_for(request.scope).snapshot)
     tables: dict[int, Sequence[Row]] = {}
     is_cut = False
     data: Mapping[str, Any] | None = None

@@ -77,6 +77,7 @@ def _ask(
     settings = dataset.settings
     viewer = _operator(settings)
     snapshot = dataset.snapshot_for(viewer)
+    question.require_known(values, snapshot)
     unasked = [at for at in places if not question.tables[at].paths]
     if unasked and len(places) == len(unasked):
         expected = f"one that GraphQL answers; ask a server: /questions/{question.name}.csv"

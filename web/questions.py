@@ -138,6 +138,8 @@ async def _send_graph(
     request: Request, question: Question, values: Values, suffix: str
 ) -> Response:
     """Answer the graph of a question."""
+    service: Service = request.app.state.service
+    question.require_known(values, service.view_for(request.scope).snapshot)
     text = question.graph(values)
     found = await answer_text(request, text, GRAPH_SUFFIXES[suffix])
     answer = found.answer
