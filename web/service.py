@@ -303,6 +303,7 @@ class Service:
         self.streams.close()
         parts, self._parts = self._parts, None
         pools, self._pools = self._pools, None
+        self._short = None
         self.limiter.tokens = None
         self.stage = "stopping"
         self._tell_waiting()
