@@ -12,44 +12,25 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from graph.store.pool import Pool
 from graph.store.query import Answer, Query
 from graph.terms import ENTITY
 from tests.seeded import serve
+from tests.sparql_asking import JSON, Endpoint
 from tests.writing import Client, name
 
 POINT = "SELECT ?n { <https://w3id.org/rhizome/id/network/plant-intercluster> ?p ?n } ORDER BY ?n"
 NAMES = "SELECT ?c { ?c a <https://w3id.org/rhizome/ontology#Cluster> } ORDER BY ?c"
-JSON = "application/sparql-results+json"
 _numbers = itertools.count()
 
 
-class Asked:
-    """The endpoint with real workers; `ran` are the queries that they were given."""
-
-    def __init__(self, http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.http = http
-        self.service = http.app.state.service  # type: ignore[attr-defined]
-        self.ran: list[str] = []
-        pool: Pool = self.service.pool
-        run = pool.query
-
-        async def noted(query: Query, min_revision: int = 0) -> Answer:
-            self.ran.append(query.text)
-            return await run(query, min_revision)
-
-        monkeypatch.setattr(pool, "query", noted)
-        # Nothing is kept of the test before.
-        monkeypatch.setattr(self.service, "tables", type(self.service.tables)(10_000_000))
+class Asked(Endpoint):
+    """The endpoint, asked for one node where nothing is said."""
 
     def post(self, text: str = POINT, accept: str = JSON, **headers: str) -> Any:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.http.post("/sparql", data={"query": text}, headers={"Accept": accept, **named})
+        return super().post(text, accept, **headers)
 
     def get(self, text: str = POINT, accept: str = JSON, **headers: str) -> Any:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        params = {"query": text}
-        return self.http.get("/sparql", params=params, headers={"Accept": accept, **named})
+        return super().get(text, accept, **headers)
 
     def commit(self) -> str:
         """Add a cluster, and return its IRI once SPARQL sees it."""

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from graph.store.pool import Pool
-from graph.store.query import Answer, Query
 from schema.questions import load_questions
 from tests.seeded import serve
+from tests.sparql_asking import JSON, Endpoint
 from tests.writing import Client, name
 
 PREFIXES = (
@@ -23,29 +22,13 @@ PREFIXES = (
 NETWORK = "<https://w3id.org/rhizome/id/network/plant-intercluster>"
 NAME = f"{PREFIXES}SELECT ?name {{ {NETWORK} skos:prefLabel ?name }}"
 NAMES = f"{PREFIXES}SELECT ?c ?name {{ ?c a rz:Cluster ; skos:prefLabel ?name }}"
-JSON = "application/sparql-results+json"
 
 
-class Asked:
-    """The endpoint; `ran` are the queries that workers were given."""
+class Asked(Endpoint):
+    """The endpoint, which keeps no answers."""
 
     def __init__(self, http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.http = http
-        self.service = http.app.state.service  # type: ignore[attr-defined]
-        self.ran: list[str] = []
-        pool: Pool = self.service.pool
-        run = pool.query
-
-        async def noted(query: Query, min_revision: int = 0) -> Answer:
-            self.ran.append(query.text)
-            return await run(query, min_revision)
-
-        monkeypatch.setattr(pool, "query", noted)
-        monkeypatch.setattr(self.service, "tables", type(self.service.tables)(0))
-
-    def post(self, text: str, accept: str = JSON, path: str = "/sparql", **headers: str) -> Any:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.http.post(path, data={"query": text}, headers={"Accept": accept, **named})
+        super().__init__(http, monkeypatch, kept=0)
 
     def rows(self, text: str) -> list[Any]:
         """The rows of an answer, in an order of ours."""
@@ -121,7 +104,8 @@ def test_in_doubt_nothing_is_answered(asked: Asked, monkeypatch: pytest.MonkeyPa
 
 def test_an_explanation_is_the_workers(asked: Asked) -> None:
     bearer = f"Bearer {Client(asked.http, 'explainer', 'explain').text}"
-    answer = asked.post(NAME, path="/sparql?explain=true", Authorization=bearer)
+    data, headers = {"query": NAME}, {"Authorization": bearer}
+    answer = asked.http.post("/sparql?explain=true", data=data, headers=headers)
     assert answer.json()["engine"]["name"] == "Oxigraph"
 
 
