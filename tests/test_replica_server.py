@@ -248,6 +248,7 @@ def test_a_replica_ends_in_order_and_is_served_only_as_one(
     said = command(group.folder / "two", "serve", "--port", "0")
     assert said.returncode == 6
     assert f"a read replica of {group.writer.address}" in said.stderr
+    replicas[1] = group.start("two").ready()  # for whichever test comes next
 
 
 def test_no_log_holds_a_token(group: Group, replicas: list[Running]) -> None:
