@@ -9,6 +9,7 @@ goes to the workers, with their deadline and limit of memory (decision 0034).
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from typing import Final
 
 from graph.access import Level, anonymous
@@ -30,7 +31,10 @@ class ShortQueries:
         self._steps = 0 if settings.sparql else settings.sparql_inline_steps
         self._visitor = anonymous(settings)
         self._dataset = dataset
-        self._beside = Beside(dataset.model)
+
+    @cached_property
+    def _beside(self) -> Beside:
+        return Beside(self._dataset.model)
 
     def answer(self, query: Query, checked: Checked, revision: int) -> Answer | None:
         """Return the answer that the workers would give at their revision, or None: ask them.
