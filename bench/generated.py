@@ -24,7 +24,7 @@ from graph.store.dataset import Dataset
 from graph.store.snapshot import Snapshot
 from graph.terms import ENTITY
 from schema.execute import Engine, Prepared, Request
-from schema.types import load_schema
+from schema.loading import load_schema
 from tests.documents import Documents
 
 _BOUND_MS: Final = 20.0

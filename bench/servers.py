@@ -43,7 +43,9 @@ class Server:
         environment: Mapping[str, str] = FREE,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        others = {k: v for k, v in os.environ.items() if not k.startswith("RHIZOME_")}
+        # As people run it: with byte code kept, whatever this process was told.
+        dropped = ("RHIZOME_", "PYTHONDONTWRITEBYTECODE")
+        others = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         began = time.perf_counter()
         self.popen = subprocess.Popen(

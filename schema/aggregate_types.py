@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from graph.model import ClassShape, Field, FieldKind, Model
-from schema.making import PYTHON, Arguments, Maker
+from schema.making import Arguments, Maker
 from schema.naming import (
+    PYTHON,
     by_label,
     deprecated_fields,
     extreme_fields,

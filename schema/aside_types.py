@@ -6,11 +6,13 @@ left to graphql-core, with a resolver each (`schema/asides.py`).
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from graph.access import Level, Scope
 from graph.curation.changes import ChangeKind
-from schema.making import Maker
+
+if TYPE_CHECKING:
+    from schema.making import Maker
 
 #: Root fields of a query that plans leave out.
 ASIDES: Final = frozenset({"__schema", "__type", "viewer", "changes", "dataRevision"})

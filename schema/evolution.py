@@ -22,7 +22,8 @@ from graphql import (
 
 from graph.errors import BadValueError, RequestError
 from graph.shapes import load_model
-from schema.types import SDL, is_current, load_schema
+from schema.loading import load_schema
+from schema.sdl import SDL, is_current
 
 RELEASED: Final = Path(__file__).parent / "released"
 #: Additions that a client which handles what it does not know takes without notice.

@@ -10,8 +10,8 @@ from typing import Final
 
 from graph.model import ClassShape, Field, FieldKind, Model
 from schema.aggregate_types import list_order, make_measure_inputs
-from schema.making import PYTHON, Arguments, Maker
-from schema.naming import by_label, deprecated_fields, public_fields, scalar_of
+from schema.making import Arguments, Maker
+from schema.naming import PYTHON, by_label, deprecated_fields, public_fields, scalar_of
 from schema.validity import AS_OF, bounds_of
 
 #: Keys of a class's conditions that are no fields of the class.

@@ -17,24 +17,14 @@ from functools import partial
 from typing import Any, Final, NewType
 
 import strawberry
-from graphql import GraphQLError
-from graphql.pyutils import inspect as print_value
 from strawberry.types.unset import UNSET
 
-MODULE: Final = "schema.generated"
-#: Python's name of each GraphQL scalar that has one.
-PYTHON: Final = {"String": "str", "Int": "int", "Float": "float", "Boolean": "bool"}
+from schema.sdl import read_text
 
+MODULE: Final = "schema.generated"
 NOTHING: Final[Mapping[str, str]] = types.MappingProxyType({})
 #: Arguments of a field, or fields of an input: name, annotation and description.
 Arguments = dict[str, tuple[str, str]]
-
-
-def read_text(name: str, value: object) -> str:
-    """Return what a client sends for a scalar, which is text and nothing else."""
-    if not isinstance(value, str):
-        raise GraphQLError(f"{name} is text in quotes, not {print_value(value)}")
-    return value
 
 
 class Maker:

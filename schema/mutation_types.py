@@ -8,12 +8,14 @@ is done with it is `schema/mutation.py`'s.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from graph.curation.editing import EVIDENCE, SOURCE, Action, writable_fields
 from graph.model import ClassShape, Field, FieldKind, Model
-from schema.making import PYTHON, Arguments, Maker
-from schema.naming import deprecated_fields, scalar_of
+from schema.naming import PYTHON, deprecated_fields, scalar_of
+
+if TYPE_CHECKING:
+    from schema.making import Arguments, Maker
 
 _OPTIONS: Final[Arguments] = {
     "message": ("Optional[str]", "Why; kept with the change."),

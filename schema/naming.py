@@ -25,6 +25,8 @@ SCALARS = {
     f"{XSD}anyURI": "URI",
     f"{XSD}gYear": "Int",
 }
+#: Python's name of each GraphQL scalar that has one.
+PYTHON = {"String": "str", "Int": "int", "Float": "float", "Boolean": "bool"}
 _NUMBERS = frozenset({f"{XSD}integer", f"{XSD}decimal", f"{XSD}double"})
 _ORDERED = _NUMBERS | {f"{XSD}gYear", f"{XSD}date"}
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from graph.model import ClassShape, Model
-from schema.making import Arguments, Maker
+
+if TYPE_CHECKING:
+    from schema.making import Arguments, Maker
 
 #: The subscription to changes of any class.
 ANY: Final = "changed"

@@ -16,7 +16,7 @@ from graph.store.build import build_snapshot
 from graph.store.snapshot import TYPE
 from graph.terms import RZ, XSD
 from schema.execute import Answer, Engine, Request
-from schema.types import load_schema
+from schema.loading import load_schema
 from tests.asking import PROJECT, A, code, data, listed_dataset
 from tests.snapshots import commit_of
 

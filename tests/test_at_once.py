@@ -17,7 +17,7 @@ from graph.shapes import load_model
 from graph.store.build import build_snapshot
 from graph.store.levels import single
 from schema.execute import Engine
-from schema.types import load_schema
+from schema.loading import load_schema
 from tests.asking import organisation, small_dataset
 from tests.snapshots import commit_of
 from web.app import Application, create_app

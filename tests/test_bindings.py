@@ -15,8 +15,8 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.build import build_snapshot, step
 from schema.execute import Answer, Engine, Prepared, Request
+from schema.loading import load_schema
 from schema.run import Run, Tables
-from schema.types import load_schema
 from tests.asking import code, data, listed_dataset, organisation
 from tests.snapshots import commit_of
 

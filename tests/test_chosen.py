@@ -16,7 +16,7 @@ from graph.terms import SKOS, write_literal
 from schema.chosen import ChosenTexts
 from schema.execute import Engine, Request
 from schema.languages import language_order
-from schema.types import load_schema
+from schema.loading import load_schema
 from tests.asking import A, B, data, organisation, small_dataset
 from tests.snapshots import commit_of
 

@@ -22,7 +22,7 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.terms import Quad
 from schema import vectors
-from schema.types import load_schema
+from schema.loading import load_schema
 from tests.documents import Documents
 from tests.generated import Tally, World, seed_of, strategy
 

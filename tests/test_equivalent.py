@@ -21,6 +21,7 @@ from graph.store.snapshot import Snapshot
 from graph.terms import XSD, Quad, is_literal, read_literal
 from schema.equivalent import variable
 from schema.execute import Answer, Engine, Prepared, Request
+from schema.loading import load_schema
 from schema.naming import enum_value_name
 from schema.plan import (
     Connection,
@@ -36,7 +37,6 @@ from schema.plan import (
     Text,
     TypeName,
 )
-from schema.types import load_schema
 from tests.asking import listed_dataset
 from tests.documents import Documents
 from tests.snapshots import commit_of

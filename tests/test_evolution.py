@@ -11,7 +11,8 @@ from graph.errors import BadValueError
 from graph.shapes import load_model
 from schema import evolution
 from schema.evolution import broken_by, broken_since_release, keep_release, latest_release
-from schema.types import SDL, load_schema
+from schema.loading import load_schema
+from schema.sdl import SDL
 
 BEFORE = """
 type Query { a(x: Int = 1): String! b: Int e: E }

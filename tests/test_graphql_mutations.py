@@ -18,8 +18,8 @@ from graph.settings import Settings
 from graph.store.dataset import Dataset
 from graph.terms import ENTITY
 from schema.execute import Engine, PreparedMutation, Request
+from schema.loading import load_schema
 from schema.mutation import Writer
-from schema.types import load_schema
 from tests.mutating import MINE, A, viewer
 from tests.samples import base, model
 from tests.writing import (

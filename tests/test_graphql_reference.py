@@ -28,9 +28,9 @@ from schema.examples import (
     update_example,
 )
 from schema.execute import Request
+from schema.loading import load_schema
 from schema.mutation_types import mutation_names, writable_classes
 from schema.notices import Step
-from schema.types import load_schema
 from tests.require import ROOT
 from tests.seeded import serve
 from tests.showing import shorten, write_json

@@ -19,7 +19,7 @@ from graph.store.build import build_snapshot
 from graph.terms import RZ, Quad
 from schema.collation import collation_key, fold
 from schema.execute import Answer, Engine, Request
-from schema.types import load_schema
+from schema.loading import load_schema
 from tests.asking import B, code, data, listed_dataset, organisation
 from tests.snapshots import commit_of
 

@@ -19,10 +19,10 @@ from graph.store.difference import find_difference
 from graph.store.snapshot import TYPE, Snapshot
 from graph.terms import ENTITY, RZ, SKOS, Quad, write_literal
 from schema.execute import Engine, Request
+from schema.loading import load_schema
 from schema.notices import CommitNote, Cursor, Step, Subscription
 from schema.plans import InvalidDocumentError
 from schema.subscribing import Subscriber
-from schema.types import load_schema
 from tests.asking import A, B, data, organisation, small_dataset
 from tests.mutating import viewer as token_viewer
 from tests.require import ROOT

@@ -14,9 +14,11 @@ from graph.errors import OntologyError
 from graph.model import Model
 from graph.shapes import FOLDER, load_model
 from graph.terms import RDF, RDFS, RZ, SKOS, read_literal
+from schema.loading import load_schema
 from schema.naming import enum_value_name
 from schema.reference import classes_page, shapes_page
-from schema.types import build_schema, load_schema, print_sdl
+from schema.sdl import print_sdl
+from schema.types import build_schema
 
 ROOT = Path(__file__).parent.parent
 LABEL = f"<{RDFS}label>"

@@ -16,9 +16,9 @@ from graph.store.build import build_snapshot
 from schema.compile import SchemaIndex, compile_operation
 from schema.execute import Engine, Request
 from schema.explain import write_plan
+from schema.loading import load_schema
 from schema.plan import Plan
 from schema.rewrite import RULES, rewrite
-from schema.types import load_schema
 from tests.asking import listed_dataset
 from tests.snapshots import commit_of
 

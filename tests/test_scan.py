@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.shapes import load_model
+from schema.loading import load_schema
 from schema.scan import Counts, count_text
-from schema.types import load_schema
 from tests.documents import Documents
 
 _PIECES = (

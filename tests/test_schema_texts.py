@@ -18,8 +18,10 @@ from graphql import (
 
 from graph.errors import OntologyError
 from graph.shapes import FOLDER, load_model
+from schema.loading import load_schema
 from schema.reference import classes_page
-from schema.types import build_schema, load_schema, print_sdl
+from schema.sdl import print_sdl
+from schema.types import build_schema
 
 WHY = "Since 2026-12-01: use `altNames`. It goes away on 2027-12-01."
 

@@ -20,8 +20,9 @@ from graph.store.build import build_snapshot, step
 from graph.store.snapshot import Snapshot
 from graph.terms import RZ, Quad, is_literal, read_literal
 from schema.execute import Answer, Engine, Request
+from schema.loading import load_schema
 from schema.search_types import searched_classes
-from schema.types import build_schema, load_schema
+from schema.types import build_schema
 from tests.documents import Documents
 from tests.naive import Naive
 from tests.snapshots import commit_of

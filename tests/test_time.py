@@ -14,7 +14,7 @@ from graph.shapes import load_model
 from graph.store.build import build_snapshot
 from graph.terms import ENTITY, RZ, XSD, Quad
 from schema.execute import Answer, Engine, Request
-from schema.types import load_schema
+from schema.loading import load_schema
 from schema.validity import bounds_of
 from tests.asking import NETWORK, A, code, data, organisation, small_dataset
 from tests.snapshots import commit_of

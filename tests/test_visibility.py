@@ -15,8 +15,8 @@ import pytest
 from graph.errors import BadValueError
 from graph.shapes import load_model
 from graph.terms import ENTITY
+from schema.loading import load_schema
 from schema.questions import load_questions
-from schema.types import load_schema
 from tests.documents import Documents
 from tests.hiding import Pair, hide, pair
 from tests.levelled import SECRET

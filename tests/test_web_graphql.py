@@ -17,7 +17,7 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.build import build_snapshot
 from schema.execute import Engine
-from schema.types import load_schema
+from schema.loading import load_schema
 from tests.asking import small_dataset
 from tests.snapshots import commit_of
 from web import graphql

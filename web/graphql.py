@@ -30,7 +30,7 @@ from schema import execute
 from schema.execute import Answer, Prepared, PreparedMutation
 from schema.faults import error_entry
 from schema.questions import worked_questions
-from schema.types import SDL
+from schema.sdl import SDL
 from web.access import PRIVATE, REFUSED, VIEWER, viewer_of
 from web.answers import COMPRESSED_BYTES, Reply, accepts_gzip
 from web.conditional import answer_if_changed, matches, wants_fresh

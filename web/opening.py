@@ -28,9 +28,10 @@ from graph.store.role import mark_replica, promote, read_writer
 from graph.store.workers import QueryPool
 from schema.execute import Engine
 from schema.library import with_library
+from schema.loading import load_schema
 from schema.mutation import Writer
+from schema.sdl import keep_schema
 from schema.subscribing import Subscriber
-from schema.types import load_schema
 from web.commands import SEEDS, Opened, run_command
 from web.control import ControlServer
 from web.following import Following
@@ -190,6 +191,7 @@ def verify_parts(parts: Parts) -> None:
         _logger.error("the SPARQL store is wrong: %s", found.error)
         dataset.mend_store(str(found.error))
     _logger.info("all derived data is as the log states")
+    keep_schema()
 
 
 def _settle_memory() -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from graph.access import Scope, Viewer, anonymous
 from graph.errors import BadValueError, QueryTooLargeError
 from schema.execute import Engine, Request
+from schema.loading import load_schema
 from schema.question import Question, Variables
 from schema.questions import load_questions
 from schema.rows import Row
 from schema.tabulated import find_question, find_table, write_json, write_table
-from schema.types import load_schema
 from web.control import Piece
 
 if TYPE_CHECKING:
