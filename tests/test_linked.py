@@ -138,6 +138,8 @@ class TestResolving:
             f"/page/{VEGEPOLYS}?start=0",
             f"/page/{VEGEPOLYS}?start=1e9",
             f"/page/{VEGEPOLYS}?lang=de",
+            f"/page/{VEGEPOLYS}?lang=fr&lang=en",
+            f"/data?iri={FRANCE}&iri={FRANCE}",
             f"/data/{VEGEPOLYS}.ttl?lang=fr",
             "/data?iri=not-an-iri",
             f"/data?iri={FRANCE}&format=pdf",

@@ -10,6 +10,7 @@ from web.negotiation import (
     choose_language,
     choose_media_type,
     read_qualities,
+    refuse_unknown,
     request_format,
     request_language,
 )
@@ -122,6 +123,23 @@ def test_parameter_wins_over_header() -> None:
     assert request_format(request(accept="text/turtle"), formats) == "turtle"
     assert request_language(request("lang=fr", accept_language="en"), ("en", "fr")) == "fr"
     assert request_language(request(accept_language="fr"), ("en", "fr")) == "fr"
+
+
+def test_a_parameter_that_nothing_reads_or_that_is_repeated_is_refused() -> None:
+    known = ("entity", "depth")
+    refuse_unknown(request("").query_params, known)
+    refuse_unknown(request("depth=2&entity=a").query_params, known)
+    with pytest.raises(BadValueError, match=r"entities.*one of entity, depth"):
+        refuse_unknown(request("entity=a&entities=b").query_params, known)
+    # the last one would win, and the answer be about another thing than the first
+    with pytest.raises(BadValueError, match="query parameter entity: 'b' is not its only value"):
+        refuse_unknown(request("entity=a&depth=1&entity=b").query_params, known)
+    with pytest.raises(BadValueError, match="depth"):
+        refuse_unknown(request("depth=1&depth=1").query_params, known)
+    with pytest.raises(BadValueError, match="one of entity, depth"):
+        refuse_unknown(request("&".join(["x=1"] * 20_000)).query_params, known)
+    with pytest.raises(BadValueError, match="depth"):
+        refuse_unknown(request("&".join(["depth=1"] * 20_000)).query_params, known)
 
 
 @pytest.mark.parametrize("value", ["", "rdf", "trig ", "<b>", "x" * 10_000])

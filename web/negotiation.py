@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from graph.errors import BadValueError, NotAcceptableError
@@ -134,18 +135,21 @@ def request_format(request: Request, formats: Mapping[str, str]) -> str:
     return next(name for name, media_type in formats.items() if media_type == chosen)
 
 
-def refuse_unknown(query: Iterable[str], known: Iterable[str]) -> None:
+def refuse_unknown(query: Mapping[str, str], known: Iterable[str]) -> None:
     """Refuse parameters that nothing reads: an answer without them would be wrong unseen.
 
     Raises
     ------
     BadValueError
-        A name of the query string is not known here.
+        A name of the query string is not known here, or is given more than once.
     """
     names = tuple(known)
-    for name in query:
+    given = query.multi_items() if isinstance(query, QueryParams) else list(query.items())
+    for place, (name, value) in enumerate(given):
         if name not in names:
             raise BadValueError("query parameter", name[:40], f"one of {', '.join(names)}")
+        if any(name == earlier for earlier, _ in given[:place]):  # the names are few
+            raise BadValueError(f"query parameter {name}", value[:40], "its only value: give it once")
 
 
 def _rank(media_type: str, qualities: Mapping[str, float]) -> tuple[float, int]:
