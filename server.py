@@ -91,7 +91,7 @@ def serve(settings: Settings, *, seeds: bool, promotes: bool = False) -> int:
     from graph.store.lock import StoreLock
     from web.app import create_app
     from web.log import configure_logging
-    from web.opening import open_parts, settle_role, verify_parts
+    from web.opening import open_served, settle_role, verify_parts
     from web.service import Service
     from web.serving import address_of, bind
 
@@ -102,7 +102,7 @@ def serve(settings: Settings, *, seeds: bool, promotes: bool = False) -> int:
         listener = bind(settings)
         address = address_of(listener)
         lock.describe(address)
-        opener = partial(open_parts, service, address, seeds=seeds)
+        opener = partial(open_served, service, address, seeds=seeds)
         app = create_app(service, opener, verify_parts)
         _run_server(app, service, listener)
         if service.is_busy:  # a signal came first: nobody waits for a thread that reads on

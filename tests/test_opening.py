@@ -159,10 +159,35 @@ def test_the_stages_of_the_start_are_told(tmp_path: Path, monkeypatch: pytest.Mo
     assert service.stage == "waiting for the SPARQL store"
 
 
-def test_what_only_reports_need_is_not_imported_by_the_start() -> None:
-    """scipy and networkx take half a second, which every start would wait."""
+def test_what_a_start_made_is_left_out_of_the_collector_s_rounds(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[object] = []
+
+    class Collector:
+        def set_threshold(self, *rounds: int) -> None:
+            done.append(rounds)
+
+        def freeze(self) -> None:
+            done.append("frozen")
+
+    def note(*_: object, seeds: bool) -> str:
+        done.append(f"opened with {seeds=}")
+        return "parts"
+
+    monkeypatch.setattr(opening, "gc", Collector())
+    monkeypatch.setattr(opening, "open_parts", note)
+    service = Service(make_settings(store), load_model())
+    parts: object = opening.open_served(service, "here", seeds=False)
+    assert parts == "parts"
+    assert done == [(100_000, 50, 100), "opened with seeds=False", "frozen"]
+
+
+def test_what_the_start_does_not_need_is_not_imported() -> None:
+    """scipy and networkx take half a second, Strawberry a tenth, which every start would wait."""
     code = "import sys, web.app, web.opening, web.serving; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, cwd=ROOT
     )
-    assert not {"scipy", "networkx", "pyshacl", "pandas"} & set(done.stdout.decode().split())
+    imported = set(done.stdout.decode().split())
+    assert not {"scipy", "networkx", "pyshacl", "pandas", "strawberry"} & imported

@@ -145,11 +145,12 @@ def refuse_unknown(query: Mapping[str, str], known: Iterable[str]) -> None:
     """
     names = tuple(known)
     given = query.multi_items() if isinstance(query, QueryParams) else list(query.items())
-    for place, (name, value) in enumerate(given):
+    for at, (name, value) in enumerate(given):
         if name not in names:
             raise BadValueError("query parameter", name[:40], f"one of {', '.join(names)}")
-        if any(name == earlier for earlier, _ in given[:place]):  # the names are few
-            raise BadValueError(f"query parameter {name}", value[:40], "its only value: give it once")
+        if any(name == earlier for earlier, _ in given[:at]):  # the names are few
+            place = f"query parameter {name}"
+            raise BadValueError(place, value[:40], "its only value: give it once")
 
 
 def _rank(media_type: str, qualities: Mapping[str, float]) -> tuple[float, int]:

@@ -47,8 +47,23 @@ if TYPE_CHECKING:
 _STORE_WAIT_S: Final = 60.0
 #: Pause of the background check after each millisecond of work, in seconds.
 _PAUSE_S: Final = 0.002
+#: When the collector looks for cycles: rarely, since starts and answers make many objects and none.
+_ROUNDS: Final = (100_000, 50, 100)
 
 _logger = logging.getLogger("rhizome.start")
+
+
+def open_served(service: Service, address: str, *, seeds: bool) -> Parts:
+    """Return the parts of a service that has the process for itself: see `open_parts`.
+
+    What was made lives as long as the service, and is taken out of the collector's rounds: one over
+    the columns of a million quads held every request up for a third of a second, and what the start
+    does behind the first answers made enough objects for five of them.
+    """
+    gc.set_threshold(*_ROUNDS)
+    parts = open_parts(service, address, seeds=seeds)
+    gc.freeze()
+    return parts
 
 
 def settle_role(settings: Settings, *, promotes: bool) -> None:
@@ -180,7 +195,6 @@ def verify_parts(parts: Parts) -> None:
         builds it from the log.
     """
     load_analysis()
-    _settle_memory()
     dataset = parts.dataset
     finding = check_snapshot(dataset, lambda: time.sleep(_PAUSE_S))
     if finding.error is not None:
@@ -192,14 +206,3 @@ def verify_parts(parts: Parts) -> None:
         dataset.mend_store(str(found.error))
     _logger.info("all derived data is as the log states")
     keep_schema()
-
-
-def _settle_memory() -> None:
-    """Take what the start has made out of the collector's rounds, and make these rarer.
-
-    Columns and plans live as long as the service. A full round over them costs more than a query,
-    and answers make many objects that no cycle holds.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
