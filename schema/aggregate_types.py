@@ -80,16 +80,24 @@ def make_aggregates(maker: Maker, model: Model, shape: ClassShape) -> dict[str, 
         f"Nodes of class {name} that share their keys, and what they are as a whole.",
     )
     _group_key(maker, model, shape)
-    arguments: Arguments = {
+    divided: Arguments = {
         "by": (_BY.format(name), "What they share, one key a group; of a list each value."),
         "having": (f"Optional[{name}ListFilter]", "Only groups for which this holds."),
+    }
+    arguments = divided | {
         "orderBy": (f"Optional[List[{list_order(model, shape.iri)}]]", "Then by their keys."),
         "first": ("Optional[int]", "How many at most; 50 when not given, 500 at most."),
+        "offset": (
+            "Optional[int]",
+            "How many to pass over first, to read on; none when not given.",
+        ),
     }
     text = "All that fit, in groups by what they share. A node with several values is in several."
+    total = "How many groups there are, however many `groups` shows."
     return {
         "aggregates": maker.field(f"{name}Aggregates", "What all that fit are as a whole."),
         "groups": maker.field(f"List[{name}Group]", text, arguments),
+        "groupCount": maker.field("int", total, divided),
     }
 
 

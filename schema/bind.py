@@ -324,15 +324,22 @@ class _Binder:
             if part.name == "aggregates":
                 fields = self.run.model.fields[class_iri]
                 self._once(part, partial(self.run.groups.summaries.make, fields, part.parts))
-            elif part.name == "groups":
+            elif part.name in ("groups", "groupCount"):
                 self._group(part, class_iri, f"{place}.{part.key}")
 
     def _group(self, part: Part, class_iri: str, place: str) -> None:
         asked = self._resolve(part.arguments)
         size, _ = self._page_size(asked, place)
+        offset = asked.get("offset") or 0
+        if offset < 0:
+            raise BadValueError(f"{place}.offset", str(offset), "a number of at least 0")
         for name in ("by", "having", "orderBy"):
             self._limit(asked.get(name), place)
-        self._once(part, partial(self.run.groups.make, class_iri, asked, size, place))
+        if part.name == "groups":
+            shown = slice(offset, offset + size)
+            self._once(part, partial(self.run.groups.make, class_iri, asked, shown, place))
+        else:
+            self._once(part, partial(self.run.groups.make_count, class_iri, asked, place))
         self._parts(part.parts, class_iri, place)
 
     def _page_size(self, arguments: Mapping[str, Any], place: str) -> tuple[int, bool]:

@@ -57,6 +57,8 @@ class PartCompiler:
             parts = tuple(self._group_part(k, below, name) for k, below in found)
             asked = arguments(nodes[0])
             return Part(key, part, parts=parts, arguments=asked, slot=next(self.slots))
+        if part == "groupCount":
+            return Part(key, part, arguments=arguments(nodes[0]), slot=next(self.slots))
         return Part(key, part)
 
     def records_of(self, nodes: list[FieldNode], name: str) -> tuple[Part, ...]:

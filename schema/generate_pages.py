@@ -32,7 +32,7 @@ def page_part(part: Part, q: str, slot: int, whole: str) -> str:
             f"{p.key!r}: {values.get(p.name) or repr(p.name[1:])}" for p in part.parts
         )
         return f"{{{entries}}}"
-    if part.name == "aggregates":
+    if part.name in ("aggregates", "groupCount"):
         return f"A[{part.slot}]({whole})"
     if part.name == "groups":
         entries = ", ".join(f"{below.key!r}: {_group_part(below)}" for below in part.parts)

@@ -47,29 +47,45 @@ class Groups:
         self.count = count
 
     def make(
-        self, class_iri: str, asked: Mapping[str, Any], first: int, place: str
+        self, class_iri: str, asked: Mapping[str, Any], shown: slice, place: str
     ) -> Callable[[Sequence[int]], list[Group]]:
-        """Return what divides nodes of a class into groups.
+        """Return what divides nodes of a class into groups, of which some are `shown`.
 
         Raises
         ------
         BadValueError
             There is no key, or one that names no field or more than one.
         """
-        if not listed(asked["by"]):
-            raise BadValueError(f"{place}.by", "[]", "at least one key")
-        keys = [self.keys.make(class_iri, each, f"{place}.by") for each in listed(asked["by"])]
-        having, order_by = asked.get("having"), asked.get("orderBy")
+        keys, test = self._asked(class_iri, asked, place)
+        order_by = asked.get("orderBy")
         order = () if order_by is None else listed(order_by)
-        test = None if not having else self.filters.on_nodes(class_iri, having, f"{place}.having")
         measures = [self.orders.of_nodes(class_iri, each, f"{place}.orderBy") for each in order]
 
         def divide(numbers: Sequence[int]) -> list[Group]:
-            found = self._sorted(self._divided(numbers, keys), keys, test, measures)[:first]
+            groups = self._fitting(self._divided(numbers, keys), test)
+            found = self._sorted(groups, keys, measures)[shown]
             self.count(len(found), place)
             return found
 
         return divide
+
+    def make_count(
+        self, class_iri: str, asked: Mapping[str, Any], place: str
+    ) -> Callable[[Sequence[int]], int]:
+        """Return what counts the groups of nodes of a class; raises as `make` does."""
+        keys, test = self._asked(class_iri, asked, place)
+        return lambda numbers: len(self._fitting(self._divided(numbers, keys), test))
+
+    def _asked(
+        self, class_iri: str, asked: Mapping[str, Any], place: str
+    ) -> tuple[list[By], ListTest | None]:
+        """Return the keys of groups, and what is to hold of each group."""
+        if not listed(asked["by"]):
+            raise BadValueError(f"{place}.by", "[]", "at least one key")
+        keys = [self.keys.make(class_iri, each, f"{place}.by") for each in listed(asked["by"])]
+        having = asked.get("having")
+        test = None if not having else self.filters.on_nodes(class_iri, having, f"{place}.having")
+        return keys, test
 
     def _divided(self, numbers: Sequence[int], keys: Sequence[By]) -> list[Group]:
         if len(numbers) >= vectors.LEAST:
@@ -107,17 +123,15 @@ class Groups:
         shared = [(*found.shared[before], more.shared[last]) for before, last in pairs]
         return Coded(np.repeat(found.places, times), at, shared)
 
+    def _fitting(self, groups: Sequence[Group], test: ListTest | None) -> Sequence[Group]:
+        return groups if test is None else [group for group in groups if test(group[1])]
+
     def _sorted(
-        self,
-        groups: Sequence[Group],
-        keys: Sequence[By],
-        test: ListTest | None,
-        measures: Sequence[Key],
+        self, groups: Sequence[Group], keys: Sequence[By], measures: Sequence[Key]
     ) -> list[Group]:
-        found = [(key, nodes) for key, nodes in groups if test is None or test(nodes)]
-        self.filters.charge(_PLACE * len(keys) * len(found))
+        self.filters.charge(_PLACE * len(keys) * len(groups))
         found = sorted_in_turns(
-            found, lambda group: [k.place(s) for k, s in zip(keys, group[0], strict=True)]
+            groups, lambda group: [k.place(s) for k, s in zip(keys, group[0], strict=True)]
         )
         for measure in reversed(measures):
             pairs = [(measure.read(nodes), (key, nodes)) for key, nodes in found]

@@ -270,4 +270,4 @@ def all_steps(selection: Selection) -> Iterator[Step]:
 
 def has_measures(step: Connection) -> bool:
     """Tell whether a connection is asked what all that fit are as a whole."""
-    return any(part.name in ("aggregates", "groups") for part in step.parts)
+    return any(part.name in ("aggregates", "groups", "groupCount") for part in step.parts)

@@ -115,6 +115,8 @@ class Documents:
         if name == "types":
             assert isinstance(kind, GraphQLEnumType)
             return f"[{self.random.choice(sorted(kind.values))}]"
+        if name == "offset":
+            return self.random.choice((None, None, "0", "1", "3"))
         if name in ("first", "last"):
             return str(self.random.randint(0, 6))
         if name == "lang":

@@ -139,24 +139,32 @@ class NaiveAggregates(NaiveConditions):
         is_number = field.datatype in [f"{XSD}{n}" for n in ("integer", "decimal", "gYear")]
         return False, Fraction(key[0]) if is_number else key[0]
 
-    def groups(self, terms: list[str], iri: str, **arguments: Any) -> list[dict[str, Any]]:
-        by = as_list(arguments["by"])
+    def group_count(self, terms: list[str], iri: str, **arguments: Any) -> int:
+        return len(self.kept_groups(terms, iri, **arguments))
+
+    def kept_groups(
+        self, terms: list[str], iri: str, by: Any, having: Any = None
+    ) -> list[tuple[tuple[Key, ...], list[str]]]:
         found: dict[tuple[Key, ...], list[str]] = {}
         for term in terms:
-            for keys in product(*[self.shared(term, iri, each) for each in by]):
+            for keys in product(*[self.shared(term, iri, each) for each in as_list(by)]):
                 found.setdefault(keys, []).append(term)
-        having = arguments.get("having")
-        kept = [(k, t) for k, t in found.items() if not having or self.list_fits(iri, t, having)]
+        return [(k, t) for k, t in found.items() if not having or self.list_fits(iri, t, having)]
+
+    def groups(self, terms: list[str], iri: str, **arguments: Any) -> list[dict[str, Any]]:
+        by = as_list(arguments["by"])
+        kept = self.kept_groups(terms, iri, by, arguments.get("having"))
         kept.sort(key=lambda g: [self.place(iri, b, k) for b, k in zip(by, g[0], strict=True)])
         for each in reversed(as_list(arguments.get("orderBy") or [])):
             kept = self.by_measure(kept, iri, each)
-        first = arguments.get("first")
+        first, offset = arguments.get("first"), arguments.get("offset") or 0
+        shown = kept[offset : offset + (50 if first is None else first)]
         return [
             {
                 "keys": [{"value": v, "node": n and Entity(n)} for v, n in keys],
                 "aggregates": self.aggregates(members, iri),
             }
-            for keys, members in kept[: 50 if first is None else first]
+            for keys, members in shown
         ]
 
     def by_measure(self, groups: list[Any], iri: str, asked: Any) -> list[Any]:

@@ -135,6 +135,7 @@ class NaiveLists(NaiveAggregates, NaiveTime):
             "totalCount": len(fitting),
             "aggregates": lambda info: self.aggregates(fitting, iri),
             "groups": lambda info, **arguments: self.groups(fitting, iri, **arguments),
+            "groupCount": lambda info, **arguments: self.group_count(fitting, iri, **arguments),
             "nodes": nodes,
             "edges": [
                 {"node": n, "cursor": c, "certainty": sure.get(n.term)}

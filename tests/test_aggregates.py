@@ -83,6 +83,10 @@ def test_nested_lists_have_aggregates_of_their_own(ask: Ask) -> None:
         ("by: {founded: YEAR}", [("2005", 1), ("2011", 1), (None, 3)]),
         ("by: {founded: DECADE}", [("2000", 1), ("2010", 1), (None, 3)]),
         ("by: {founded: MONTH}, first: 1", [("2005-01", 1)]),
+        ("by: {founded: YEAR}, first: 1, offset: 1", [("2011", 1)]),
+        ("by: {founded: YEAR}, offset: 2", [(None, 3)]),
+        ("by: {founded: YEAR}, offset: 3", []),
+        ("by: {founded: YEAR}, offset: null", [("2005", 1), ("2011", 1), (None, 3)]),
         ("by: {founded: YEAR}, having: {count: {gt: 1}}", [(None, 3)]),
         ('by: {founded: YEAR}, having: {some: {acronym: {eq: "NEW"}}}', [("2005", 1)]),
         ("by: {altNames: VALUE}", [("elan", 1), ("Élan", 1), ("Été", 1), ("Zèbre", 1), (None, 1)]),
@@ -99,6 +103,22 @@ def test_groups_share_what_they_are_grouped_by(
     found = data(ask(query))["clusters"]["groups"]
     shared = [(group["keys"][0]["value"], group["aggregates"]["count"]) for group in found]
     assert shared == groups
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        ("by: {id: VALUE}", 5),
+        ("by: {founded: YEAR}", 3),
+        ("by: {founded: YEAR}, having: {count: {gt: 1}}", 1),
+        ("by: [{founded: YEAR}, {id: VALUE}]", 5),
+        ("by: {founded: YEAR}, having: {count: {gt: 9}}", 0),
+    ],
+)
+def test_groups_are_counted_whatever_is_shown(ask: Ask, arguments: str, count: int) -> None:
+    query = f"""{{ clusters {{ groupCount({arguments})
+      groups({arguments}, first: 0) {{ keys {{ value }} }} }} }}"""
+    assert data(ask(query))["clusters"] == {"groupCount": count, "groups": []}
 
 
 def test_a_node_with_several_values_is_in_several_groups_and_the_key_is_a_node(ask: Ask) -> None:
@@ -160,6 +180,9 @@ def test_sums_are_exact_and_numbers_out_of_range_are_said(model: Model) -> None:
         ("{ clusters { groups(by: {}) { keys { value } } } }", "GRAPHQL_VALIDATION"),
         ("{ clusters { groups(by: {name: YEAR}) { keys { value } } } }", "GRAPHQL_VALIDATION"),
         ("{ clusters { groups(by: {id: VALUE}, first: -1) { keys { value } } } }", "BAD_VALUE"),
+        ("{ clusters { groups(by: {id: VALUE}, offset: -1) { keys { value } } } }", "BAD_VALUE"),
+        ("{ clusters { groupCount(by: []) } }", "BAD_VALUE"),
+        ("{ clusters { groupCount(by: {id: VALUE}, first: 1) } }", "GRAPHQL_VALIDATION"),
         ("{ clusters { groups(by: {id: VALUE}, first: 501) { keys { value } } } }", "QUERY_LIMIT"),
         (
             "{ clusters { groups(by: {id: VALUE}, having: {count: {}}) { keys { value } } } }",
