@@ -48,12 +48,15 @@ class NaiveLists(NaiveAggregates, NaiveTime):
         if not values:
             return None, None, below
         if field.kind is FieldKind.IRI:
-            return values[0][1:-1], values[0][1:-1], below
+            cut = values[0][1:-1][:LENGTH]
+            return cut, cut, below
         text = read_literal(values[0])[0]
         if field.kind is FieldKind.ENUM:
             return text, field.enum_values.index(text), below
         if field.datatype == f"{XSD}string":
             return self.of_text(text, below)
+        if field.datatype == f"{XSD}anyURI":
+            return text[:LENGTH], text[:LENGTH], below
         found = self.exact(field, values[0])
         return text, found, below
 
