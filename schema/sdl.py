@@ -68,17 +68,21 @@ def keep_schema(path: Path = SDL) -> None:
     kept = kept_file()
     if _is_kept(text, kept):
         return
-    said = introspection_from_schema(
-        read_sdl(text), specified_by_url=True, input_value_deprecation=True
-    )
     beside = kept.with_name(f"{kept.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         try:
-            beside.write_bytes(_mark(text) + orjson.dumps(said))
+            with beside.open("wb") as file:  # before the work, which may be in vain
+                file.write(_mark(text) + _introspect(text))
             beside.replace(kept)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def _introspect(text: str) -> bytes:
+    schema = read_sdl(text)
+    said = introspection_from_schema(schema, specified_by_url=True, input_value_deprecation=True)
+    return orjson.dumps(said)
 
 
 def kept_file() -> Path:
