@@ -24,6 +24,7 @@ from schema.values import Many, Values, is_text, label_field, part_field
 
 Condition = Callable[[int], bool]
 Where = Mapping[str, Any]
+MakeCondition = Callable[[Where], Condition]
 
 #: Parts of a date, and their place among its values.
 PARTS: Final = {"text": 0, "earliest": 1, "latest": 2}
@@ -208,19 +209,25 @@ class Filters:
             test = self._on_values(field, below, place)
         return lambda number: test(find(number))
 
-    def on_nodes(self, class_iri: str, below: Where, place: str) -> ListTest:
-        """Return the test of a list of nodes of a class: quantifiers and measures, all to hold."""
+    def on_nodes(
+        self, class_iri: str, below: Where, place: str, make: MakeCondition | None = None
+    ) -> ListTest:
+        """Return the test of a list of nodes of a class: quantifiers and measures, all to hold.
+
+        Conditions on the nodes are made by `make` if it is given.
+        """
+        make = partial(self.condition, class_iri) if make is None else make
         asked = dict(given(below, place))
         within = asked.pop("where", None)
         tests = [
-            self._on_list(name, inner, place, partial(self.condition, class_iri))
+            self._on_list(name, inner, place, make)
             if name in QUANTIFIERS or name == "count"
             else self._measured(class_iri, name, inner, f"{place}.{name}")
             for name, inner in (asked or {"some": {}}).items()
         ]
         if within is None:
             return all_of(tests)
-        keep = self.condition(class_iri, within)
+        keep = make(within)
         inner_test = all_of(tests)
         return lambda values: inner_test([value for value in values if keep(value)])
 

@@ -15,11 +15,11 @@ import numpy as np
 from graph.errors import BadValueError
 from schema import vectors
 from schema.aggregates import Summaries
-from schema.filters import Filters
 from schema.group_keys import By, Coded, Keys, Shared
+from schema.masking import Chosen
+from schema.masks import Masks
 from schema.operators import listed
 from schema.ordering import Key, Orders
-from schema.quantifiers import ListTest
 from schema.turns import sorted_in_turns
 from schema.vectors import Batch
 
@@ -30,18 +30,57 @@ Group = tuple[tuple[Shared, ...], list[int]]
 _PLACE: Final = 4
 
 
+class _Judged:
+    """A condition on nodes that stand in groups: of many at once it judges each beforehand."""
+
+    def __init__(self, chosen: Chosen) -> None:
+        self.chosen = chosen
+        self.known: dict[int, bool] = {}
+
+    def __call__(self, number: int) -> bool:
+        """Tell whether a node fits."""
+        found = self.known.get(number)
+        return self.chosen(number) if found is None else found
+
+    def judge(self, batch: Batch) -> None:
+        """Judge many nodes."""
+        self.known.update(zip(batch.nodes.tolist(), self.chosen.mask(batch).tolist(), strict=True))
+
+
+class _Having:
+    """What is to hold of a group, and the conditions on nodes in it."""
+
+    def __init__(self, masks: Masks, class_iri: str, asked: Mapping[str, Any], place: str) -> None:
+        self._conditions: list[_Judged] = []
+
+        def make(where: Mapping[str, Any]) -> _Judged:
+            self._conditions.append(_Judged(masks.choose(class_iri, where)))
+            return self._conditions[-1]
+
+        self._test = masks.filters.on_nodes(class_iri, asked, place, make)
+
+    def fitting(self, groups: Sequence[Group], numbers: Sequence[int]) -> list[Group]:
+        """Return the groups that fit; `numbers` are all nodes that stand in them."""
+        if len(numbers) >= vectors.LEAST:
+            batch = Batch(numbers)
+            for condition in self._conditions:
+                condition.judge(batch)
+        return [group for group in groups if self._test(group[1])]
+
+
 class Groups:
     """Makes groups for one request; `count` is told of the groups answered."""
 
     def __init__(
         self,
-        filters: Filters,
+        masks: Masks,
         orders: Orders,
         summaries: Summaries,
         count: Callable[[int, str], None],
     ) -> None:
-        self.filters = filters
-        self.keys = Keys(filters, orders)
+        self.masks = masks
+        self.filters = masks.filters
+        self.keys = Keys(self.filters, orders)
         self.orders = orders
         self.summaries = summaries
         self.count = count
@@ -56,13 +95,15 @@ class Groups:
         BadValueError
             There is no key, or one that names no field or more than one.
         """
-        keys, test = self._asked(class_iri, asked, place)
+        keys, having = self._asked(class_iri, asked, place)
         order_by = asked.get("orderBy")
         order = () if order_by is None else listed(order_by)
         measures = [self.orders.of_nodes(class_iri, each, f"{place}.orderBy") for each in order]
 
         def divide(numbers: Sequence[int]) -> list[Group]:
-            groups = self._fitting(self._divided(numbers, keys), test)
+            groups = self._divided(numbers, keys)
+            if having is not None:
+                groups = having.fitting(groups, numbers)
             found = self._sorted(groups, keys, measures)[shown]
             self.count(len(found), place)
             return found
@@ -73,19 +114,28 @@ class Groups:
         self, class_iri: str, asked: Mapping[str, Any], place: str
     ) -> Callable[[Sequence[int]], int]:
         """Return what counts the groups of nodes of a class; raises as `make` does."""
-        keys, test = self._asked(class_iri, asked, place)
-        return lambda numbers: len(self._fitting(self._divided(numbers, keys), test))
+        keys, having = self._asked(class_iri, asked, place)
+
+        def count(numbers: Sequence[int]) -> int:
+            if having is not None:
+                return len(having.fitting(self._divided(numbers, keys), numbers))
+            if len(numbers) < vectors.LEAST:
+                return len(self._divided(numbers, keys))
+            return len(np.unique(self._coded(Batch(numbers), keys).codes))
+
+        return count
 
     def _asked(
         self, class_iri: str, asked: Mapping[str, Any], place: str
-    ) -> tuple[list[By], ListTest | None]:
+    ) -> tuple[list[By], _Having | None]:
         """Return the keys of groups, and what is to hold of each group."""
         if not listed(asked["by"]):
             raise BadValueError(f"{place}.by", "[]", "at least one key")
         keys = [self.keys.make(class_iri, each, f"{place}.by") for each in listed(asked["by"])]
         having = asked.get("having")
-        test = None if not having else self.filters.on_nodes(class_iri, having, f"{place}.having")
-        return keys, test
+        if not having:
+            return keys, None
+        return keys, _Having(self.masks, class_iri, having, f"{place}.having")
 
     def _divided(self, numbers: Sequence[int], keys: Sequence[By]) -> list[Group]:
         if len(numbers) >= vectors.LEAST:
@@ -98,13 +148,18 @@ class Groups:
                 groups.setdefault(each, []).append(number)
         return list(groups.items())
 
-    def _divided_at_once(self, batch: Batch, keys: Sequence[By]) -> list[Group]:
-        """Return the groups of many nodes, in the order of their first nodes."""
+    def _coded(self, batch: Batch, keys: Sequence[By]) -> Coded:
+        """Return what each of many nodes shares by all keys together."""
         found = keys[0].read_all(batch)
         self.filters.charge(len(found.codes))
         found = found._replace(shared=[(shared,) for shared in found.shared])
         for key in keys[1:]:
             found = self._combined(found, key.read_all(batch), len(batch))
+        return found
+
+    def _divided_at_once(self, batch: Batch, keys: Sequence[By]) -> list[Group]:
+        """Return the groups of many nodes, in the order of their first nodes."""
+        found = self._coded(batch, keys)
         order = np.argsort(found.codes, kind="stable")
         codes = found.codes[order]
         starts = np.flatnonzero(np.diff(codes, prepend=-1))
@@ -122,9 +177,6 @@ class Groups:
         pairs = (divmod(code, len(more.shared)) for code in distinct.tolist())
         shared = [(*found.shared[before], more.shared[last]) for before, last in pairs]
         return Coded(np.repeat(found.places, times), at, shared)
-
-    def _fitting(self, groups: Sequence[Group], test: ListTest | None) -> Sequence[Group]:
-        return groups if test is None else [group for group in groups if test(group[1])]
 
     def _sorted(
         self, groups: Sequence[Group], keys: Sequence[By], measures: Sequence[Key]

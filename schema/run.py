@@ -105,7 +105,7 @@ class Run:
     def groups(self) -> Groups:
         """What makes groups and aggregates."""
         summaries = Summaries(self.filters.measures, self.integer)
-        return Groups(self.filters, self.orders, summaries, self.count)
+        return Groups(self.masks, self.orders, summaries, self.count)
 
     @cached_property
     def pager(self) -> Pager:
