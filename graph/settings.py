@@ -106,6 +106,9 @@ class Settings:
     sparql_changes: int = _setting(
         100_000, "quads", "quads that one SPARQL update may add or remove"
     )
+    sparql_held_statements: int = _setting(
+        250_000, "statements", "largest store that SPARQL workers hold in memory, 350 bytes each"
+    )
     sparql_fast_workers: int = _setting(2, "processes", "workers of the fast lane")
     sparql_slow_workers: int = _setting(1, "processes", "workers of the slow lane")
     sparql_queue: int = _setting(32, "queries", "queries that may wait for a worker")

@@ -220,7 +220,8 @@ def test_pages_of_other_origins_may_ask_anew(asked: Asked) -> None:
 def test_what_comes_in_parts_is_not_kept(asked: Asked) -> None:
     text = "SELECT * { ?s ?p ?o }"
     first, second = asked.post(text), asked.post(text)
-    assert first.content == second.content
+    # Without an order, rows may come in another one from another worker.
+    assert sorted(first.content) == sorted(second.content)
     assert len(first.content) > 256 * 1024
     assert asked.ran == [text, text]
 

@@ -17,15 +17,27 @@ _LIVE: Final = re.compile(r"db-([0-9]{1,9})")
 _CHECKPOINT: Final = re.compile(r"[0-9]+-([0-9]{1,9})")
 
 
+class Change(NamedTuple):
+    """What leads from one checkpoint to the next: an update, and graphs to forget if empty."""
+
+    since: Path
+    update: str
+    graphs: tuple[str, ...]
+
+
 class Checkpoint(NamedTuple):
     """A read-only copy of the store by hard links, for workers.
 
-    `is_stamped` tells whether it holds its revision itself, which workers then check.
+    `is_stamped` tells whether it holds its revision itself, which workers then check. `statements`
+    is how many it holds, if that is known, `change` what led to it from the one before, if that
+    was little.
     """
 
     path: Path
     revision: int
     is_stamped: bool = True
+    statements: int | None = None
+    change: Change | None = None
 
 
 class StoreDirectory:

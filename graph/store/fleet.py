@@ -1,15 +1,16 @@
 """The fleet of query workers: enough processes, all on the newest checkpoint.
 
 Floor 1. Processes stand by, so that the next query need not wait for one to start; a process that
-failed is replaced, a checkpoint that no process serves is let go. Which query runs where is the
-pool's.
+failed is replaced, a checkpoint that no process serves is let go. Where the store is small enough
+they come to hold it in memory, and follow it by updates (decision 0035). Which query runs where
+is the pool's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from graph.store.process import (
     START_S,
     AsyncWorker,
     WorkerDiedError,
+    advance_message,
     open_message,
     start_message,
 )
@@ -37,6 +39,12 @@ STANDBY: Final = 2
 _QUIET_S: Final = 0.5
 _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0)
 _LOOK_S: Final = 0.2
+#: No process is set to reading all into memory so soon after one had to be ended.
+_CALM_S: Final = 2.0
+#: Changes that are kept, for processes that were busy meanwhile.
+_CHANGES_KEPT: Final = 16
+#: Processes that must be idle for one of them to be set to that.
+_IDLE_LEFT: Final = 2
 _MENDING_S: Final = 5.0
 
 
@@ -60,10 +68,18 @@ class Loan:
 class Fleet:
     """Worker processes of one pool; used from one event loop, `publish` from any thread."""
 
-    def __init__(self, source: CheckpointSource, busy_max: int, memory_mb: int) -> None:
+    def __init__(
+        self, source: CheckpointSource, busy_max: int, memory_mb: int, held_max: int = 0
+    ) -> None:
         self._source = source
         self._busy_max = busy_max
         self._memory_mb = memory_mb
+        self._held_max = held_max
+        self._to_hold = asyncio.Event()
+        self._is_short = False
+        self._ended_at = -_CALM_S
+        #: Checkpoints that a change leads to, by the one that it changes.
+        self._next: OrderedDict[Path, Checkpoint] = OrderedDict()
         self._latest = source.checkpoint
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: deque[AsyncWorker] = deque()
@@ -114,6 +130,8 @@ class Fleet:
         if self._latest is None:
             raise StoreUnavailableError("there is no checkpoint to query yet")
         self._fill()
+        if self._held_max:
+            self.do(self._hold_all())
         deadline = self._loop.time() + START_S
         while not self._alive:
             if self._mender.is_busy:  # it takes as long as it takes
@@ -139,6 +157,10 @@ class Fleet:
 
     def publish(self, checkpoint: Checkpoint) -> None:
         """Answer from a newer checkpoint from now on; called in any thread."""
+        if checkpoint.change is not None:
+            self._next[checkpoint.change.since] = checkpoint
+            if len(self._next) > _CHANGES_KEPT:
+                self._next.popitem(last=False)
         self._latest = checkpoint
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._advance)
@@ -156,10 +178,11 @@ class Fleet:
             raise _being_mended()
         latest = self._latest
         # The one that worked last has the most in its caches.
-        for worker in reversed(self._idle):
-            if latest is not None and worker.path == latest.path:
-                self._idle.remove(worker)
-                return Loan(self, worker, doubts)
+        current = [w for w in reversed(self._idle) if latest is not None and w.path == latest.path]
+        if current:
+            worker = next((worker for worker in current if worker.is_held), current[0])
+            self._idle.remove(worker)
+            return Loan(self, worker, doubts)
         try:
             async with asyncio.timeout(seconds):
                 return Loan(self, await self._take(), doubts)
@@ -182,6 +205,7 @@ class Fleet:
     def drop(self, worker: AsyncWorker) -> None:
         """End a worker and start another."""
         self._alive.discard(worker)
+        self._ended_at = asyncio.get_running_loop().time()
         if worker in self._idle:
             self._idle.remove(worker)
         ending = asyncio.get_running_loop().create_task(self._end(worker))
@@ -221,9 +245,15 @@ class Fleet:
 
     def _give_back(self, worker: AsyncWorker) -> None:
         if worker in self._alive and not self._is_closed:
-            self._idle.append(worker)
-            self._tell()
+            self._rest(worker)
             self._advance()
+
+    def _rest(self, worker: AsyncWorker) -> None:
+        """Put a worker among the idle, which may let one be set to reading all into memory."""
+        self._idle.append(worker)
+        if self._is_short or not worker.is_held:
+            self._to_hold.set()
+        self._tell()
 
     def _fill(self) -> None:
         """Start processes until there are enough."""
@@ -275,8 +305,12 @@ class Fleet:
         if checkpoint is None or worker.path == checkpoint.path:
             return True
         self._opening.append(checkpoint.path)
+        message, update = open_message(checkpoint), b""
+        if worker.is_held and (steps := self._steps(worker, checkpoint)):
+            message, update = advance_message(steps)
+        worker.is_held = bool(update)
         try:
-            answer, _ = await worker.ask(open_message(checkpoint), START_S)
+            answer, _ = await worker.ask(message, START_S, update)
             if "error" in answer:
                 raise explain_opening(answer)
         except (WorkerDiedError, RhizomeError) as error:
@@ -292,6 +326,64 @@ class Fleet:
         worker.path, worker.revision = checkpoint.path, answer["revision"]
         self._prune()
         return True
+
+    # --- in memory --------------------------------------------------------------------------
+
+    def _is_holdable(self, checkpoint: Checkpoint | None) -> bool:
+        size = None if checkpoint is None else checkpoint.statements
+        return size is not None and size <= self._held_max
+
+    def _steps(self, worker: AsyncWorker, checkpoint: Checkpoint) -> list[Checkpoint]:
+        """Return the checkpoints after the one that a worker holds; none where one is unknown."""
+        steps: list[Checkpoint] = []
+        path = worker.path
+        while path is not None and path != checkpoint.path and self._is_holdable(checkpoint):
+            following = self._next.get(path)
+            if following is None or len(steps) == _CHANGES_KEPT:
+                return []
+            steps.append(following)
+            path = following.path
+        return steps
+
+    async def _hold_all(self) -> None:
+        """Let idle workers hold the newest checkpoint in memory, one after the other."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._to_hold.wait()
+            self._to_hold.clear()
+            while (worker := self._worker_to_hold()) is not None:
+                rest = self._ended_at + _CALM_S - loop.time()
+                if rest > 0:
+                    await asyncio.sleep(rest)
+                    continue
+                self._idle.remove(worker)
+                await self._hold(worker)
+
+    def _worker_to_hold(self) -> AsyncWorker | None:
+        """Return an idle worker that could hold the newest checkpoint, if another one is idle."""
+        latest = self._latest
+        self._is_short = len(self._idle) < _IDLE_LEFT
+        if latest is None or self._is_short or not self._is_holdable(latest):
+            return None
+        return next((w for w in self._idle if not w.is_held and w.path == latest.path), None)
+
+    async def _hold(self, worker: AsyncWorker) -> None:
+        try:
+            answer, _ = await worker.ask({"do": "hold"}, START_S)
+            if "error" in answer:
+                raise explain_opening(answer)
+        except (WorkerDiedError, RhizomeError) as error:
+            _logger.warning("query workers do not hold the store in memory: %s", error)
+            self._held_max = 0
+            self.drop(worker)
+            return
+        except BaseException:
+            self.drop(worker)
+            raise
+        worker.is_held = True
+        self._give_back(worker)
+
+    # --- the newest checkpoint ----------------------------------------------------------------
 
     def _advance(self) -> None:
         """Let idle workers open the newest checkpoint, in the background."""
@@ -312,8 +404,7 @@ class Fleet:
                 continue
             self._idle.remove(worker)
             if await self._is_current(worker):
-                self._idle.append(worker)
-                self._tell()
+                self._rest(worker)
 
     def _stale(self) -> AsyncWorker | None:
         latest = self._latest

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -44,6 +45,9 @@ _SLOW_KEPT: Final = 256
 _SUSPECT_COUNT: Final = 3
 _SUSPECT_S: Final = 60.0
 _ORIGINS_KEPT: Final = 4_096
+# Pages of a query without an order fit together only where each worker reads in the same order.
+_PAGED: Final = re.compile(r"\b(?:limit|offset)\b", re.IGNORECASE)
+_ORDERED: Final = re.compile(r"\border\s+by\b", re.IGNORECASE)
 # How long another thread waits for the loop.
 _IN_LOOP_S: Final = 5.0
 # The kernel ends the worker at its deadline; this is for who does not read.
@@ -107,7 +111,9 @@ class QueryPool:
         self.running = Running() if running is None else running
         self._loop: asyncio.AbstractEventLoop | None = None
         busy_max = settings.sparql_fast_workers + settings.sparql_slow_workers
-        self._fleet = Fleet(source, busy_max, settings.sparql_memory_mb)
+        self._fleet = Fleet(
+            source, busy_max, settings.sparql_memory_mb, settings.sparql_held_statements
+        )
         self._waiting = 0
         self._known_slow: OrderedDict[tuple[object, ...], None] = OrderedDict()
         self._given_up: OrderedDict[str, tuple[int, float]] = OrderedDict()
@@ -397,6 +403,7 @@ def _write_message(query: Query, seconds: float, *, may_begin: bool) -> dict[str
         "in_parts": query.in_parts,
         "may_begin": may_begin and query.in_parts,
         "is_slow": may_begin,
+        "is_paged": bool(_PAGED.search(query.text) and not _ORDERED.search(query.text)),
         "streamed_rows": query.streamed_rows if query.in_parts else 0,
         "streamed_bytes": query.streamed_bytes,
     }

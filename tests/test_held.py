@@ -1,0 +1,243 @@
+"""Workers hold a small store in memory, follow it by updates, and answer what the disk answers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+
+from graph.settings import Settings
+from graph.store.commit import Change
+from graph.store.dataset import Dataset
+from graph.store.fleet import Fleet
+from graph.store.query import Answer, Query
+from graph.store.workers import QueryPool
+from graph.terms import Quad
+from tests.samples import model
+
+ALL = "SELECT ?g ?s ?p ?o { { ?s ?p ?o } UNION { GRAPH ?g { ?s ?p ?o } } }"
+GRAPHS = "SELECT ?g { GRAPH ?g { } }"
+Work = Callable[[Dataset, QueryPool], Awaitable[None]]
+
+
+def quad(number: int, graph: int = 1) -> Quad:
+    return f"<a:s{number}>", "<a:p>", f'"é {number}"@fr', f"<a:g{graph}>"
+
+
+def change(added: list[Quad], removed: list[Quad] | None = None) -> Change:
+    return Change(tuple(added), tuple(removed or ()), "tests", "edit", "why")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., None]:
+    """Runs work with a dataset of 300 quads and a pool over it."""
+
+    def run(work: Work, held: int = 250_000) -> None:
+        settings = replace(Settings(), store=tmp_path, sparql_held_statements=held)
+        dataset = Dataset.open(settings, model())
+        dataset.commit(change([quad(number, number % 3) for number in range(300)]))
+        assert dataset.wait_for_store(dataset.revision, 60)
+
+        async def main() -> None:
+            pool = QueryPool(settings, dataset)
+            await pool.start()
+            try:
+                await work(dataset, pool)
+            finally:
+                await pool.close()
+
+        try:
+            asyncio.run(main())
+        finally:
+            dataset.close()
+
+    return run
+
+
+async def ask(pool: QueryPool, text: str, revision: int = 0) -> Answer:
+    return await pool.query(Query(text, "json", 20.0), revision)
+
+
+async def rows(pool: QueryPool, text: str, revision: int = 0) -> list[str]:
+    """The rows of an answer, in its order."""
+    found = orjson.loads((await ask(pool, text, revision)).body)["results"]["bindings"]
+    return [orjson.dumps(row, option=orjson.OPT_SORT_KEYS).decode() for row in found]
+
+
+def fleet_of(pool: QueryPool) -> Fleet:
+    return pool._fleet
+
+
+async def all_held(pool: QueryPool, count: int = 5) -> None:
+    """Wait until as many workers, all idle, hold the newest checkpoint in memory."""
+    fleet = fleet_of(pool)
+    async with asyncio.timeout(60):
+        while True:
+            assert fleet._latest is not None
+            idle = [w for w in fleet._idle if w.is_held and w.path == fleet._latest.path]
+            if len(idle) >= count:
+                return
+            await asyncio.sleep(0.02)
+
+
+def is_any_held(pool: QueryPool) -> bool:
+    return any(worker.is_held for worker in fleet_of(pool)._alive)
+
+
+def test_what_is_held_answers_as_the_disk_does(run: Callable[..., None]) -> None:
+    async def work(dataset: Dataset, pool: QueryPool) -> None:
+        fleet_of(pool)._ended_at = asyncio.get_running_loop().time() + 1  # none holds it yet
+        before = [sorted(await rows(pool, text)) for text in (ALL, GRAPHS)]
+        assert not is_any_held(pool)
+        fleet_of(pool)._ended_at = -10.0
+        await all_held(pool)
+        assert [sorted(await rows(pool, text)) for text in (ALL, GRAPHS)] == before
+        assert len(before[0]) > 600
+        assert sum("stamp" in graph for graph in before[1]) == 1
+
+    run(work)
+
+
+def test_commits_are_followed_in_memory(run: Callable[..., None]) -> None:
+    async def work(dataset: Dataset, pool: QueryPool) -> None:
+        await all_held(pool)
+        drawn, held = random.Random(5), set(range(300))
+        opened = []
+        alive = set(fleet_of(pool)._alive)
+        for _ in range(12):
+            added = [n for n in drawn.sample(range(400), 5) if n not in held]
+            removed = drawn.sample(sorted(held), 3)
+            held = (held | set(added)) - set(removed)
+            dataset.commit(
+                change([quad(n, n % 3) for n in added], [quad(n, n % 3) for n in removed])
+            )
+            opened.append(await rows(pool, ALL, dataset.revision))
+        await all_held(pool)
+        assert set(fleet_of(pool)._alive) == alive
+        stated = await rows(pool, "SELECT ?s { GRAPH ?g { ?s <a:p> ?o } }", dataset.revision)
+        assert len(stated) == len(held)
+        merged = await rows(pool, "SELECT ?s { ?s <a:p> ?o }", dataset.revision)
+        assert sorted(merged) == sorted(stated)
+        assert len(set(map(len, opened))) > 3
+        await same_as_the_disk(pool)
+
+    run(work)
+
+
+async def same_as_the_disk(pool: QueryPool) -> None:
+    """Compare what each idle worker holds with what it reads from the checkpoint."""
+    fleet = fleet_of(pool)
+    for worker in list(fleet._idle):
+        fleet._idle.remove(worker)
+        fleet._idle.append(worker)  # the one that worked last is asked first
+        for text in (ALL, GRAPHS):
+            in_memory = await rows(pool, text)
+            on_disk = await rows(pool, f"{text} LIMIT 100000")
+            assert sorted(in_memory) == sorted(on_disk)
+
+
+def test_a_graph_that_is_emptied_is_forgotten(run: Callable[..., None]) -> None:
+    async def work(dataset: Dataset, pool: QueryPool) -> None:
+        await all_held(pool)
+        gone = [quad(number, 2) for number in range(2, 300, 3)]
+        dataset.commit(change([], gone))
+        found = await rows(pool, GRAPHS, dataset.revision)
+        assert not any("a:g2" in graph for graph in found)
+        dataset.commit(change(gone[:1]))
+        assert any("a:g2" in graph for graph in await rows(pool, GRAPHS, dataset.revision))
+        assert is_any_held(pool)
+        await same_as_the_disk(pool)
+
+    run(work)
+
+
+def test_a_store_that_is_built_anew_is_opened_anew(run: Callable[..., None]) -> None:
+    async def work(dataset: Dataset, pool: QueryPool) -> None:
+        await all_held(pool)
+        await asyncio.to_thread(dataset.mend_store, "tests")
+        dataset.commit(change([quad(900)]))
+        found = await rows(pool, "SELECT ?s { ?s <a:p> ?o }", dataset.revision)
+        assert len(found) == 301
+        await all_held(pool)
+        await same_as_the_disk(pool)
+
+    run(work)
+
+
+def test_a_long_change_is_read_from_the_disk(run: Callable[..., None]) -> None:
+    async def work(dataset: Dataset, pool: QueryPool) -> None:
+        await all_held(pool)
+        dataset.commit(change([quad(number) for number in range(1_000, 31_000)]))
+        async with asyncio.timeout(60):
+            while fleet_of(pool).revision < dataset.revision:
+                await asyncio.sleep(0.05)
+        count = "SELECT (COUNT(*) AS ?n) { ?s <a:p> ?o }"
+        assert '"30300"' in (await rows(pool, count, dataset.revision))[0]
+        latest = fleet_of(pool)._latest
+        assert latest is not None
+        assert latest.change is None
+        await all_held(pool)
+        assert '"30300"' in (await rows(pool, count, dataset.revision))[0]
+
+    run(work)
+
+
+def test_pages_without_an_order_come_in_the_order_of_the_disk(run: Callable[..., None]) -> None:
+    text = "SELECT ?s { ?s <a:p> ?o } LIMIT 40 OFFSET 20"
+
+    async def work(dataset: Dataset, pool: QueryPool) -> None:
+        fleet_of(pool)._ended_at = asyncio.get_running_loop().time() + 1
+        before = await rows(pool, text)
+        fleet_of(pool)._ended_at = -10.0
+        await all_held(pool)
+        for _ in range(3):
+            assert await rows(pool, text) == before
+        dataset.commit(change([quad(900)]))
+        pages = [await rows(pool, text, dataset.revision) for _ in range(6)]
+        assert len(set(map(tuple, pages))) == 1
+
+    run(work)
+
+
+@pytest.mark.parametrize("held", [0, 100])
+def test_larger_stores_stay_on_disk(run: Callable[..., None], held: int) -> None:
+    async def work(dataset: Dataset, pool: QueryPool) -> None:
+        await asyncio.sleep(0.3)
+        assert len(await rows(pool, "SELECT ?s { ?s <a:p> ?o }")) == 300
+        dataset.commit(change([quad(900)]))
+        assert len(await rows(pool, "SELECT ?s { ?s <a:p> ?o }", dataset.revision)) == 301
+        assert not is_any_held(pool)
+
+    run(work, held)
+
+
+def test_a_store_that_has_grown_too_large_is_let_go(run: Callable[..., None]) -> None:
+    async def work(dataset: Dataset, pool: QueryPool) -> None:
+        await all_held(pool)
+        fleet_of(pool)._held_max = 1
+        dataset.commit(change([quad(900)]))
+        assert len(await rows(pool, "SELECT ?s { ?s <a:p> ?o }", dataset.revision)) == 301
+        async with asyncio.timeout(60):
+            while is_any_held(pool):
+                await asyncio.sleep(0.02)
+
+    run(work)
+
+
+def test_a_worker_that_was_ended_is_replaced_by_one_that_holds_it_later(
+    run: Callable[..., None],
+) -> None:
+    async def work(dataset: Dataset, pool: QueryPool) -> None:
+        await all_held(pool)
+        worker = fleet_of(pool)._idle[0]
+        fleet_of(pool).drop(worker)
+        assert len(await rows(pool, "SELECT ?s { ?s <a:p> ?o }")) == 300
+        await all_held(pool)
+        assert worker not in fleet_of(pool)._alive
+
+    run(work)
