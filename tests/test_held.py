@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import orjson
@@ -14,8 +15,11 @@ import pytest
 from graph.settings import Settings
 from graph.store.commit import Change
 from graph.store.dataset import Dataset
+from graph.store.directory import Change as Step
+from graph.store.directory import Checkpoint
 from graph.store.fleet import Fleet
 from graph.store.query import Answer, Query
+from graph.store.steps import Steps, advance_message
 from graph.store.workers import QueryPool
 from graph.terms import Quad
 from tests.samples import model
@@ -241,3 +245,31 @@ def test_a_worker_that_was_ended_is_replaced_by_one_that_holds_it_later(
         assert worker not in fleet_of(pool)._alive
 
     run(work)
+
+
+def test_steps_lead_from_one_checkpoint_to_another_or_nowhere() -> None:
+    steps, places = Steps(), [Path(f"/c/{number}") for number in range(40)]
+    made = [
+        Checkpoint(place, number, change=Step(before, f"{number} ;\n", (f"<a:g{number % 2}>",)))
+        for number, (before, place) in enumerate(pairwise(places))
+    ]
+    for checkpoint in made[:3]:
+        steps.note(checkpoint)
+    assert steps.between(places[0], made[2]) == made[:3]
+    assert steps.between(places[2], made[2]) == made[2:3]
+    assert steps.between(made[2].path, made[2]) == []
+    assert steps.between(None, made[2]) == []
+    message, update = advance_message(made[:3])
+    assert message == {
+        "do": "advance",
+        "path": "/c/3",
+        "revision": 2,
+        "graphs": ["<a:g0>", "<a:g1>"],
+    }
+    assert update == b"0 ;\n1 ;\n2 ;\n"
+    steps.note(Checkpoint(Path("/anew"), 3))  # built anew: nothing leads there
+    assert steps.between(places[0], Checkpoint(Path("/anew"), 3)) == []
+    for checkpoint in made[3:]:
+        steps.note(checkpoint)
+    assert steps.between(places[0], made[-1]) == []  # too many came meanwhile
+    assert len(steps.between(places[-10], made[-1])) == 9

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ from graph.store.process import (
     START_S,
     AsyncWorker,
     WorkerDiedError,
-    advance_message,
     open_message,
     start_message,
 )
+from graph.store.steps import Steps, advance_message
 
 _logger = logging.getLogger(__name__)
 
@@ -41,8 +41,6 @@ _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0)
 _LOOK_S: Final = 0.2
 #: No process is set to reading all into memory so soon after one had to be ended.
 _CALM_S: Final = 2.0
-#: Changes that are kept, for processes that were busy meanwhile.
-_CHANGES_KEPT: Final = 16
 #: Processes that must be idle for one of them to be set to that.
 _IDLE_LEFT: Final = 2
 _MENDING_S: Final = 5.0
@@ -78,8 +76,7 @@ class Fleet:
         self._to_hold = asyncio.Event()
         self._is_short = False
         self._ended_at = -_CALM_S
-        #: Checkpoints that a change leads to, by the one that it changes.
-        self._next: OrderedDict[Path, Checkpoint] = OrderedDict()
+        self._steps = Steps()
         self._latest = source.checkpoint
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: deque[AsyncWorker] = deque()
@@ -157,10 +154,7 @@ class Fleet:
 
     def publish(self, checkpoint: Checkpoint) -> None:
         """Answer from a newer checkpoint from now on; called in any thread."""
-        if checkpoint.change is not None:
-            self._next[checkpoint.change.since] = checkpoint
-            if len(self._next) > _CHANGES_KEPT:
-                self._next.popitem(last=False)
+        self._steps.note(checkpoint)
         self._latest = checkpoint
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._advance)
@@ -306,8 +300,9 @@ class Fleet:
             return True
         self._opening.append(checkpoint.path)
         message, update = open_message(checkpoint), b""
-        if worker.is_held and (steps := self._steps(worker, checkpoint)):
-            message, update = advance_message(steps)
+        if worker.is_held and self._is_holdable(checkpoint):
+            steps = self._steps.between(worker.path, checkpoint)
+            message, update = advance_message(steps) if steps else (message, update)
         worker.is_held = bool(update)
         try:
             answer, _ = await worker.ask(message, START_S, update)
@@ -332,18 +327,6 @@ class Fleet:
     def _is_holdable(self, checkpoint: Checkpoint | None) -> bool:
         size = None if checkpoint is None else checkpoint.statements
         return size is not None and size <= self._held_max
-
-    def _steps(self, worker: AsyncWorker, checkpoint: Checkpoint) -> list[Checkpoint]:
-        """Return the checkpoints after the one that a worker holds; none where one is unknown."""
-        steps: list[Checkpoint] = []
-        path = worker.path
-        while path is not None and path != checkpoint.path and self._is_holdable(checkpoint):
-            following = self._next.get(path)
-            if following is None or len(steps) == _CHANGES_KEPT:
-                return []
-            steps.append(following)
-            path = following.path
-        return steps
 
     async def _hold_all(self) -> None:
         """Let idle workers hold the newest checkpoint in memory, one after the other."""

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
@@ -323,18 +323,6 @@ def start_message(memory_mb: int, checkpoint: Checkpoint | Path | None) -> Messa
     """Return the first message to a worker: what it may use, and the checkpoint to serve."""
     message = {"path": None} if checkpoint is None else open_message(checkpoint)
     return {**message, "do": "start", "memory_mb": memory_mb}
-
-
-def advance_message(steps: Sequence[Checkpoint]) -> tuple[Message, bytes]:
-    """Return the message that brings what a worker holds to the last of some checkpoints.
-
-    Each has a change that leads to it from the one before; their updates are the data.
-    """
-    changes = [step.change for step in steps if step.change is not None]
-    graphs = sorted({graph for change in changes for graph in change.graphs})
-    path, revision = steps[-1].path, steps[-1].revision
-    message = {"do": "advance", "path": str(path), "revision": revision, "graphs": graphs}
-    return message, "".join(change.update for change in changes).encode()
 
 
 def open_message(checkpoint: Checkpoint | Path) -> Message:

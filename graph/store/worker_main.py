@@ -8,29 +8,21 @@ wrong in C code, in time or in memory, ends this process and nothing else.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 import pyoxigraph as ox
 
 from graph.store import frames, nesting, results, sandbox, tables
 from graph.store.graph_formats import UnwritableError
+from graph.store.worker_texts import FORMATS, RefusedError, write_line, write_lines
 
 Message = dict[str, Any]
 
-_FORMATS: Final = {
-    "turtle": ox.RdfFormat.TURTLE,
-    "trig": ox.RdfFormat.TRIG,
-    "nt": ox.RdfFormat.N_TRIPLES,
-    "nq": ox.RdfFormat.N_QUADS,
-    "jsonld": ox.RdfFormat.JSON_LD,
-    "rdfxml": ox.RdfFormat.RDF_XML,
-}
 _DEFAULT_GRAPH: Final = ox.DefaultGraph()
 _STAMP_PREFIX: Final = "https://w3id.org/rhizome/stamp/"
 _LINES: Final = 5_000
@@ -43,14 +35,6 @@ _SMALL_BYTES: Final = 64 * 1024
 _LOOK_EVERY: Final = 32
 #: A longer answer is sent in parts, where that is asked: the service need not hold it.
 WHOLE_BYTES: Final = 256 * 1024
-
-
-class RefusedError(Exception):
-    """Ends a request with a message for the service."""
-
-    def __init__(self, error: str, detail: str = "", **fields: Any) -> None:
-        super().__init__(detail)
-        self.message = {"error": error, "detail": detail, **fields}
 
 
 class Worker:
@@ -124,13 +108,9 @@ class Worker:
         if "revision" in message:  # no copy of the dataset's store: it has no stamp
             self._settle()
             return {"revision": message["revision"]}
-        names = (graph.value for graph in self.store.named_graphs())
-        stamps = [name for name in names if name.startswith(_STAMP_PREFIX)]
-        revision = stamps[0][len(_STAMP_PREFIX) :].partition("/")[0] if len(stamps) == 1 else ""
-        if not revision.isdecimal():
-            raise RefusedError("damage", f"{len(stamps)} stamps in the checkpoint, not a whole one")
+        revision = _read_revision(self.store)
         self._settle()
-        return {"revision": int(revision)}
+        return {"revision": revision}
 
     def hold(self, _message: Message, _data: bytes) -> Message:
         """Hold all that the checkpoint has in memory: long queries take a fifth of the time."""
@@ -152,8 +132,11 @@ class Worker:
         self.held.update(data.decode())
         drop_empty_graphs(self.held, message["graphs"])
         self.path, self.store = message["path"], None
+        revision = _read_revision(self.held)
+        if revision != message["revision"]:
+            raise RefusedError("damage", f"revision {revision} in place of {message['revision']}")
         self._settle()
-        return {"revision": message["revision"]}
+        return {"revision": revision}
 
     def _settle(self) -> None:
         """Measure from now on how much memory queries take, and cap it."""
@@ -256,7 +239,7 @@ class Worker:
             count += 1
             if count > message["statements_max"]:
                 raise RefusedError("changes", most=message["statements_max"])
-            lines.append(("+" if is_added else "-") + "\t" + _write_line(quad))
+            lines.append(("+" if is_added else "-") + "\t" + write_line(quad))
             if len(lines) == _LINES:
                 self._send_lines(lines)
         self._send_lines(lines)
@@ -267,7 +250,7 @@ class Worker:
         from graph.store import worker_graphs
 
         store, _ = self._open_copy(message)
-        return worker_graphs.put_graph(store, message, data, _FORMATS)
+        return worker_graphs.put_graph(store, message, data, FORMATS)
 
     def _open_copy(self, message: Message) -> tuple[ox.Store, ox.Store | None]:
         """Open the copy of a store for writing, and what it was copied from, where that is asked.
@@ -314,7 +297,7 @@ class Worker:
             raise RefusedError(kind, fault.detail or "", line=fault.line, column=fault.column)
         count = 0
         lines: list[str] = []
-        for line in _write_lines(data, format, message.get("base")):
+        for line in write_lines(data, format, message.get("base")):
             lines.append(line)
             if len(lines) == _LINES:
                 count += self._send_lines(lines)
@@ -337,6 +320,16 @@ class Worker:
             self.send(piece)
         lines.clear()
         return count
+
+
+def _read_revision(store: ox.Store) -> int:
+    """Return the revision that a store's stamp names."""
+    names = (graph.value for graph in store.named_graphs())
+    stamps = [name for name in names if name.startswith(_STAMP_PREFIX)]
+    revision = stamps[0][len(_STAMP_PREFIX) :].partition("/")[0] if len(stamps) == 1 else ""
+    if not revision.isdecimal():
+        raise RefusedError("damage", f"{len(stamps)} stamps in the checkpoint, not a whole one")
+    return int(revision)
 
 
 def _name_failure(error: OSError | RuntimeError) -> str:
@@ -365,68 +358,6 @@ _OPERATIONS: Final = {
     "parse": Worker.parse,
     "scan": Worker.scan,
 }
-
-
-def _write_lines(data: bytes, format: str, base: str | None) -> Iterator[str]:
-    quads = ox.parse(data, format=_FORMATS[format], base_iri=base, lenient=format == "jsonld")
-    for quad in quads if format != "jsonld" else _check_terms(quads):
-        yield _write_line(quad)
-
-
-def _write_line(quad: ox.Quad) -> str:
-    """Return a quad as four terms, tabs between them; the engine escapes those in literals."""
-    subject, predicate, value, graph = quad
-    if isinstance(value, ox.Triple):
-        raise RefusedError("syntax", "triple terms (RDF 1.2) are not read")
-    if isinstance(value, ox.Literal) and value.direction is not None:
-        raise RefusedError("syntax", "base directions (RDF 1.2) are not read")
-    named = "" if graph == _DEFAULT_GRAPH else str(graph)
-    return f"{subject}\t{predicate}\t{value}\t{named}\n"
-
-
-def _check_terms(quads: Iterable[ox.Quad]) -> Iterator[ox.Quad]:
-    """Yield the quads of JSON-LD that was read leniently, all terms checked.
-
-    Read strictly, the engine leaves out a statement with a wrong term without a word. What the
-    standard leaves out is left out here, too: a property that is no IRI in its context.
-    """
-    for subject, predicate, value, graph in quads:
-        if ":" not in predicate.value:
-            continue
-        for node in (subject, predicate, graph, value):
-            if isinstance(node, ox.NamedNode):
-                _check_iri(node.value)
-            elif isinstance(node, ox.BlankNode):
-                _check_label(node.value)
-        if isinstance(value, ox.Literal):
-            _check_iri(value.datatype.value)
-            if value.language is not None and value.direction is None:
-                value = _in_language(value.value, value.language)
-        yield ox.Quad(subject, predicate, value, graph)
-
-
-@functools.lru_cache(maxsize=10_000)
-def _check_iri(value: str) -> None:
-    try:
-        ox.NamedNode(value)
-    except ValueError as error:
-        raise RefusedError("syntax", f"{value[:200]!r} is no absolute IRI: {error}") from None
-
-
-def _check_label(value: str) -> None:
-    try:
-        ox.BlankNode(value)
-    except ValueError:
-        raise RefusedError("syntax", f"'_:{value[:200]}' is no blank node") from None
-
-
-def _in_language(value: str, language: str) -> ox.Literal:
-    """Return a text with its language tag in lower case."""
-    try:
-        return ox.Literal(value, language=language)
-    except ValueError as error:
-        detail = f"@language {language[:200]!r} is no language tag: {error}"
-        raise RefusedError("syntax", detail) from None
 
 
 def _choose_dataset(store: ox.Store, message: Message) -> tuple[ox.Store, Message]:
