@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import psutil
 import pytest
 
-from bench.attacks import OUTCOMES, RUNAWAYS, run_attacks
+from bench.attacks import RUNAWAYS, run_attacks
 from tests.require import ROOT
 from tests.running import Running
 from web.control import Command, ask_server
@@ -159,7 +159,6 @@ def test_the_ten_runaways_end_and_harm_nobody(served: Served) -> None:
     assert len(attacks) == len(RUNAWAYS) == 10
     for attack in attacks:
         assert attack.is_held, attack
-        assert OUTCOMES[attack.status] == attack.code
         assert attack.seconds < 20  # the bench measures; a busy machine takes its time
         assert attack.grown_mb < 20
     assert served.running.process.poll() is None
