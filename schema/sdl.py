@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from graphql import (
@@ -81,7 +81,12 @@ def keep_schema(path: Path = SDL) -> None:
 
 def _introspect(text: str) -> bytes:
     schema = read_sdl(text)
-    said = introspection_from_schema(schema, specified_by_url=True, input_value_deprecation=True)
+    said: Any = introspection_from_schema(
+        schema, specified_by_url=True, input_value_deprecation=True
+    )
+    for kind in said["__schema"]["types"]:
+        # Strawberry, where it is imported, has graphql-core say nothing of it.
+        kind["isOneOf"] = getattr(schema.type_map[kind["name"]], "is_one_of", None)
     return orjson.dumps(said)
 
 
