@@ -18,7 +18,7 @@ from graph.store.dataset import Dataset
 from graph.store.directory import Change as Step
 from graph.store.directory import Checkpoint
 from graph.store.fleet import Fleet
-from graph.store.query import Answer, Query
+from graph.store.query import Answer, Query, is_paged
 from graph.store.steps import Steps, advance_message
 from graph.store.workers import QueryPool
 from graph.terms import Quad
@@ -89,22 +89,27 @@ async def all_held(pool: QueryPool, count: int = 5) -> None:
             await asyncio.sleep(0.02)
 
 
+async def let_hold(pool: QueryPool) -> None:
+    """Let workers hold what was too large before, and wait until they do."""
+    fleet_of(pool)._held_max = 250_000
+    fleet_of(pool)._to_hold.set()
+    await all_held(pool)
+
+
 def is_any_held(pool: QueryPool) -> bool:
     return any(worker.is_held for worker in fleet_of(pool)._alive)
 
 
 def test_what_is_held_answers_as_the_disk_does(run: Callable[..., None]) -> None:
     async def work(dataset: Dataset, pool: QueryPool) -> None:
-        fleet_of(pool)._ended_at = asyncio.get_running_loop().time() + 1  # none holds it yet
         before = [sorted(await rows(pool, text)) for text in (ALL, GRAPHS)]
         assert not is_any_held(pool)
-        fleet_of(pool)._ended_at = -10.0
-        await all_held(pool)
+        await let_hold(pool)
         assert [sorted(await rows(pool, text)) for text in (ALL, GRAPHS)] == before
         assert len(before[0]) > 600
         assert sum("stamp" in graph for graph in before[1]) == 1
 
-    run(work)
+    run(work, held=1)
 
 
 def test_commits_are_followed_in_memory(run: Callable[..., None]) -> None:
@@ -195,17 +200,15 @@ def test_pages_without_an_order_come_in_the_order_of_the_disk(run: Callable[...,
     text = "SELECT ?s { ?s <a:p> ?o } LIMIT 40 OFFSET 20"
 
     async def work(dataset: Dataset, pool: QueryPool) -> None:
-        fleet_of(pool)._ended_at = asyncio.get_running_loop().time() + 1
         before = await rows(pool, text)
-        fleet_of(pool)._ended_at = -10.0
-        await all_held(pool)
+        await let_hold(pool)
         for _ in range(3):
             assert await rows(pool, text) == before
         dataset.commit(change([quad(900)]))
         pages = [await rows(pool, text, dataset.revision) for _ in range(6)]
         assert len(set(map(tuple, pages))) == 1
 
-    run(work)
+    run(work, held=1)
 
 
 @pytest.mark.parametrize("held", [0, 100])
@@ -273,3 +276,24 @@ def test_steps_lead_from_one_checkpoint_to_another_or_nowhere() -> None:
         steps.note(checkpoint)
     assert steps.between(places[0], made[-1]) == []  # too many came meanwhile
     assert len(steps.between(places[-10], made[-1])) == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SELECT * { ?s ?p ?o }", False),
+        ("SELECT * { ?s ?p ?o } limit 3", True),
+        ("SELECT * { ?s ?p ?o } OFFSET 3", True),
+        ("SELECT * { ?s ?p ?o } ORDER\n BY ?s", False),
+        ("SELECT * { ?s ?p ?o } order  by ?s LIMIT 3 OFFSET 3", False),
+        ("SELECT * { { SELECT ?s { ?s ?p ?o } LIMIT 3 } } ORDER BY ?s", True),
+        ("SELECT * { { SELECT ?s { ?s ?p ?o } ORDER BY ?s LIMIT 3 } }", False),
+        ("SELECT * { { SELECT ?s { ?s ?p ?o } ORDER BY ?s LIMIT 3 } } LIMIT 3", True),
+        ("}}} SELECT * { ?s ?p ?o } LIMIT 3", True),
+        ("SELECT * { { SELECT ?s { ?s ?p ?o } LIMIT 3 } } ORDER BY ?s LIMIT 3", True),
+        ("SELECT * { { SELECT ?s { ?s ?p ?o } LIMIT 3 } }", True),
+        ("SELECT ?limits { ?s ?p ?limits }", False),
+    ],
+)
+def test_queries_that_are_cut_without_an_order_are_told(text: str, expected: bool) -> None:
+    assert is_paged(text) is expected

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -32,7 +31,7 @@ from graph.store.outcome import (
 )
 from graph.store.pool import Standing
 from graph.store.process import WorkerDiedError
-from graph.store.query import ANSWER_BYTES, Answer, Query, Taken
+from graph.store.query import ANSWER_BYTES, Answer, Query, Taken, is_paged
 from graph.store.running import FAST, SLOW, Run, Running
 from graph.store.spool import Spool, Stream, feed_all
 
@@ -45,9 +44,6 @@ _SLOW_KEPT: Final = 256
 _SUSPECT_COUNT: Final = 3
 _SUSPECT_S: Final = 60.0
 _ORIGINS_KEPT: Final = 4_096
-# Pages of a query without an order fit together only where each worker reads in the same order.
-_PAGED: Final = re.compile(r"\b(?:limit|offset)\b", re.IGNORECASE)
-_ORDERED: Final = re.compile(r"\border\s+by\b", re.IGNORECASE)
 # How long another thread waits for the loop.
 _IN_LOOP_S: Final = 5.0
 # The kernel ends the worker at its deadline; this is for who does not read.
@@ -403,7 +399,7 @@ def _write_message(query: Query, seconds: float, *, may_begin: bool) -> dict[str
         "in_parts": query.in_parts,
         "may_begin": may_begin and query.in_parts,
         "is_slow": may_begin,
-        "is_paged": bool(_PAGED.search(query.text) and not _ORDERED.search(query.text)),
+        "is_paged": is_paged(query.text),
         "streamed_rows": query.streamed_rows if query.in_parts else 0,
         "streamed_bytes": query.streamed_bytes,
     }
