@@ -42,7 +42,8 @@ def run(tmp_path: Path) -> Callable[..., None]:
     """Runs work with a dataset of 300 quads and a pool over it."""
 
     def run(work: Work, held: int = 250_000) -> None:
-        settings = replace(Settings(), store=tmp_path, sparql_held_statements=held)
+        patient = replace(Settings(), revision_wait_s=60.0, sparql_queue_s=60.0, sparql_fast_s=20.0)
+        settings = replace(patient, store=tmp_path, sparql_held_statements=held)
         dataset = Dataset.open(settings, model())
         dataset.commit(change([quad(number, number % 3) for number in range(300)]))
         assert dataset.wait_for_store(dataset.revision, 60)
