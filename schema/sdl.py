@@ -15,8 +15,9 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+import graphql
 import orjson
 from graphql import (
     GraphQLError,
@@ -81,12 +82,7 @@ def keep_schema(path: Path = SDL) -> None:
 
 def _introspect(text: str) -> bytes:
     schema = read_sdl(text)
-    said: Any = introspection_from_schema(
-        schema, specified_by_url=True, input_value_deprecation=True
-    )
-    for kind in said["__schema"]["types"]:
-        # Strawberry, where it is imported, has graphql-core say nothing of it.
-        kind["isOneOf"] = getattr(schema.type_map[kind["name"]], "is_one_of", None)
+    said = introspection_from_schema(schema, specified_by_url=True, input_value_deprecation=True)
     return orjson.dumps(said)
 
 
@@ -122,7 +118,9 @@ def _read_kept(text: str) -> GraphQLSchema | None:
 
 
 def _mark(text: str) -> bytes:
-    return f"{hashlib.sha256(text.encode()).hexdigest()}\n".encode()
+    """Return what a kept schema begins with: of which text it is, and who read it."""
+    read = f"graphql-core {graphql.version} {text}"
+    return f"{hashlib.sha256(read.encode()).hexdigest()}\n".encode()
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from typing import Any, Final
 import strawberry
 from graphql import (
     GraphQLSchema,
+    introspection_types,
     lexicographic_sort_schema,
     print_schema,
 )
@@ -57,6 +58,9 @@ def build_schema(model: Model) -> GraphQLSchema:
     """
     maker = Maker()
     query = _Builder(model, maker).build()
+    # Strawberry has the introspection of all schemas in the process tell of its own inputs alone.
+    kinds = introspection_types["__Type"].fields  # type: ignore[attr-defined]
+    one_of = kinds["isOneOf"]
     built = strawberry.Schema(
         query=query,
         mutation=make_mutation(maker, model),
@@ -64,6 +68,7 @@ def build_schema(model: Model) -> GraphQLSchema:
         types=maker.objects,
         config=StrawberryConfig(auto_camel_case=False, scalar_map=maker.scalars),
     )
+    kinds["isOneOf"] = one_of
     schema: GraphQLSchema = built._schema
     for name in maker.one_of:  # Strawberry checks it itself, and tells graphql-core nothing of it
         schema.type_map[name].is_one_of = True  # type: ignore[attr-defined]

@@ -7,10 +7,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from graphql import GraphQLSchema, find_breaking_changes, parse, print_schema, validate
+from graphql import (
+    GraphQLSchema,
+    find_breaking_changes,
+    graphql_sync,
+    parse,
+    print_schema,
+    validate,
+)
 
+from graph.shapes import load_model
 from schema import sdl
 from schema.sdl import SDL, keep_schema, read_sdl
+from schema.types import build_schema
 
 TEXT = SDL.read_text(encoding="utf-8")
 #: A schema that is read in no time.
@@ -139,3 +148,9 @@ def test_it_is_kept_where_python_keeps_byte_code(monkeypatch: pytest.MonkeyPatch
     assert sdl.kept_file().parent == SDL.parent / "__pycache__"
     monkeypatch.setattr(sys, "pycache_prefix", "/elsewhere")
     assert str(sdl.kept_file()).startswith("/elsewhere/")
+
+
+def test_introspection_tells_of_one_of_whatever_was_made_in_the_process(kept: Path) -> None:
+    build_schema(load_model())
+    found = graphql_sync(_read(), '{ __type(name: "ClusterOrder") { isOneOf } }')
+    assert found.data == {"__type": {"isOneOf": True}}
