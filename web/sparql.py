@@ -209,6 +209,7 @@ async def _answer(
         in_parts=not (is_page or is_whole),
         streamed_rows=0 if is_page or viewer.is_anonymous else settings.sparql_token_rows,
         streamed_bytes=settings.sparql_token_bytes,
+        is_cut=checked.is_cut,
         caller="anonymous" if viewer.is_anonymous else "token",
         origin=address_of(request),
         level=viewer.level,

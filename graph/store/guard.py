@@ -48,6 +48,8 @@ _FUNCTIONS: Final = _read_words(
 WORDS: Final = _FORMS | _PROLOGUE | _CLAUSES | _FUNCTIONS
 # What they say differs from one evaluation to the next.
 _UNSTEADY: Final = frozenset({"BNODE", "NOW", "RAND", "STRUUID", "UUID"})
+_CUTS: Final = frozenset({"LIMIT", "OFFSET"})
+_OUTSIDE: Final = -1
 # In what reads as a name, where an engine might see a comparison or a difference.
 _CALL: Final = re.compile(rf"(?:{'|'.join(sorted(_UNSTEADY))})\(|:-", re.IGNORECASE)
 #: What gives the engine work, wherever it stands.
@@ -68,7 +70,7 @@ class Checked:
     `form` is SELECT, ASK, CONSTRUCT or DESCRIBE. `from_graphs` and `from_named_graphs` are the
     terms after FROM as the text has them; `prologue` is the text before the form, which declares
     their prefixes. `is_steady` tells that the same data give the same answer: nothing in it asks
-    for the time or for chance.
+    for the time or for chance. `is_cut` tells that LIMIT or OFFSET cut where nothing is ordered.
     """
 
     form: str
@@ -76,6 +78,7 @@ class Checked:
     from_graphs: tuple[str, ...]
     from_named_graphs: tuple[str, ...]
     is_steady: bool = True
+    is_cut: bool = False
 
 
 def list_limits(text: str, settings: Settings) -> tuple[tuple[str, int], ...]:
@@ -141,6 +144,9 @@ class _Guard:
     named_graphs: list[str] = field(default_factory=list)
     operators: int = 0
     is_steady: bool = True
+    is_cut: bool = False
+    #: Where the brackets begin in which ORDER BY stands.
+    ordered: set[int] = field(default_factory=set)
     last: tuple[str, str] = ("", "")
 
     def check(self) -> Checked:
@@ -156,7 +162,8 @@ class _Guard:
             if self.form is None:
                 self._read_prologue(token)
             else:
-                self._read(token, is_outside=not breadth.brackets)
+                brackets = breadth.brackets
+                self._read(token, brackets[-1].token.start if brackets else _OUTSIDE)
             if self.form is not None:
                 breadth.take(token)
             self.last = (self.last[1], token.text.upper())
@@ -166,7 +173,7 @@ class _Guard:
         if self.form is None:
             raise syntax_error(_BEGINNING, self.text, len(self.text))
         graphs = tuple(self.graphs), tuple(self.named_graphs)
-        return Checked(self.form, self.prologue, *graphs, self.is_steady)
+        return Checked(self.form, self.prologue, *graphs, self.is_steady, self.is_cut)
 
     def _skip_prologue(self) -> int:
         """Return where the form begins if what stands before it was read before, else 0.
@@ -199,8 +206,8 @@ class _Guard:
         elif token.kind not in ("iri", "string", "word"):
             raise syntax_error(_BEGINNING, self.text, token.start)
 
-    def _read(self, token: Token, *, is_outside: bool) -> None:
-        """Check one token after the form; `is_outside` when it stands in no bracket."""
+    def _read(self, token: Token, inside: int) -> None:
+        """Check one token after the form; `inside` is where the bracket around it begins."""
         word = token.text.upper()
         if token.kind == "word":
             if word not in WORDS:
@@ -209,13 +216,17 @@ class _Guard:
                 self.is_steady = False
             if word in OPERATOR_WORDS:
                 self._count_operator(token)
+            if word == "ORDER":
+                self.ordered.add(inside)
+            elif word in _CUTS and inside not in self.ordered:
+                self.is_cut = True
         elif token.kind == "sign" and token.text in OPERATOR_SIGNS:
             self._count_operator(token)
         elif token.kind == "name":
             self._check_prefix(token)
         if token.kind in ("iri", "name") and _CALL.search(token.text):
             self.is_steady = False
-        if is_outside and token.kind in ("iri", "name"):
+        if inside == _OUTSIDE and token.kind in ("iri", "name"):
             self._note_graph(token)
 
     def _check_prefix(self, token: Token) -> None:

@@ -5,7 +5,6 @@ Floor 1. Plain records between the endpoint, which checks and negotiates, and th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 ENGINE: Final = ("Oxigraph", ox.__version__)
 #: Bytes of an answer; above this it is cut, and says so, as it does above the rows.
 ANSWER_BYTES: Final = 16 * 1024 * 1024
-_CUTS: Final = re.compile(r"([{}])|\b(?:(limit|offset)|(order)\s+by)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +37,10 @@ class Query:
 
     `in_parts` tells that the answer may come in parts where it is long. A table of more than
     `rows_max` rows is then streamed, and not cut, if `streamed_rows` is more; `streamed_bytes`
-    bounds it as well. `caller` says who asks, in words that are no secret; `origin` is what one
-    asker's queries have in common, and is never told. `level` is what they may see: only who may
-    see as much is told the text.
+    bounds it as well. `is_cut` tells that it may be cut where it has no order: its pages fit
+    together only if each worker reads in the same order. `caller` says who asks, in words that are
+    no secret; `origin` is what one asker's queries have in common, and is never told. `level` is
+    what they may see: only who may see as much is told the text.
     """
 
     text: str
@@ -59,6 +58,7 @@ class Query:
     in_parts: bool = False
     streamed_rows: int = 0
     streamed_bytes: int = 0
+    is_cut: bool = False
     caller: str = "anonymous"
     origin: str = ""
     level: Level = Level.PUBLIC
@@ -110,29 +110,3 @@ class RdfText:
 
     format: str
     data: bytes
-
-
-def is_paged(text: str) -> bool:
-    """Tell whether a query may be cut where it has no order.
-
-    Pages of it fit together only where each worker reads in the same order. An order holds for
-    the braces in which it stands. Words in texts and comments count, too, which costs time.
-
-    Examples
-    --------
-    >>> is_paged("SELECT * { ?s ?p ?o } LIMIT 10 OFFSET 20")
-    True
-    >>> is_paged("SELECT * { ?s ?p ?o } ORDER BY ?s LIMIT 10 OFFSET 20")
-    False
-    """
-    ordered = [False]
-    for match in _CUTS.finditer(text):
-        if match[3]:
-            ordered[-1] = True
-        elif match[1] == "{":
-            ordered.append(False)
-        elif match[1] and len(ordered) > 1:
-            ordered.pop()
-        elif match[2] and not ordered[-1]:
-            return True
-    return False

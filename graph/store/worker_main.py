@@ -159,7 +159,7 @@ class Worker:
             self.is_nice = True
         began = time.perf_counter()
         text = data.decode()
-        whole = self._on_disk() if self.held is None or message.get("is_paged") else self.held
+        whole = self._on_disk() if self.held is None or message.get("is_cut") else self.held
         store, dataset = _choose_dataset(whole, message)
         answer = store.query(text, base_iri=message.get("base"), **dataset)
         planned = time.perf_counter()

@@ -31,7 +31,7 @@ from graph.store.outcome import (
 )
 from graph.store.pool import Standing
 from graph.store.process import WorkerDiedError
-from graph.store.query import ANSWER_BYTES, Answer, Query, Taken, is_paged
+from graph.store.query import ANSWER_BYTES, Answer, Query, Taken
 from graph.store.running import FAST, SLOW, Run, Running
 from graph.store.spool import Spool, Stream, feed_all
 
@@ -399,7 +399,7 @@ def _write_message(query: Query, seconds: float, *, may_begin: bool) -> dict[str
         "in_parts": query.in_parts,
         "may_begin": may_begin and query.in_parts,
         "is_slow": may_begin,
-        "is_paged": is_paged(query.text),
+        "is_cut": query.is_cut,
         "streamed_rows": query.streamed_rows if query.in_parts else 0,
         "streamed_bytes": query.streamed_bytes,
     }
