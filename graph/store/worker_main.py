@@ -19,11 +19,11 @@ import pyoxigraph as ox
 
 from graph.store import frames, nesting, results, sandbox, tables
 from graph.store.graph_formats import UnwritableError
+from graph.store.worker_datasets import choose_dataset, resolve
 from graph.store.worker_texts import FORMATS, RefusedError, write_line, write_lines
 
 Message = dict[str, Any]
 
-_DEFAULT_GRAPH: Final = ox.DefaultGraph()
 _STAMP_PREFIX: Final = "https://w3id.org/rhizome/stamp/"
 _LINES: Final = 5_000
 _DETAIL: Final = 10_000
@@ -160,7 +160,7 @@ class Worker:
         began = time.perf_counter()
         text = data.decode()
         whole = self._on_disk() if self.held is None or message.get("is_cut") else self.held
-        store, dataset = _choose_dataset(whole, message)
+        store, dataset = choose_dataset(whole, message)
         answer = store.query(text, base_iri=message.get("base"), **dataset)
         planned = time.perf_counter()
         rows_max, bytes_max = message["rows_max"], message["bytes_max"]
@@ -220,7 +220,7 @@ class Worker:
         graphs = None
         if message["graphs"] is not None:
             pairs = (({"prologue": prologue}, terms) for prologue, terms in message["graphs"])
-            graphs = [graph.value for each, terms in pairs for graph in _resolve(each, terms)]
+            graphs = [graph.value for each, terms in pairs for graph in resolve(each, terms)]
         return self._send_changes(worker_graphs.find_difference(origin, store, graphs), message)
 
     def data(self, message: Message, data: bytes) -> Message:
@@ -358,49 +358,6 @@ _OPERATIONS: Final = {
     "parse": Worker.parse,
     "scan": Worker.scan,
 }
-
-
-def _choose_dataset(store: ox.Store, message: Message) -> tuple[ox.Store, Message]:
-    """Return the store to ask and the dataset arguments of the query.
-
-    The protocol's graphs win over FROM (SPARQL 1.1 Protocol, 2.1.4). The engine's union of
-    several graphs gives a triple once for each: it is merged here instead (DESIGN 4a, rule 4).
-    """
-    default = [ox.NamedNode(iri) for iri in dict.fromkeys(message["default_graphs"])]
-    named = [ox.NamedNode(iri) for iri in dict.fromkeys(message["named_graphs"])]
-    if not default and not named:
-        if len(message["from"]) < 2:
-            return store, {}
-        default = _resolve(message, message["from"])
-        named = _resolve(message, message["from_named"])
-    if len(default) < 2:
-        return store, {"default_graph": default, "named_graphs": named}
-    merged = ox.Store()
-    statements_max = message["statements_max"]
-    count = 0
-    targets: list[tuple[ox.NamedNode, ox.NamedNode | ox.DefaultGraph]] = [
-        *((graph, _DEFAULT_GRAPH) for graph in default),
-        *((graph, graph) for graph in named),
-    ]
-    for graph, target in targets:
-        quads = []
-        for quad in store.quads_for_pattern(None, None, None, graph):
-            quads.append(ox.Quad(quad.subject, quad.predicate, quad.object, target))
-            count += 1
-            if count > statements_max:
-                raise RefusedError("statements")
-        merged.bulk_extend(quads)
-    return merged, {"default_graph": _DEFAULT_GRAPH, "named_graphs": named}
-
-
-def _resolve(message: Message, terms: list[str]) -> list[ox.NamedNode]:
-    """Return the graphs that FROM names: Turtle resolves prefixes and bases just as SPARQL."""
-    if not terms:
-        return []
-    text = f"{message['prologue']}\n<urn:x-from> <urn:x-from> {', '.join(terms)} ."
-    quads = ox.parse(text, format=ox.RdfFormat.TURTLE, base_iri=message.get("base"))
-    graphs = dict.fromkeys(quad.object for quad in quads)
-    return [graph for graph in graphs if isinstance(graph, ox.NamedNode)]
 
 
 def main(descriptor: int) -> NoReturn:
