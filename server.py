@@ -91,11 +91,13 @@ def serve(settings: Settings, *, seeds: bool, promotes: bool = False) -> int:
     from graph.store.lock import StoreLock
     from web.app import create_app
     from web.log import configure_logging
+    from web.memory import keep_little
     from web.opening import open_served, settle_role, verify_parts
     from web.service import Service
     from web.serving import address_of, bind
 
     configure_logging(settings.log_level)
+    keep_little()
     with StoreLock(settings.store, "serve") as lock:
         settle_role(settings, promotes=promotes)
         service = Service(settings, load_model())

@@ -35,6 +35,7 @@ from schema.subscribing import Subscriber
 from web.commands import SEEDS, Opened, run_command
 from web.control import ControlServer
 from web.following import Following
+from web.memory import give_back
 from web.report import load_analysis
 from web.service import Parts
 from web.upstream import Upstream, is_open_to_others
@@ -184,7 +185,7 @@ def _open_pool(settings: Settings, dataset: Dataset, stack: ExitStack) -> Pool:
 def verify_parts(parts: Parts) -> None:
     """Read all derived data once, in the background, after a start that trusted its stamps.
 
-    What reports need is loaded first.
+    What reports need is loaded then, and memory that only the start needed is given back.
 
     A SPARQL store that is wrong is built anew. A snapshot that is wrong cannot be served.
 
@@ -194,15 +195,17 @@ def verify_parts(parts: Parts) -> None:
         The snapshot is not what the log states; its image is removed, so that the next start
         builds it from the log.
     """
-    load_analysis()
     dataset = parts.dataset
     finding = check_snapshot(dataset, lambda: time.sleep(_PAUSE_S))
     if finding.error is not None:
         drop_images(dataset.folder)
         raise finding.error
+    # Not sooner: what lives long would lie between what the search index needs while it is made.
+    load_analysis()
     found = check_checkpoint(dataset)
     if found is not None and found.error is not None:
         _logger.error("the SPARQL store is wrong: %s", found.error)
         dataset.mend_store(str(found.error))
     _logger.info("all derived data is as the log states")
     keep_schema()
+    give_back()
