@@ -157,15 +157,16 @@ def serve_store(
     on_started: Callable[[Server], None] | None = None,
     keeps: bool = False,
     settings: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("server.py",),
 ) -> Server:
     """Return this service on a store, ready; `on_started` is called with the young process.
 
-    One that `keeps` answers does so within the default bound.
+    One that `keeps` answers does so within the default bound; `program` is what to run.
     """
     environment = {n: v for n, v in FREE.items() if not (keeps and n.endswith("CACHE_MB"))}
     options = [] if seeds else ["--no-seeds"]
     return Server(
-        ["server.py", "serve", "--port", "0", "--store", str(store), *options],
+        [*program, "serve", "--port", "0", "--store", str(store), *options],
         ready="/ready",
         on_started=on_started,
         environment=environment,

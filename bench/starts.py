@@ -2,7 +2,8 @@
 
 Each start is a fresh `server.py serve`; ready is when `/ready` answers 200. Memory is what the
 API process keeps resident when its check of all data is over, less what it keeps on an empty
-store; workers are other processes and are not counted.
+store, once without a search index and once with it; workers are other processes and are not
+counted.
 """
 
 from __future__ import annotations
@@ -69,10 +70,11 @@ class _Peak:
             self.most = max(self.most, self._server.process.memory_info().rss)
 
 
-def start(store: Path, *, seeds: bool = False) -> Start:
+def start(store: Path, *, seeds: bool = False, is_searched: bool = True) -> Start:
     """Return what one start of the service on a store took."""
     peak = _Peak()
-    with serve_store(store, seeds=seeds, on_started=peak.begin) as server:
+    program = ("server.py",) if is_searched else ("-m", "bench.unindexed")
+    with serve_store(store, seeds=seeds, on_started=peak.begin, program=program) as server:
         most = peak.end()
         ready = read_memory(server)
         server.settle()
@@ -100,11 +102,13 @@ def long_bytes(shape: Shape) -> int:
 
 def table_memory(stores: dict[int, tuple[Shape, Path]], folder: Path) -> Table:
     """Return the table of resident growth per triple after a start from the saved image."""
-    empty = start(make_empty(folder))
+    empty = start(make_empty(folder), is_searched=False)
     rows: list[tuple[Cell, ...]] = []
     for triples, (shape, store) in stores.items():
-        found = start(copy_store(store, folder))
+        copy = copy_store(store, folder)
+        found, searched = start(copy, is_searched=False), start(copy)
         growth = (found.rest.resident - empty.rest.resident) / triples
+        with_search = (searched.rest.resident - empty.rest.resident) / triples
         at_ready = (found.ready.resident - empty.ready.resident) / triples
         long = long_bytes(shape) / triples
         rows.append(
@@ -118,6 +122,7 @@ def table_memory(stores: dict[int, tuple[Shape, Path]], folder: Path) -> Table:
                 long,
                 growth - long,
                 judge(growth - long, 80),
+                with_search,
             )
         )
     heads = (
@@ -130,6 +135,7 @@ def table_memory(stores: dict[int, tuple[Shape, Path]], folder: Path) -> Table:
         "texts over 64 B",
         "without those",
         "target",
+        "growth with the search index",
     )
     return Table("Resident memory of the API process after a start from the image", heads, rows)
 
