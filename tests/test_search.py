@@ -19,7 +19,7 @@ from graph.store.build import build_snapshot
 from graph.store.commit import Change
 from graph.store.dataset import Dataset
 from graph.store.image import load_image, pack_image, write_image
-from graph.store.search_segment import Row
+from graph.store.search_entries import Row
 from graph.store.search_text import SearchText
 from graph.store.snapshot import TYPE, Snapshot
 from graph.terms import RZ, SKOS, Quad, read_literal, write_literal

@@ -24,7 +24,8 @@ import numpy as np
 from graph.errors import StoreUnavailableError
 from graph.model import Field, Model, SearchRole
 from graph.store.columns import EMPTY, Column
-from graph.store.search_segment import Filter, Look, Roles, Row, Segment
+from graph.store.search_entries import Roles, Row
+from graph.store.search_segment import Filter, Look, Segment
 from graph.store.search_text import Match, SearchText
 from graph.store.term_table import SHIFT, TermTable
 

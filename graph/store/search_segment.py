@@ -8,17 +8,16 @@ a segment finds may no longer be stated: `graph/store/search.py` asks the snapsh
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from graph.store.search_text import Match, SearchText, fold_words
-from graph.store.search_words import Numbers, SortedTexts, Vocabulary, sort_gently
+from graph.store.search_entries import Entries, Key, Roles, Row, index_words, make_key
+from graph.store.search_text import Match, SearchText
+from graph.store.search_words import Numbers, SortedTexts, Vocabulary
 from graph.store.term_table import SHIFT, TermTable
 
 Mask = npt.NDArray[np.bool_]
@@ -26,31 +25,6 @@ Mask = npt.NDArray[np.bool_]
 WHOLE_LETTERS: Final = 1_024
 #: More than any number of edits; twice as much still fits into a byte.
 _FAR: Final = 100
-#: How much of a text decides the order of texts of one node that are equally long.
-_COMPARED: Final = 200
-
-
-class Row(NamedTuple):
-    """One text of a node: numbers of subject and literal in the term table, of the property."""
-
-    subject: int
-    literal: int
-    prop: int
-
-
-#: What decides the order of equal matches: role, letters, IRI, language, text, property.
-Key = tuple[int, int, str, str, str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """The searched properties: the rank of each one's role, 0 the best.
-
-    `descriptions` is the rank of descriptions, which are not compared as a whole.
-    """
-
-    ranks: tuple[int, ...]
-    descriptions: int
 
 
 class Filter(NamedTuple):
@@ -60,27 +34,20 @@ class Filter(NamedTuple):
     pages: Mask | None = None
 
 
-class _Entry(NamedTuple):
-    """A row while a segment is made."""
-
-    key: Key
-    row: Row
-    words: list[str]
-
-
 class Segment:
     """The entries as columns, in their order, and the words and whole texts that lead to them."""
 
     def __init__(self, rows: Iterable[Row], terms: TermTable, roles: Roles) -> None:
-        entries = sort_gently(list(_read(rows, terms, roles)))
+        entries = Entries(rows, terms, roles)
         self.terms = terms
-        self.subjects = np.fromiter((e.row.subject for e in entries), np.uint32, len(entries))
-        self.literals = np.fromiter((e.row.literal for e in entries), np.uint32, len(entries))
-        self.properties = np.fromiter((e.row.prop for e in entries), np.uint8, len(entries))
-        self.ranks = np.fromiter((e.key[0] for e in entries), np.uint8, len(entries))
-        self.letters = np.fromiter((e.key[1] for e in entries), np.uint32, len(entries))
-        self.vocabulary, self.starts, self.postings = _index_words(entries)
-        self.wholes, self.whole_entries = _index_wholes(entries, roles)
+        self.subjects, self.literals = entries.subjects, entries.literals
+        self.properties, self.ranks = entries.properties, entries.ranks
+        self.letters = entries.letters
+        words, self.starts, self.postings = index_words(entries)
+        self.vocabulary = Vocabulary(words)
+        wholes = entries.wholes(roles, WHOLE_LETTERS)
+        self.wholes = SortedTexts(map(entries.joined, wholes))
+        self.whole_entries = np.array(wholes, np.uint32)
         # Which rows are here, in order, so that none comes in twice.
         packed = (self.subjects.astype(np.uint64) << np.uint64(32)) | self.literals
         self._known_order = np.argsort(packed).astype(np.uint32)
@@ -102,7 +69,7 @@ class Segment:
     def key(self, entry: int) -> Key:
         """Return what decides the place of an entry among equal matches."""
         rank, letters = int(self.ranks[entry]), int(self.letters[entry])
-        return _key(self.row(entry), rank, letters, self.terms)
+        return make_key(self.row(entry), rank, letters, self.terms)
 
     def knows(self, row: Row) -> bool:
         """Tell whether a row has an entry here."""
@@ -208,48 +175,3 @@ class Look:
             if int(total.min(initial=_FAR)) == _FAR:
                 break  # one word is nowhere
         return total
-
-
-def _read(rows: Iterable[Row], terms: TermTable, roles: Roles) -> Iterator[_Entry]:
-    """Yield the rows whose text has words, with what decides their order."""
-    for row in rows:
-        words = fold_words(terms.text(row.literal))
-        if words:
-            letters = sum(map(len, words))
-            yield _Entry(_key(row, roles.ranks[row.prop], letters, terms), row, words)
-
-
-def _key(row: Row, rank: int, letters: int, terms: TermTable) -> Key:
-    language = terms.languages[row.literal >> SHIFT]
-    text = terms.text(row.literal)[:_COMPARED]
-    return rank, letters, terms.order(row.subject), language, text, row.prop
-
-
-def _index_words(entries: Sequence[_Entry]) -> tuple[Vocabulary, Numbers, Numbers]:
-    """Return the words, where the entries of each start, and the entries of all words."""
-    numbers: dict[str, int] = {}
-    words, holders = array("I"), array("I")
-    for at, entry in enumerate(entries):
-        for word in dict.fromkeys(entry.words):
-            words.append(numbers.setdefault(word, len(numbers)))
-            holders.append(at)
-    ordered = sort_gently(list(numbers))
-    place = np.empty(len(ordered), np.uint64)
-    place[[numbers[word] for word in ordered]] = np.arange(len(ordered), dtype=np.uint64)
-    placed = place[np.frombuffer(words, np.uint32)] if words else np.empty(0, np.uint64)
-    pairs = np.sort((placed << np.uint64(32)) | np.frombuffer(holders, np.uint32))
-    starts = np.searchsorted(pairs >> np.uint64(32), np.arange(len(ordered) + 1))
-    postings = (pairs & np.uint64(0xFFFFFFFF)).astype(np.uint32)
-    return Vocabulary(ordered), starts.astype(np.uint32), postings
-
-
-def _index_wholes(entries: Sequence[_Entry], roles: Roles) -> tuple[SortedTexts, Numbers]:
-    """Return the texts that are compared as a whole, words together, and their entries."""
-    wholes = [
-        ("".join(entry.words), at)
-        for at, entry in enumerate(entries)
-        if entry.key[0] != roles.descriptions and entry.key[1] <= WHOLE_LETTERS
-    ]
-    ordered = sort_gently(wholes)
-    places = np.fromiter((at for _, at in ordered), np.uint32, len(ordered))
-    return SortedTexts(text for text, _ in ordered), places

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 from typing import Any, Final, TypeVar
 
@@ -29,13 +29,13 @@ _NONE: Final = np.uint64(0)
 Item = TypeVar("Item")
 
 
-def sort_gently(items: Sequence[Item]) -> list[Item]:
+def sort_gently(items: Sequence[Item], key: Callable[[Item], Any] | None = None) -> list[Item]:
     """Return items in order, letting other threads run meanwhile."""
     sortable: Sequence[Any] = items
     if len(items) <= _RUN:
-        return sorted(sortable)
-    runs = [sorted(sortable[at : at + _RUN]) for at in range(0, len(items), _RUN)]
-    return list(merge(*runs))
+        return sorted(sortable, key=key)
+    runs = [sorted(sortable[at : at + _RUN], key=key) for at in range(0, len(items), _RUN)]
+    return list(merge(*runs, key=key))
 
 
 class SortedTexts(Sequence[str]):
