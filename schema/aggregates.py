@@ -6,21 +6,21 @@ so that a condition on a sum never depends on the order of adding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
 
 from graph.model import Field, FieldKind
-from graph.store.columns import OneColumn
 from graph.store.term_table import NIL
 from graph.terms import XSD
 from schema import vectors
 from schema.operators import value_key
 from schema.plan import Part
 from schema.values import One, Values
-from schema.vectors import Batch, Dates, Numbers, read_many, read_one
+from schema.vectors import Batch, Dates, Numbers, read_answers, read_many
 
 #: From nodes to one value as text or number, or None where nothing is known.
 Measure = Callable[[Sequence[int]], Any]
@@ -47,46 +47,52 @@ class Measures:
         """Return a measure of a field: exact numbers of sums, texts of ends, a count."""
         if name == "distinctCount":
             return self._distinct(field)
-        texts = self._texts(field, name)
         if name in SUMS:
-            return lambda numbers: _total(texts(numbers), is_mean=name == "average")
+            counted = self._counted(field)
+            return lambda numbers: _total(counted(numbers), is_mean=name == "average")
+        texts = self._texts(field, name)
         least: Callable[..., Any] = min if name == "min" else max
         key = extreme_key(field)
         return lambda numbers: least(texts(numbers), key=key, default=None)
 
+    def _counted(self, field: Field) -> Callable[[Sequence[int]], list[tuple[str, int]]]:
+        """Return how values are read as text, each with how often it stands there."""
+        one, text, column = self.values.one(field), self.values.text, self._column(field)
+
+        def read(numbers: Sequence[int]) -> list[tuple[str, int]]:
+            self.charge(len(numbers))
+            if column is None or len(numbers) < vectors.LEAST:
+                return [(text(value), 1) for value in map(one, numbers) if value != NIL]
+            found = np.unique(column(self._batch_of(numbers), "sum"), return_counts=True)
+            values, times = (each.tolist() for each in found)
+            counts = zip(values, times, strict=True)
+            return [(text(value), count) for value, count in counts if value != NIL]
+
+        return read
+
     def _texts(self, field: Field, name: str) -> Callable[[Sequence[int]], list[str]]:
-        one, text = self._one(field, name), self.values.text
+        """Return how values are read as text, of long lists each distinct one once."""
+        one, text, column = self._one(field, name), self.values.text, self._column(field)
 
         def read(numbers: Sequence[int]) -> list[str]:
             self.charge(len(numbers))
-            return [text(value) for value in map(one, numbers) if value != NIL]
-
-        if name in SUMS:
-            return read
-        column = self._column(field)
-
-        def read_distinct(numbers: Sequence[int]) -> list[str]:
-            """Ends are found among the distinct values alone."""
             if column is None or len(numbers) < vectors.LEAST:
-                return read(numbers)
-            self.charge(len(numbers))
+                return [text(value) for value in map(one, numbers) if value != NIL]
             values = column(self._batch_of(numbers), name)
             firsts = np.sort(np.unique(values, return_index=True)[1])
             return [text(value) for value in values[firsts].tolist() if value != NIL]
 
-        return read_distinct
+        return read
 
     def _column(self, field: Field) -> Callable[[Batch, str], Numbers] | None:
-        """Return what reads the one value of many nodes, where columns have it as such."""
+        """Return what reads the one value of many nodes at once, if that is possible."""
         if field.kind is FieldKind.DATE:
             dates = Dates(self.values, field)
             return (
                 (lambda batch, name: dates.read(batch)[_DAYS[name]]) if dates.are_single else None
             )
         column = self.values.column(field.path, inverse=field.inverse)
-        if not isinstance(column, OneColumn):
-            return None
-        return lambda batch, name: read_one(column, batch)[0]
+        return lambda batch, name: read_answers(self.values, column, batch)
 
     def _one(self, field: Field, name: str) -> One:
         if field.kind is not FieldKind.DATE:
@@ -101,8 +107,9 @@ class Measures:
 
             def count_single(numbers: Sequence[int]) -> int:
                 self.charge(len(numbers))
-                if isinstance(column, OneColumn) and len(numbers) >= vectors.LEAST:
-                    values = np.unique(read_one(column, self._batch_of(numbers))[0])
+                if len(numbers) >= vectors.LEAST:
+                    found = read_answers(self.values, column, self._batch_of(numbers))
+                    values = np.unique(found)
                     return int(np.count_nonzero(values != NIL))
                 return len(set(map(one, numbers)) - {NIL})
 
@@ -124,11 +131,32 @@ class Measures:
         return count
 
 
-def _total(texts: list[str], *, is_mean: bool) -> Fraction | None:
-    if not texts:
+def _total(counted: list[tuple[str, int]], *, is_mean: bool) -> Fraction | None:
+    if not counted:
         return None
-    total = sum(map(Fraction, texts), Fraction())
-    return total / len(texts) if is_mean else total
+    total = exact_sum(counted)
+    return total / sum(count for _, count in counted) if is_mean else total
+
+
+def exact_sum(counted: Iterable[tuple[str, int]]) -> Fraction:
+    """Return the sum of numbers as text, each so many times, without rounding.
+
+    Whole numbers are added for each count of decimals: a fraction for each text takes ten times
+    as long.
+
+    Examples
+    --------
+    >>> exact_sum([("0.1", 10), ("-2", 1), ("1.5E0", 2)])
+    Fraction(2, 1)
+    """
+    by_scale, total = defaultdict[int, int](int), Fraction()
+    for text, count in counted:
+        whole, _, part = text.partition(".")
+        try:
+            by_scale[len(part)] += count * int(whole + part)
+        except ValueError:  # with an exponent
+            total += count * Fraction(text)
+    return total + sum(Fraction(found, 10**scale) for scale, found in by_scale.items())
 
 
 def extreme_key(field: Field) -> Callable[[str], Any]:

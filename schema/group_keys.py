@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from graph.model import Field, FieldKind
-from graph.store.columns import OneColumn
 from graph.store.term_table import NIL
 from schema.collation import LENGTH, collation_key
 from schema.filters import Filters
@@ -27,10 +26,10 @@ from schema.vectors import (
     Numbers,
     Places,
     any_at,
+    read_answers,
     read_best,
     read_distinct,
     read_labels,
-    read_one,
     spans,
 )
 
@@ -141,7 +140,7 @@ class Keys:
     ) -> By:
         column = self.values.column(field.path, inverse=field.inverse)
         if not field.many:
-            find_all = partial(_answers, column) if isinstance(column, OneColumn) else None
+            find_all = partial(read_answers, self.values, column)
             return self._alone(self.values.one(field), find_all, share, compare)
         many = self.values.many(field)
 
@@ -198,9 +197,9 @@ class Keys:
             return tuple(dict.fromkeys(found)) or (_UNKNOWN,)
 
         def targets(batch: Batch) -> tuple[Places, Numbers]:
-            if one is None or isinstance(column, OneColumn):
+            if one is None:
                 return read_distinct(column, batch)
-            found = np.fromiter(map(one, batch.nodes.tolist()), np.uint32, len(batch))
+            found = read_answers(self.values, column, batch)
             known = np.flatnonzero(found)
             return known, found[known]
 
@@ -229,10 +228,6 @@ class Keys:
 
     def _node(self, number: int) -> Shared:
         return self.values.snapshot.terms.text(number), number
-
-
-def _answers(column: OneColumn, batch: Batch) -> Numbers:
-    return read_one(column, batch)[0]
 
 
 def _coded(places: Places, values: Numbers, share: Callable[[int], Shared], count: int) -> Coded:

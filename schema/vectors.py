@@ -60,6 +60,18 @@ def read_one(column: OneColumn, batch: Batch) -> tuple[Numbers, Numbers]:
     return values, graphs
 
 
+def read_answers(values: Values, column: Column, batch: Batch) -> Numbers:
+    """Return the one value that answers for each node, in any column."""
+    if isinstance(column, OneColumn):
+        return read_one(column, batch)[0]
+    places, numbers, _ = read_many(column, batch)
+    found = np.zeros(len(batch), np.uint32)
+    found[places] = numbers
+    for place in np.flatnonzero(np.bincount(places, minlength=len(batch)) > 1).tolist():
+        found[place] = values.snapshot.answer(column, int(batch.nodes[place]))
+    return found
+
+
 def read_many(column: Column, batch: Batch) -> tuple[Places, Numbers, Numbers]:
     """Return all values of the nodes, each with the place of its node and, if known, its graph.
 
