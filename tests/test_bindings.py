@@ -135,6 +135,19 @@ def test_long_documents_are_answered_and_not_kept(ask: Ask, engine: Engine) -> N
     assert (len(engine.plans._operations), len(engine.plans._plans)) == (1, 1)
 
 
+def test_new_documents_leave_little_for_the_collector(ask: Ask) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(60):
+            ask(f"{{ clusters {{ totalCount }} }} # {number}")
+            fields = " ".join(f"a{at}: name" for at in range(20))
+            ask(f"query Q{number} {{ clusters {{ nodes {{ {fields} }} }} }}")
+            assert gc.get_count()[0] < 10_000
+    finally:
+        gc.enable()
+
+
 def test_long_lists_of_languages_are_not_kept(engine: Engine, model: Model) -> None:
     snapshot = build_snapshot(model, [commit_of(listed_dataset(), (), None)])
     query = "{ clusters(first: 1) { nodes { label } } }"
