@@ -177,7 +177,9 @@ class Operators:
         if field.kind in (FieldKind.IRI, FieldKind.ENTITY):
             return [f"<{value}>"] if is_iri(value) else []
         if field.kind is FieldKind.TEXT:
-            return [write_literal(value, language=tag) for tag in self._languages]
+            # The name for people may be an acronym, which is in no language.
+            tagged = [write_literal(value, language=tag) for tag in self._languages]
+            return [write_literal(value), *tagged]
         return [write_literal(lexical(value, field.datatype, place), field.datatype)]
 
 

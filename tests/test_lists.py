@@ -17,10 +17,11 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.build import build_snapshot
 from graph.terms import RZ, Quad
+from schema import vectors
 from schema.collation import collation_key, fold
 from schema.execute import Answer, Engine, Request
 from schema.loading import load_schema
-from tests.asking import B, code, data, listed_dataset, organisation
+from tests.asking import PROJECT, A, B, code, data, listed_dataset, organisation
 from tests.snapshots import commit_of
 
 Ask = Callable[..., Answer]
@@ -112,6 +113,19 @@ def clusters(answer: Answer) -> list[int]:
 )
 def test_conditions_say_who_fits(ask: Ask, where: str, fits: list[int]) -> None:
     assert clusters(ask(f"{{ clusters(where: {where}) {{ nodes {{ id }} }} }}")) == fits
+
+
+@pytest.mark.parametrize("least", [0, vectors.LEAST])
+def test_a_name_in_no_language_is_equal_to_its_text(
+    least: int, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "LEAST", least)
+    quads = [*listed_dataset(), (PROJECT.format(1), f"<{RZ}acronym>", '"Hop"', A)]
+    for where, count in (('eq: "Hop"', 1), ('in: ["Hop", "x"]', 1), ('ne: "Hop"', 0)):
+        query = f"{{ projects(where: {{label: {{{where}}}}}) {{ totalCount }} }}"
+        assert data(ask(query, quads=quads))["projects"]["totalCount"] == count
+    query = '{ projects(where: {label: {eq: "Hop", lang: "en"}}) { totalCount } }'
+    assert data(ask(query, quads=quads))["projects"]["totalCount"] == 0
 
 
 def test_conditions_come_as_variables_too(ask: Ask) -> None:
