@@ -144,7 +144,11 @@ def test_commits_are_followed_in_memory(run: Callable[..., None]) -> None:
 async def same_as_the_disk(pool: QueryPool) -> None:
     """Compare what each idle worker holds with what it reads from the checkpoint."""
     fleet = fleet_of(pool)
-    for worker in list(fleet._idle):
+    for worker in list(fleet._alive):
+        while worker not in fleet._idle and worker in fleet._alive:
+            await asyncio.sleep(0.02)  # it is being filled, or follows a commit
+        if worker not in fleet._idle:
+            continue
         fleet._idle.remove(worker)
         fleet._idle.append(worker)  # the one that worked last is asked first
         for text in (ALL, GRAPHS):
