@@ -65,7 +65,8 @@ class AtOnce:
 
     def __init__(self, service: Service, origins: Origins) -> None:
         self.service = service
-        self.origins = origins
+        # What comes with an Origin goes the usual way: all others get the same headers.
+        self._cors = origins.headers({"method": "POST", "headers": ()})
 
     def answer(self, scope: Scope, body: bytes) -> Answered | None:
         """Return the answer to a request, or None where it has to go the usual way.
@@ -89,10 +90,10 @@ class AtOnce:
     def _answer(self, scope: Scope, headers: Headers, body: bytes) -> Answered | None:
         service = self.service
         media_type, packs = _wanted(headers.get(b"accept"), headers.get(b"accept-encoding"))
-        key = answer_key(scope, headers, body, media_type)
+        answers = service.answers
+        key = answer_key(scope, headers, body, media_type) if answers.limit_bytes else None
         seen = service.revision  # of the dataset, at whatever level: read before what it is of
-        snapshot = service.public_snapshot
-        reply = None if key is None else service.answers.get(snapshot.revision, key)
+        reply = None if key is None else answers.get(service.public_snapshot.revision, key)
         found: Found | None = None
         if reply is None:
             prepared = self._prepare(headers, body)
@@ -106,18 +107,20 @@ class AtOnce:
             found = run_prepared(service.engine, prepared)
             reply = Reply(found.body, media_type)
             if key is not None and found.revision is not None:
-                service.answers.put(found.revision, key, sum(map(len, key)), reply)
+                answers.put(found.revision, key, sum(map(len, key)), reply)
         elif packs and not reply.packs_quickly:
             return None
         else:
             self._count(scope)
-        # An answer without an error is begun like one that was kept.
-        kept = None if found is None or found.revision is not None else found.answer
-        status, head = begin_answer(media_type, kept, is_private=False)
         sent = reply.body
-        if packs and len(sent) >= COMPRESSED_BYTES:
-            sent, head = reply.pack(), head + PACKED
-        return Answered(status, _complete(head, self.origins.headers(scope), seen), sent)
+        is_packed = packs and len(sent) >= COMPRESSED_BYTES
+        if is_packed:
+            sent = reply.pack()
+        if found is None or found.revision is not None:  # an answer without an error
+            return Answered(200, _plain_head(media_type, is_packed, self._cors, seen), sent)
+        status, head = begin_answer(media_type, found.answer, is_private=False)
+        head += PACKED if is_packed else ()
+        return Answered(status, complete_head(head, self._cors, seen), sent)
 
     def _count(self, scope: Scope) -> None:
         limiter = self.service.limiter
@@ -143,5 +146,8 @@ def _wanted(accept: bytes | None, encoding: bytes | None) -> tuple[str, bool]:
     return media_type, accepts_gzip(header(known, b"accept-encoding"))
 
 
-# The same few heads are sent again and again, until the next commit.
-_complete = lru_cache(maxsize=64)(complete_head)
+@lru_cache(maxsize=64)
+def _plain_head(media_type: str, is_packed: bool, cors: RawHeaders, seen: int | None) -> RawHeaders:
+    """Return the headers of an answer without an error; the same are sent until a commit."""
+    _, head = begin_answer(media_type, None, is_private=False)
+    return complete_head(head + PACKED if is_packed else head, cors, seen)
