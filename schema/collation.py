@@ -21,6 +21,7 @@ _SIGNS: Final = str.maketrans({sign: chr(at + 1) for at, sign in enumerate(":;<=
 
 #: Texts up to this length, in characters, are remembered; keys of longer ones are cut here.
 LENGTH: Final = 200
+_BEGIN_BYTES: Final = 16
 CollationKey = tuple[str, str, str]
 
 
@@ -58,3 +59,19 @@ def collation_key(text: str) -> CollationKey:
     if text.isascii():
         return folded, "", text.swapcase()
     return folded, unicodedata.normalize("NFD", text.casefold()), text.swapcase()
+
+
+def first_bytes(text: str) -> bytes:
+    r"""Return the first 16 bytes of what texts are first ordered by, in UTF-8; zeros fill them up.
+
+    Texts of which these differ stand in the order of these, since UTF-8 keeps that of characters.
+
+    Examples
+    --------
+    >>> first_bytes("Élan vital")
+    b'elan vital\x00\x00\x00\x00\x00\x00'
+    """
+    folded = text[:_BEGIN_BYTES].lower() if text.isascii() else _fold(text[:LENGTH])
+    return (
+        folded[:_BEGIN_BYTES].translate(_SIGNS).encode()[:_BEGIN_BYTES].ljust(_BEGIN_BYTES, b"\0")
+    )

@@ -19,6 +19,8 @@ from schema.collation import LENGTH, collation_key
 from schema.filters import Filters
 from schema.naming import enum_value_name
 from schema.ordering import Orders, field_key, only
+from schema.sort_keys import rank_nodes, rank_texts
+from schema.turns import sorted_in_turns
 from schema.values import is_text
 from schema.vectors import (
     Batch,
@@ -45,12 +47,25 @@ _UNITS: Final = {"DAY": 10, "MONTH": 7, "YEAR": 4, "DECADE": 3}
 class Coded(NamedTuple):
     """What the nodes of a batch have of a key: pairs of place and code, by place, each once.
 
-    A code is the place of what is shared in `shared`.
+    Codes go from 0 to `size` - 1 in the order of what they stand for, the unknown last; `share`
+    tells that.
     """
 
     places: Places
     codes: Places
-    shared: list[Any]
+    size: int
+    share: Callable[[int], Any]
+
+
+class Form(NamedTuple):
+    """As what a value is shared, by what that is compared, and what ranks numbers of values.
+
+    Without `rank` each distinct value is read.
+    """
+
+    share: Callable[[int], Shared]
+    compare: Callable[[str], Any]
+    rank: Callable[[Numbers], Places] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +103,32 @@ class Keys:
         name, below = only(asked, place)
         values, languages = self.values, self.languages
         if name == "id":
-            return self._alone(lambda number: number, lambda batch: batch.nodes, self._node, str)
+            rank = partial(rank_nodes, values.snapshot, class_iri)
+            form = Form(self._node, str, rank)
+            return self._alone(lambda number: number, lambda batch: batch.nodes, form)
         if name == "label":
             find = values.best_label(languages)
-            return self._texts(find, lambda batch: read_labels(values, languages, batch))
+            return self._alone(find, partial(read_labels, values, languages), self._texts())
         field = values.model.fields[class_iri][name]
         if field.kind is FieldKind.ENTITY:
             return self._of_nodes(field, below, f"{place}.{name}")
         if below in _UNITS:
             return self._days(field, below)
         if is_text(field):
-            column = values.column(field.path)
-            find = values.best(field, languages)
-            return self._texts(find, lambda batch: read_best(values, column, languages, batch))
+            find_all = partial(read_best, values, values.column(field.path), languages)
+            return self._alone(values.best(field, languages), find_all, self._texts())
         return self._of_values(field)
 
     def _of_values(self, field: Field) -> By:
         if field.kind is FieldKind.TEXT:
-            return self._of_field(field, self._text, _text_key)
+            return self._of_field(field, self._texts())
         if field.kind is not FieldKind.ENUM:
-            return self._of_field(field, self._text, field_key(field))
+            return self._of_field(field, Form(self._text, field_key(field)))
         names = {value: enum_value_name(value) for value in field.enum_values}
         text = self.values.snapshot.terms.text
         named = list(names.values())
-        return self._of_field(field, lambda value: (names.get(text(value)), NIL), named.index)
+        form = Form(lambda value: (names.get(text(value)), NIL), named.index)
+        return self._of_field(field, form)
 
     def _days(self, field: Field, unit: str) -> By:
         length, zero = _UNITS[unit], "0" if unit == "DECADE" else ""
@@ -120,44 +137,39 @@ class Keys:
         def share(value: int) -> Shared:
             return text(value)[:length] + zero, NIL
 
+        form = Form(share, str)
         if field.kind is not FieldKind.DATE:
-            return self._of_field(field, share, str)
+            return self._of_field(field, form)
         find, dates = self.values.date(field), Dates(self.values, field)
 
         def earliest(number: int) -> int:
             return NIL if (parts := find(number)) is None else parts[1]
 
         read_all = (lambda batch: dates.read(batch)[1]) if dates.are_single else None
-        return self._alone(earliest, read_all, share, str)
+        return self._alone(earliest, read_all, form)
 
     # --- what the nodes have, each one or several -----------------------------------------------
 
-    def _texts(self, find: Callable[[int], int], find_all: Callable[[Batch], Numbers]) -> By:
-        return self._alone(find, find_all, self._text, _text_key)
-
-    def _of_field(
-        self, field: Field, share: Callable[[int], Shared], compare: Callable[[str], Any]
-    ) -> By:
+    def _of_field(self, field: Field, form: Form) -> By:
         column = self.values.column(field.path, inverse=field.inverse)
         if not field.many:
             find_all = partial(read_answers, self.values, column)
-            return self._alone(self.values.one(field), find_all, share, compare)
-        many = self.values.many(field)
+            return self._alone(self.values.one(field), find_all, form)
+        many, share = self.values.many(field), form.share
 
         def read(number: int) -> Sequence[Shared]:
             return tuple(dict.fromkeys(map(share, many(number)))) or (_UNKNOWN,)
 
         def read_all(batch: Batch) -> Coded:
-            return _coded(*read_distinct(column, batch), share, len(batch))
+            return _coded(*read_distinct(column, batch), form, len(batch))
 
-        return By(read, read_all, compare)
+        return By(read, read_all, form.compare)
 
     def _alone(
         self,
         find: Callable[[int], int],
         find_all: Callable[[Batch], Numbers] | None,
-        share: Callable[[int], Shared],
-        compare: Callable[[str], Any],
+        form: Form,
     ) -> By:
         """Return a key of which each node has one value at the most."""
         known: dict[int, Sequence[Shared]] = {NIL: (_UNKNOWN,)}
@@ -166,7 +178,7 @@ class Keys:
             value = find(number)
             found = known.get(value)
             if found is None:
-                found = known[value] = (share(value),)
+                found = known[value] = (form.share(value),)
             return found
 
         def read_all(batch: Batch) -> Coded:
@@ -174,9 +186,9 @@ class Keys:
                 found = np.fromiter(map(find, batch.nodes.tolist()), np.uint32, len(batch))
             else:
                 found = find_all(batch)
-            return _coded(np.arange(len(batch)), found, share, len(batch))
+            return _coded(np.arange(len(batch)), found, form, len(batch))
 
-        return By(read, read_all, compare)
+        return By(read, read_all, form.compare)
 
     def _of_nodes(self, field: Field, below: Mapping[str, Any], place: str) -> By:
         """Return a key of the nodes that a field leads to."""
@@ -209,7 +221,8 @@ class Keys:
             distinct, at = np.unique(values, return_inverse=True)
             found = inner.read_all(Batch(distinct))
             times, taken = self.joined(found, at, len(distinct))
-            return _complete(np.repeat(places, times), found.codes[taken], found.shared, len(batch))
+            codes = found.codes[taken]
+            return _complete(np.repeat(places, times), codes, found.size, found.share, len(batch))
 
         return By(read, read_all, inner.compare)
 
@@ -223,6 +236,10 @@ class Keys:
         self.charge(int(times.sum()))
         return times, spans(starts[at], times)
 
+    def _texts(self) -> Form:
+        rank = partial(rank_texts, self.values.snapshot.terms, key=_text_key)
+        return Form(self._text, _text_key, rank)
+
     def _text(self, value: int) -> Shared:
         return self.values.snapshot.terms.text(value)[:LENGTH], NIL
 
@@ -230,26 +247,55 @@ class Keys:
         return self.values.snapshot.terms.text(number), number
 
 
-def _coded(places: Places, values: Numbers, share: Callable[[int], Shared], count: int) -> Coded:
+def _coded(places: Places, values: Numbers, form: Form, size: int) -> Coded:
     """Return the pairs of places and values by what each distinct value is shared as."""
     distinct, at = np.unique(values, return_inverse=True)
-    shared: dict[Shared, int] = {}
-    codes = [
-        shared.setdefault(_UNKNOWN if value == NIL else share(value), len(shared))
-        for value in distinct.tolist()
-    ]
-    return _complete(places, np.array(codes, np.int64)[at], list(shared), count)
+    known = distinct != NIL
+    if form.rank is None:
+        ranks, share = _ranked([form.share(value) for value in distinct[known].tolist()], form)
+    else:
+        ranks = form.rank(distinct[known])
+        share = _lazily(distinct[known], ranks, form)
+    count = int(ranks.max(initial=-1)) + 2
+    codes = np.full(len(distinct), count - 1)
+    codes[known] = np.where(ranks < 0, count - 1, ranks)
+    return _complete(places, codes[at], count, share, size)
 
 
-def _complete(places: Places, codes: Places, shared: list[Any], count: int) -> Coded:
-    """Return pairs in order and each once; what has none has the unknown."""
-    missing = np.flatnonzero(~any_at(places, count))
+def _ranked(shared: list[Shared], form: Form) -> tuple[Places, Callable[[int], Shared]]:
+    """Return the rank of each of what is shared, the unknown -1, and what stands for a rank."""
+    named = [each for each in dict.fromkeys(shared) if each[0] is not None]
+    named = sorted_in_turns(named, lambda each: form.compare(str(each[0])))
+    ranks = {each: at for at, each in enumerate(named)}
+    return np.array([ranks.get(each, -1) for each in shared], np.int64), named.__getitem__
+
+
+def _lazily(values: Numbers, ranks: Places, form: Form) -> Callable[[int], Shared]:
+    """Return what stands for a rank; it is read when it is asked for."""
+    of_rank = np.zeros(int(ranks.max(initial=-1)) + 1, np.uint32)
+    of_rank[ranks] = values
+    return lambda rank: form.share(int(of_rank[rank]))
+
+
+def _complete(
+    places: Places, codes: Places, count: int, share: Callable[[int], Any], size: int
+) -> Coded:
+    """Return pairs in order and each once; what has none has the last code, the unknown.
+
+    `size` is how many places there are.
+    """
+    missing = np.flatnonzero(~any_at(places, size))
     if len(missing):
-        shared = shared if _UNKNOWN in shared else [*shared, _UNKNOWN]
-        unknown = np.full(len(missing), shared.index(_UNKNOWN))
+        unknown = np.full(len(missing), count - 1)
         places, codes = np.concatenate([places, missing]), np.concatenate([codes, unknown])
     pairs = np.unique((places << 32) | codes)
-    return Coded(pairs >> 32, pairs & 0xFFFFFFFF, shared)
+    last = count - 1
+    return Coded(
+        pairs >> 32,
+        pairs & 0xFFFFFFFF,
+        count,
+        lambda code: _UNKNOWN if code == last else share(code),
+    )
 
 
 def _remembered(read: Read) -> Read:

@@ -27,6 +27,7 @@ from schema.collation import LENGTH, collation_key
 from schema.cursors import Cursor
 from schema.languages import LanguageOrder
 from schema.operators import value_key
+from schema.sort_keys import rank_nodes, rank_texts
 from schema.turns import sorted_in_turns
 from schema.values import One, Values, is_text
 from schema.vectors import (
@@ -57,7 +58,8 @@ class Key:
     """One key of an order: what a node has, how that is compared, and the direction.
 
     `numbers` reads the same of many nodes: the numbers of their values, NIL where unknown; `many`
-    reads the values themselves, where they are no literals of the data.
+    reads the values themselves, where they are no literals of the data. `rank` ranks distinct
+    numbers from 0, where that takes less than comparing their texts.
     """
 
     read: Read
@@ -67,6 +69,7 @@ class Key:
     kind: type = str
     numbers: Callable[[Batch], Numbers] | None = None
     many: Callable[[Batch], list[Any]] | None = None
+    rank: Callable[[Numbers], Places] | None = None
 
     def place(self, one: Any, other: Any) -> int:
         """Return -1, 0 or 1: whether a value stands before, with or after another."""
@@ -98,6 +101,14 @@ class Key:
         for at in known:
             rank += keys[at] != before
             ranks[at], before = -rank if self.descending else rank, keys[at]
+        return ranks
+
+    def ranks_of(self, numbers: Numbers, rank: Callable[[Numbers], Places]) -> Places:
+        """Return the same as `ranks` of distinct values given as numbers."""
+        known = numbers != NIL
+        ranks = np.full(len(numbers), -_LAST if self.nulls_first else _LAST)
+        found = rank(numbers[known])
+        ranks[known] = -found if self.descending else found
         return ranks
 
     def is_value(self, value: Any) -> bool:
@@ -144,6 +155,8 @@ class Ordering:
             rank_of = dict(zip(rank_of, key.ranks(list(rank_of)).tolist(), strict=True))
             return np.array([rank_of[value] for value in found], np.int64)
         distinct, places = np.unique(key.numbers(batch), return_inverse=True)
+        if key.rank is not None:
+            return key.ranks_of(distinct, key.rank)[places]
         text = self.snapshot.terms.text
         values = [None if value == NIL else text(value)[:LENGTH] for value in distinct.tolist()]
         return key.ranks(values)[places]
@@ -207,13 +220,15 @@ class Orders:
     def _key(self, class_iri: str, asked: Mapping[str, Any], place: str) -> Key:
         name, below = only(asked, place)
         place = f"{place}.{name}"
+        snapshot = self.values.snapshot
         if name == "id":
-            return _directed(self.values.snapshot.terms.text, str, below)
+            key = _directed(snapshot.terms.text, str, below)
+            rank = partial(rank_nodes, snapshot, class_iri)
+            return replace(key, numbers=lambda batch: batch.nodes, rank=rank)
         if name == "label":
-            label = _directed(
-                self._cut(self.values.best_label(self.languages)), collation_key, below
-            )
-            return replace(label, numbers=partial(read_labels, self.values, self.languages))
+            key = _directed(self._cut(self.values.best_label(self.languages)), collation_key, below)
+            key = replace(key, numbers=partial(read_labels, self.values, self.languages))
+            return self._collated(key)
         field = self.values.model.fields[class_iri][name]
         if field.listed:
             return self._of_list(field, below, place)
@@ -227,9 +242,15 @@ class Orders:
             best = _directed(
                 self._cut(self.values.best(field, self.languages)), collation_key, below
             )
-            return replace(best, numbers=partial(read_best, self.values, column, self.languages))
+            best = replace(best, numbers=partial(read_best, self.values, column, self.languages))
+            return self._collated(best)
         key = _directed(self._cut(self.values.one(field)), field_key(field), below)
-        return replace(key, numbers=self._numbers(field))
+        key = replace(key, numbers=self._numbers(field))
+        return self._collated(key) if key.compare is collation_key else key
+
+    def _collated(self, key: Key) -> Key:
+        """Return a key of texts, which ranks them."""
+        return replace(key, rank=partial(rank_texts, self.values.snapshot.terms, key=key.compare))
 
     def _numbers(self, field: Field) -> Callable[[Batch], Numbers] | None:
         column = self.values.column(field.path, inverse=field.inverse)

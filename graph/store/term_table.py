@@ -13,7 +13,7 @@ import threading
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -95,6 +95,8 @@ class TermTable:
         self.languages: list[str] = [""]
         # What stands before and after each text of a page, and whether it may need escapes.
         self.frames: list[tuple[str, str, bool]] = [_frame(self.kinds[0])]
+        #: What a floor above keeps of the texts of each page, by its number.
+        self.kept: dict[int, Any] = {}
         self._open: dict[PageKind, int] = {}
         # Sorted hashes and their numbers, replaced together: readers in other threads see one pair.
         self._index: tuple[array[int], array[int]] = (array("Q"), array("I"))
