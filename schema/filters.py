@@ -271,13 +271,17 @@ class Filters:
         return lambda text: fits(None if text is None else key(text))
 
     def _identifier(self, below: Where) -> Condition:
-        tests = [self._identifier_test(name, value) for name, value in given(below).items()]
-        return lambda number: all(test(number) for test in tests)
+        tests = self.identifiers(below)
+        return lambda number: all((number in nodes) is wanted for nodes, wanted in tests)
 
-    def _identifier_test(self, name: str, value: Any) -> Condition:
+    def identifiers(self, below: Where) -> list[tuple[set[int], bool]]:
+        """Return among which nodes one has to be by a condition on its identifier, or must not."""
         find = self.snapshot.terms.find
-        wanted = {find(f"<{each}>") for each in listed(value) if is_iri(str(each))}
-        return lambda number: (number in wanted) is (name in ("eq", "in"))
+        tests = []
+        for name, value in given(below).items():
+            nodes = (find(f"<{each}>") for each in listed(value) if is_iri(str(each)))
+            tests.append(({node for node in nodes if node is not None}, name in ("eq", "in")))
+        return tests
 
     def _contested(self, class_iri: str, names: Sequence[str]) -> Condition:
         fields = self.model.fields[class_iri]

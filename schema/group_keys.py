@@ -120,10 +120,11 @@ class Keys:
         return self._of_values(field)
 
     def _of_values(self, field: Field) -> By:
-        if field.kind is FieldKind.TEXT:
-            return self._of_field(field, self._texts())
         if field.kind is not FieldKind.ENUM:
-            return self._of_field(field, Form(self._text, field_key(field)))
+            compare = collation_key if field.kind is FieldKind.TEXT else field_key(field)
+            is_collated = compare is collation_key
+            form = self._texts() if is_collated else Form(self._text, compare)
+            return self._of_field(field, form)
         names = {value: enum_value_name(value) for value in field.enum_values}
         text = self.values.snapshot.terms.text
         named = list(names.values())

@@ -125,6 +125,8 @@ class Masks:
             return lambda batch: ~turned(batch)
         if name == "isNull":
             return lambda batch: np.full(len(batch), not below)
+        if name == "id":
+            return self._identifier(below)
         field = self.model.fields[class_iri].get(name)
         single = partial(self.filters.condition, class_iri, {name: below})
         if name == "label":
@@ -144,6 +146,18 @@ class Masks:
         else:
             found = self._list(field, below) if field.many else self._value(field, below)
         return found or one_by_one(single())
+
+    def _identifier(self, below: Where) -> Masker:
+        tests = self.filters.identifiers(below)
+
+        def mask(batch: Batch) -> Mask:
+            found = np.full(len(batch), True)
+            for nodes, wanted in tests:
+                among = np.isin(batch.nodes, np.fromiter(nodes, np.uint32, len(nodes)))
+                found &= among == wanted
+            return found
+
+        return mask
 
     def _contested(self, class_iri: str, names: Sequence[str], holds: Condition) -> Masker:
         """Return what finds the few nodes that may be contested, and looks at these alone."""

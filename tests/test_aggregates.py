@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from graph.shapes import load_model
 from graph.store.build import build_snapshot
 from graph.store.snapshot import TYPE
 from graph.terms import RZ, XSD
+from schema import vectors
 from schema.execute import Answer, Engine, Request
 from schema.loading import load_schema
 from tests.asking import PROJECT, A, code, data, listed_dataset
@@ -28,17 +29,19 @@ def model() -> Model:
     return load_model()
 
 
-@pytest.fixture(scope="module")
-def ask(model: Model) -> Ask:
+@pytest.fixture(scope="module", params=[0, vectors.LEAST], ids=["at once", "one by one"])
+def ask(model: Model, request: pytest.FixtureRequest) -> Iterator[Ask]:
     schema = load_schema(model)
     snapshot = build_snapshot(model, [commit_of(listed_dataset(), (), None)])
 
     def answer(query: str, variables: dict[str, Any] | None = None, **limits: Any) -> Answer:
         engine = Engine(model, schema, replace(Settings(), **limits))
-        request = Request(query, None, variables, ("en", "fr"))
-        return engine.answer(request, snapshot, anonymous(engine.settings))
+        asked = Request(query, None, variables, ("en", "fr"))
+        return engine.answer(asked, snapshot, anonymous(engine.settings))
 
-    return answer
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vectors, "LEAST", request.param)
+        yield answer
 
 
 def test_aggregates_are_over_all_that_fit_and_not_over_the_page(ask: Ask) -> None:
@@ -113,6 +116,12 @@ def test_groups_share_what_they_are_grouped_by(
         ("by: {founded: YEAR}, having: {count: {gt: 1}}", 1),
         ("by: [{founded: YEAR}, {id: VALUE}]", 5),
         ("by: {founded: YEAR}, having: {count: {gt: 9}}", 0),
+        ("by: {id: VALUE}, having: {some: {founded: {isNull: true}}}", 3),
+        ("by: {id: VALUE}, having: {none: {founded: {isNull: true}}, every: {}}", 2),
+        ("by: {id: VALUE}, having: {where: {founded: {isNull: true}}}", 3),
+        ("by: {id: VALUE}, having: {where: {founded: {isNull: true}}, count: {eq: 0}}", 2),
+        ("by: {founded: YEAR}, having: {every: {founded: {isNull: false}}}", 2),
+        ("by: {founded: YEAR}, having: {max: {founded: {isNull: true}}}", 1),
     ],
 )
 def test_groups_are_counted_whatever_is_shown(ask: Ask, arguments: str, count: int) -> None:
