@@ -18,7 +18,7 @@ from graph.store.term_table import NIL
 from schema.collation import LENGTH, collation_key
 from schema.filters import Filters
 from schema.naming import enum_value_name
-from schema.ordering import Orders, field_key, only
+from schema.orders import Orders, field_key, only
 from schema.sort_keys import rank_nodes, rank_texts
 from schema.turns import sorted_in_turns
 from schema.values import is_text

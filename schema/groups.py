@@ -20,7 +20,8 @@ from schema.group_keys import By, Coded, Keys, Shared
 from schema.having import Having
 from schema.masks import Masks
 from schema.operators import listed
-from schema.ordering import Key, Orders
+from schema.ordering import Key
+from schema.orders import Orders
 from schema.vectors import Batch
 
 #: Values looked at that cost as much as putting one key of a group in its place.

@@ -27,7 +27,7 @@ from schema.groups import Groups
 from schema.languages import LanguageOrder, language_order
 from schema.masks import Masks
 from schema.naming import enum_value_name, object_name
-from schema.ordering import Orders
+from schema.orders import Orders
 from schema.pages import Pager
 from schema.validity import Validity
 from schema.values import Values
