@@ -138,6 +138,7 @@ class Settings:
     graphql_cost: int = _setting(1_000_000, "nodes", "estimated cost of one operation")
     graphql_nodes: int = _setting(20_000, "nodes", "nodes that one operation may produce")
     graphql_token_nodes: int = _setting(100_000, "nodes", "the same with a token")
+    graphql_answer_bytes: int = _setting(32 * 1024 * 1024, "bytes", "largest GraphQL answer")
     graphql_inline_cost: int = _setting(2_000, "nodes", "cost above which a thread executes")
     graphql_cache_mb: int = _setting(64, "MB", "answers kept until the next commit; 0: none")
     graphql_documents_mb: int = _setting(16, "MB", "documents known by their hash; 0: none")

@@ -33,7 +33,7 @@ class Chosen(dict[int, "array[int]"]):
         assert isinstance(column, ManyColumn)
         self._pages = column.pages
         self._order = order
-        self._texts = snapshot.terms.texts
+        self._texts = snapshot.answer_texts
         self._languages = snapshot.terms.languages
         self._ranks = snapshot.graphs_table.ranks
 

@@ -25,9 +25,15 @@ from graphql import (
 
 from graph.access import Scope, Viewer
 from graph.curation.mutations import require_scope
-from graph.errors import ForbiddenError, MethodNotAllowedError, RhizomeError
+from graph.errors import (
+    ForbiddenError,
+    MethodNotAllowedError,
+    QueryTooLargeError,
+    RhizomeError,
+)
 from graph.model import Model
 from graph.settings import Settings
+from graph.store.allowance import begin_answer, longest_text
 from graph.store.levels import Levels
 from graph.store.log import Log
 from graph.store.snapshot import Snapshot
@@ -49,6 +55,7 @@ from schema.profile import measured
 from schema.readers import Readers
 from schema.run import Run, Tables
 from schema.selection import Collector
+from schema.writing import write_body
 
 _log = logging.getLogger("rhizome.graphql")
 
@@ -56,6 +63,8 @@ _log = logging.getLogger("rhizome.graphql")
 _WATCHING = ("WebSocket: graphql-transport-ws", "Accept: text/event-stream")
 #: Errors of single fields that an answer lists.
 _ERRORS_MAX = 20
+#: Nodes as which a description of the schema counts when it is written.
+_SCHEMA_NODES = 50_000
 
 
 class Request(NamedTuple):
@@ -184,7 +193,19 @@ class Engine:
         }
         return answer._replace(extensions={"explain": explanation})
 
+    def write(self, prepared: Prepared) -> tuple[Answer, bytes]:
+        """Return the answer of a prepared request, and that as JSON."""
+        answer = self.run(prepared)
+        nodes = _SCHEMA_NODES if prepared.plan.introspects else prepared.run.counter[0]
+        limit = self.settings.graphql_answer_bytes
+        try:
+            return answer, write_body(answer.body(), nodes, longest_text(), limit)
+        except QueryTooLargeError as error:
+            answer = Answer(None, (error_entry(error),), error=error)
+            return answer, write_body(answer.body(), 0, 0, limit)
+
     def _run(self, prepared: Prepared) -> Answer:
+        begin_answer(self.settings.graphql_answer_bytes)
         try:
             data = prepared.reader(prepared.run)()
         except RhizomeError as error:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from graph.access import Viewer
+from graph.store.allowance import begin_answer, longest_text
 from graph.store.difference import Difference
 from graph.store.snapshot import Snapshot
 from schema.bind import Bindings, bind
@@ -21,6 +20,7 @@ from schema.faults import error_entry
 from schema.generate import Executable
 from schema.run import Run, Tables
 from schema.watching import Comparison, Met, Watch
+from schema.writing import write_body
 
 #: The type of what is told of a commit.
 COMMIT: Final = "NoticeCommit"
@@ -193,6 +193,8 @@ class _Writer:
             "resume": resume,
             "time": step.time,
         }
+        limit = self.subscription.engine.settings.graphql_answer_bytes
+        begin_answer(limit)
         for run in self.versions.values():
             run.errors.clear()
             run.counter[0] = 0  # each notice by itself is an answer
@@ -208,7 +210,8 @@ class _Writer:
         errors = [error for run in self.versions.values() for error in run.errors]
         if errors:
             body["errors"] = [error_entry(error) for error in errors[:_ERRORS_MAX]]
-        return Message(orjson.dumps(body), resume)
+        nodes = sum(run.counter[0] for run in self.versions.values())
+        return Message(write_body(body, nodes, longest_text(), limit), resume)
 
     def _bound(self, reader: Reader, run: Run) -> Callable[[str], Any]:
         """Return what reads a node by its identifier."""

@@ -41,7 +41,7 @@ class Tables:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self.texts = snapshot.terms.texts
+        self.texts = snapshot.answer_texts
         self.prefixes = snapshot.terms.prefixes
         self.chosen = ChosenTexts(snapshot).of
 
@@ -177,7 +177,7 @@ class Run:
         if wanted is not None:
             languages = self.snapshot.terms.languages
             values = [v for v in values if languages[v >> SHIFT] in wanted]
-        texts = self.snapshot.terms.texts
+        texts = self.snapshot.answer_texts
         return list(dict.fromkeys(texts[v >> SHIFT][v & MASK] for v in values))
 
     def label(self, number: int, paths: Mapping[str, str], order: LanguageOrder) -> str | None:
@@ -194,7 +194,7 @@ class Run:
         else:
             ranks = self.snapshot.graphs_table.ranks
             value = choose(page, number & MASK, order, terms.languages, ranks)
-        return terms.texts[value >> SHIFT][value & MASK] if value != NIL else None
+        return self.snapshot.answer_texts[value >> SHIFT][value & MASK] if value != NIL else None
 
     def date(self, number: int, columns: Sequence[Column]) -> tuple[str | None, ...] | None:
         """Return text, earliest and latest day as one source gives them, or None."""

@@ -208,8 +208,7 @@ def _time(make: Callable[[], Found]) -> tuple[Found, float]:
 
 def run_prepared(engine: execute.Engine, prepared: execute.Prepared) -> Found:
     """Return the answer to a prepared request, as bytes: the objects end in the thread, too."""
-    answer = engine.run(prepared)
-    body = orjson.dumps(answer.body())
+    answer, body = engine.write(prepared)
     if answer.errors:
         return Found(answer, body)
     return Found(_ANSWERED, body, prepared.run.snapshot.revision)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.model import ONTOLOGY_GRAPH, Model
+from graph.store.allowance import counted
 from graph.store.columns import EMPTY, Column, ManyColumn, OneColumn
 from graph.store.search import SearchIndex
 from graph.store.term_table import MASK, NIL, SHIFT, TermTable
@@ -242,6 +243,11 @@ class Snapshot:
         """Rank and IRI of the model's classes, by the number of the class's term."""
         found = {self.terms.find(f"<{iri}>"): (rank, iri) for iri, rank in self.model.order.items()}
         return {number: rank for number, rank in found.items() if number is not None}
+
+    @cached_property
+    def answer_texts(self) -> Sequence[Sequence[str]]:
+        """The texts of terms by page, as answers read them: long ones are counted."""
+        return counted(self.terms.texts)
 
     @cached_property
     def page_languages(self) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
