@@ -21,6 +21,20 @@ DOCUMENTS: Final = {
     "2,500 tokens": "{" + "revision " * 2_500 + "}",
     "a document of 256 KB": "{" + "revision " * 28_000 + "}",
     "900 levels": "{" + "a{" * 900,
+    "25 root fields, with arguments": "{"
+    + " ".join(f'n{n}: node(id: "urn:x:{n}") {{ id types label __typename }}' for n in range(25))
+    + "}",
+    "100 fragments in each other": "{ clusters { nodes { ...f0 } } } "
+    + " ".join(
+        f"fragment f{n} on Cluster {{ memberships {{ nodes {{ ...f{n + 1} }} }} }}"
+        for n in range(150)
+    ),
+    "130 fragments, twice in each other": "{ ...f0 } "
+    + " ".join(f"fragment f{n} on Query {{ ...f{n + 1} ...f{n + 1} }}" for n in range(130))
+    + " fragment f130 on Query { "
+    + "revision " * 21
+    + "}",
+    "the schema twice": "{ a: __schema { types { name } } b: __schema { types { name } } }",
     "a string of 256 KB": '{ a(b: "' + "\\\\" * 128_000 + '")' + " revision" * 2_500 + "}",
 }
 

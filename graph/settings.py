@@ -126,7 +126,7 @@ class Settings:
     graphql_root_fields: int = _setting(20, "fields", "root fields of one operation")
     graphql_directives: int = _setting(50, "directives", "directives in one document")
     graphql_introspection: int = _setting(
-        3, "fields", "`__schema` and `__type` in one operation; 0: the schema is not described"
+        1, "fields", "`__schema` and `__type` in one operation; 0: the schema is not described"
     )
     graphql_suggestions: int = _setting(
         1, "switch", "whether an error names fields that are near; 0: it does not"
