@@ -89,7 +89,7 @@ class Asides:
             expected = f"a number from 0 to {self.settings.page_size_max}"
             raise BadValueError("first", str(size), expected)
         start = since if after is None else max(since, _read_cursor(after))
-        classes = [find_class(self.model, name) for name in types or ()]
+        classes = [find_class(self.model, name, self.settings) for name in types or ()]
         if self.log is None:
             items: tuple[Change, ...] = ()
             last, has_more = start, False
@@ -123,17 +123,18 @@ class Asides:
         return lambda graph: levels is None or levels.is_seen(f"<{graph}>", viewer.level)
 
 
-def find_class(model: Model, name: str) -> str:
+def find_class(model: Model, name: str, settings: Settings) -> str:
     """Return the IRI of a class by its name.
 
     Raises
     ------
     UnknownTermError
-        There is none; with names that are near.
+        There is none; with names that are near, unless that is off.
     """
     shape = model.by_name.get(name)
     if shape is None:
-        near = difflib.get_close_matches(name[:80], model.by_name, n=3)
+        names = model.by_name if settings.graphql_suggestions else ()
+        near = difflib.get_close_matches(name[:80], names, n=3)
         raise UnknownTermError("class", name[:80], tuple(near))
     return shape.iri
 

@@ -69,6 +69,7 @@ class Witness:
         records = [
             record
             for field in fields.values()
+            if field.exposure == "public"
             if not field.inverse and (names is None or field.name in names)
             for record in self._field_claims(number, field)
             if contested is None or record.contested == contested
@@ -90,7 +91,9 @@ class Witness:
         found = self.snapshot.class_of(number)
         values, records = Values(self.snapshot), []
         for field in () if found is None else self.snapshot.model.fields[found].values():
-            if field.kind is not FieldKind.TEXT or (names is not None and field.name not in names):
+            if field.kind is not FieldKind.TEXT or field.exposure != "public":
+                continue
+            if names is not None and field.name not in names:
                 continue
             read = values.by_language(field) if field.unique_language else values.many(field)
             known = self.snapshot.answer_texts

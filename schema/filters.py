@@ -17,6 +17,7 @@ from graph.store.snapshot import Snapshot
 from graph.store.term_table import NIL, SHIFT
 from graph.terms import XSD, is_iri
 from schema.aggregates import SUMS, Measures, extreme_key
+from schema.naming import public_fields
 from schema.operators import NEGATIVE, Operators, Test, exact, given, lexical, listed, number_test
 from schema.quantifiers import QUANTIFIERS, ListTest, all_of, quantify
 from schema.validity import AS_OF, Validity, is_as_of
@@ -254,7 +255,9 @@ class Filters:
     def _measured(self, class_iri: str, name: str, below: Where, place: str) -> ListTest:
         """Return the test of what a list is as a whole, such as a sum."""
         fields, tests = self.model.fields[class_iri], []
-        for key, inner in given(below, place).items():
+        if not given(below, place):
+            raise BadValueError(place, "{}", "a condition on a field such as {totalCost: ...}")
+        for key, inner in below.items():
             field, at = fields[key], f"{place}.{key}"
             measure = self.measures.measure(field, name)
             if name in SUMS:
@@ -278,17 +281,19 @@ class Filters:
         """Return among which nodes one has to be by a condition on its identifier, or must not."""
         find = self.snapshot.terms.find
         tests = []
-        for name, value in given(below).items():
+        if not given(below, "where.id"):
+            raise BadValueError("where.id", "{}", "a condition such as {eq: ...}")
+        for name, value in below.items():
             nodes = (find(f"<{each}>") for each in listed(value) if is_iri(str(each)))
             tests.append(({node for node in nodes if node is not None}, name in ("eq", "in")))
         return tests
 
     def _contested(self, class_iri: str, names: Sequence[str]) -> Condition:
-        fields = self.model.fields[class_iri]
+        fields = {field.name: field for field in public_fields(self.model, class_iri)}
         for name in names:
             if name not in fields:
-                known = ", ".join(sorted(fields))
-                raise BadValueError("where.contested", str(name)[:40], f"one of {known}")
+                expected = f"names of fields of {self.model.classes[class_iri].name}"
+                raise BadValueError("where.contested", str(name)[:40], expected)
         tests = [self.values.is_contested(fields[name]) for name in names or fields]
 
         def holds(number: int) -> bool:

@@ -110,7 +110,7 @@ class Subscriber:
     def _watch(self, name: str, asked: Mapping[str, Any]) -> Watch:
         if name == ANY:
             types = self._several(asked, "types") or ()
-            classes = tuple(find_class(self.model, each) for each in types)
+            classes = tuple(find_class(self.model, each, self.engine.settings) for each in types)
         else:
             classes = (self._classes[name].iri,)
         ids, kinds = self._several(asked, "ids"), self._several(asked, "kinds")
@@ -145,7 +145,8 @@ class Subscriber:
         }
         for name in names:
             if name not in known:
-                raise UnknownTermError("field", name[:80], tuple(sorted(known))[:20])
+                told = self.engine.settings.graphql_suggestions
+                raise UnknownTermError("field", name[:80], tuple(sorted(known)[: 20 * told]))
 
     # --- what is told -----------------------------------------------------------------------
 

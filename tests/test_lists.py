@@ -402,3 +402,26 @@ def test_a_cursor_of_another_list_is_refused(ask: Ask) -> None:
         f'{{ networks(after: "{cursor}", orderBy: {{id: DESC}}) {page} }}',
     ):
         assert code(ask(other)) == "BAD_CURSOR", other
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"id": {}},
+        {"acronym": {}},
+        {"label": {}},
+        {"founded": {}},
+        {"projectRoles": {"sum": {}}},
+        {"projectRoles": {"max": {}}},
+        {"projectRoles": {"count": {}}},
+        {"not": {"id": {}}},
+    ],
+)
+def test_a_condition_that_says_nothing_is_refused(ask: Ask, where: dict[str, Any]) -> None:
+    """A client that forgot the operator must not be answered as if there were no condition."""
+    query = "query ($w: ClusterWhere) { clusters(where: $w) { totalCount } }"
+    assert code(ask(query, {"w": where})) == "BAD_VALUE"
+    literal = json.dumps(where).replace('"', "")
+    assert code(ask(f"{{ clusters(where: {literal}) {{ totalCount }} }}")) == "BAD_VALUE"
+    for empty in ({}, {"and": []}, {"projectRoles": {"every": {}}}):
+        assert data(ask(query, {"w": empty}))["clusters"]["totalCount"] == 5

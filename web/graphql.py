@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from graph.errors import (
     AccessError,
     MethodNotAllowedError,
+    NotFoundError,
     QueryTooLargeError,
     RhizomeError,
     UnknownDocumentError,
@@ -131,6 +132,9 @@ class GraphQL:
 
 async def serve_sdl(request: Request) -> Response:
     """The schema in the schema definition language, sorted: what clients are generated from."""
+    service: Service = request.app.state.service
+    if not service.settings.graphql_introspection:
+        raise NotFoundError(request.url.path)
     content, tag = _sdl()
 
     def make() -> Response:
