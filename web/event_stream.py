@@ -27,6 +27,7 @@ from schema.execute import refuse
 from web.access import PRIVATE, REFUSED, VIEWER, viewer_of
 from web.asking import Answered, Answering, Asking, address_key
 from web.graphql_request import Headers, header
+from web.parts import BrokenOffError
 from web.streams import CHECK_S, ENDED, Stream, cancel, ended
 
 EVENT_STREAM: Final = "text/event-stream"
@@ -109,10 +110,20 @@ class _Events:
             await self._put(_refusal(error))
 
     async def _watch(self) -> None:
-        """Return when the token is no longer valid, having said so."""
+        """Return when the token is no longer valid, having said so.
+
+        Raises
+        ------
+        BrokenOffError
+            The client takes nothing, so that nothing can be said.
+        """
         while self.streams.is_valid(self.viewer):
             await asyncio.sleep(CHECK_S)
-        await self._put(_refusal(UnauthenticatedError(ENDED, INVALID)))
+        try:
+            async with asyncio.timeout(CHECK_S):
+                await self._put(_refusal(UnauthenticatedError(ENDED, INVALID)))
+        except TimeoutError:
+            raise BrokenOffError(ENDED) from None
 
     async def _keep_alive(self, stream: Stream) -> None:
         while not await ended(self.streams.closing, self.alive_s):

@@ -87,7 +87,10 @@ class _Cycle(RequestResponseCycle):
                 await app(scope, receive, send)
             except BrokenOffError:
                 self.response_complete = True  # said in the log by who broke it off
-                self.transport.close()
+                if self.flow.write_paused:
+                    self.transport.abort()  # closing would wait for a client that takes nothing
+                else:
+                    self.transport.close()
 
         await super().run_asgi(answer)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from web.limits import Caller, Limiter
 
 #: How often it is looked whether a token is still valid, in seconds.
-CHECK_S: Final = 2.0
+CHECK_S: Final = 1.5
 #: Why an answer ends before its reader does.
 ENDED: Final = "the token expired or was revoked"
 #: What is counted of a kept batch besides its messages, in bytes.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graph.settings import Settings
 
 #: How long what was written last may take to go out after the end, in seconds.
-_LINGER_S: Final = 5.0
+_LINGER_S: Final = 2.0
 
 
 class StallTimer:
