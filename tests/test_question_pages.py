@@ -209,6 +209,9 @@ def test_a_graph_states_its_licence_and_sources(
     response = client.get(f"/questions/42.{suffix}")
     assert response.status_code == 200, response.text[:300]
     assert "Rhizome-Truncated" not in response.headers
+    media_type = response.headers["content-type"].partition(";")[0]
+    asked = client.get("/questions/42", headers={"Accept": media_type})
+    assert asked.content == response.content
     found = read(response.content, format)
     itself = "<https://w3id.org/rhizome/questions/42-the-graph-around-a-network#graph>"
     licences = {o for s, p, o, _ in found if s == itself and p.endswith("terms/license>")}

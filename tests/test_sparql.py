@@ -81,6 +81,15 @@ def test_a_form_names_the_format_too(client: TestClient) -> None:
         assert_problem(post(client, body, FORM), 400, "BAD_VALUE")
 
 
+@pytest.mark.parametrize("name", ["default-graph-uri", "named-graph-uri", "query", "format"])
+def test_a_form_has_its_parameters_in_itself(client: TestClient, name: str) -> None:
+    """A query that is meant for one graph must not be asked of all."""
+    given = {"content": urlencode({"query": NAMES}), "headers": {"Content-Type": FORM}}
+    answer = client.post("/sparql", params={name: "urn:x:none"}, **given)
+    assert_problem(answer, 400, "BAD_VALUE")
+    assert client.post("/sparql", params={"other": "1"}, **given).status_code == 200
+
+
 def test_head_answers_without_a_body(client: TestClient) -> None:
     response = client.head("/sparql", params={"query": NAMES})
     assert response.status_code == 200

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graph.curation.replay import end_dumps
 from web import (
+    addresses,
     changes,
     export,
     graph_store,
@@ -121,7 +122,7 @@ def list_routes() -> list[Route]:
     """Return the routes of all endpoint families."""
     families = (
         *(pages, linked, questions, graphql, sparql, running, graph_store, export, changes),
-        *(report, ontology, void, operations, static),
+        *(report, addresses, ontology, void, operations, static),
     )
     return [route for family in families for route in family.routes()]
 

@@ -35,7 +35,7 @@ from web.negotiation import choose_media_type
 from web.templating import render_page
 
 PROBLEM_JSON: Final = "application/problem+json"
-#: A problem's `type`; docs/errors.md has a heading for each code.
+#: A problem's `type`: the page of errors has a line for each code, docs/errors.md a heading.
 ERROR_BASE: Final = "https://w3id.org/rhizome/errors#"
 INTERNAL: Final = "INTERNAL"
 

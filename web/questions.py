@@ -120,9 +120,9 @@ def _read_suffix(request: Request, question: Question, suffix: str) -> str:
         if suffix.lower() not in known:
             raise BadValueError("suffix", suffix[:40], f"one of {', '.join(known)} here")
         return suffix.lower()
-    offered = tuple(SUFFIXES.values())
-    chosen = choose_media_type(request.headers.get("accept"), offered)
-    return next(each for each, media_type in SUFFIXES.items() if media_type == chosen)
+    by_suffix = SUFFIXES | (GRAPH_SUFFIXES if question.construct else {})
+    chosen = choose_media_type(request.headers.get("accept"), tuple(by_suffix.values()))
+    return next(each for each, media_type in by_suffix.items() if media_type == chosen)
 
 
 def _send_source(question: Question, values: Values, place: int, suffix: str) -> Response:

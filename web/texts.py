@@ -160,6 +160,16 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Sans FROM, un énoncé compte une fois, quel que soit le nombre de ses sources. Chaque "
         "source est un graphe nommé : GRAPH ?source { … } demande qui affirme quoi.",
     ),
+    "errors.title": ("Errors and their codes", "Les erreurs et leurs codes"),
+    "errors.lead": (
+        "An answer that is an error names one of these codes, and holds these fields besides.",
+        "Une réponse d’erreur porte l’un de ces codes, et contient en outre ces champs.",
+    ),
+    "errors.code": ("Code", "Code"),
+    "errors.status": ("HTTP status", "Statut HTTP"),
+    "errors.meaning": ("Meaning (in English)", "Signification (en anglais)"),
+    "errors.fields": ("Fields", "Champs"),
+    "errors.retry": ("ask again later", "à redemander plus tard"),
     "error.title": ("This did not work", "Cela n’a pas fonctionné"),
     "error.code": ("Error {status}", "Erreur {status}"),
     "error.home": ("Go to the home page", "Aller à la page d’accueil"),
