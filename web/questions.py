@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from graph.access import Scope
+from graph.curation.formats import JSON_LD, N_TRIPLES, RDF_XML, TURTLE
 from graph.errors import AccessError, BadValueError, RhizomeError
 from graph.terms import is_iri
 from schema.question import Question
@@ -32,7 +33,7 @@ from web.frame import REVISION, SEEN
 from web.negotiation import choose_media_type, refuse_unknown, request_language
 from web.question_answers import Asked, Values, ask, require_scopes
 from web.question_form import Entry, write_form
-from web.sparql import LABELS, PAGE_ROWS, TRUNCATED, answer_text
+from web.sparql import PAGE_ROWS, TRUNCATED, answer_text
 from web.templating import render_page
 from web.texts import LANGUAGES
 from web.texts_columns import column_word
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 HTML: Final = "text/html"
 #: Formats of an answer by suffix; the graphs only of questions whose answer is one.
 SUFFIXES: Final = {"html": HTML, "json": JSON, **TABLES}
-GRAPH_SUFFIXES: Final = {"ttl": "turtle", "nt": "nt", "rdf": "rdfxml", "jsonld": "jsonld"}
+GRAPH_SUFFIXES: Final = {"ttl": TURTLE, "nt": N_TRIPLES, "rdf": RDF_XML, "jsonld": JSON_LD}
 #: The question as text, filled in.
 SOURCES: Final = {"rq": "application/sparql-query", "graphql": "application/graphql"}
 _OTHERS: Final = ("lang", "table")
@@ -120,7 +121,8 @@ def _read_suffix(request: Request, question: Question, suffix: str) -> str:
         if suffix.lower() not in known:
             raise BadValueError("suffix", suffix[:40], f"one of {', '.join(known)} here")
         return suffix.lower()
-    by_suffix = SUFFIXES | (GRAPH_SUFFIXES if question.construct else {})
+    graphs = {suffix: known.media_type for suffix, known in GRAPH_SUFFIXES.items()}
+    by_suffix = SUFFIXES | (graphs if question.construct else {})
     chosen = choose_media_type(request.headers.get("accept"), tuple(by_suffix.values()))
     return next(each for each, media_type in by_suffix.items() if media_type == chosen)
 
@@ -141,7 +143,7 @@ async def _send_graph(
     service: Service = request.app.state.service
     question.require_known(values, service.view_for(request.scope).snapshot)
     text = question.graph(values)
-    found = await answer_text(request, text, GRAPH_SUFFIXES[suffix])
+    found = await answer_text(request, text, GRAPH_SUFFIXES[suffix].key)
     answer = found.answer
     headers = _headers(request, question, None, suffix, None)
     headers[REVISION] = str(answer.revision)
@@ -260,7 +262,7 @@ def _context(
         "graphql": question.graphql,
         "variables": orjson.dumps(dict(values), option=orjson.OPT_INDENT_2).decode(),
         "json": f"{address}.json?{query}",
-        "graphs": [(LABELS[key], f"{address}.{each}?{query}") for each, key in graphs],
+        "graphs": [(f.label, f"{address}.{each}?{query}") for each, f in graphs],
         "rows_max": PAGE_ROWS,
         "is_write": Scope.WRITE in question.scopes,
     }
