@@ -23,6 +23,7 @@ TSV = "text/tab-separated-values; charset=utf-8"
 QUERY = "application/sparql-query"
 UPDATE = "application/sparql-update"
 ONTOLOGY = "https://w3id.org/rhizome/ontology"
+GRAPHS = "SELECT DISTINCT ?g WHERE { GRAPH ?g { ?s a ?c } } ORDER BY ?g LIMIT 1"
 NAMES = f"SELECT ?name {{ <{PIC}> <http://www.w3.org/2004/02/skos/core#prefLabel> ?name }}"
 COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 
@@ -81,13 +82,22 @@ def test_a_form_names_the_format_too(client: TestClient) -> None:
         assert_problem(post(client, body, FORM), 400, "BAD_VALUE")
 
 
-@pytest.mark.parametrize("name", ["default-graph-uri", "named-graph-uri", "query", "format"])
-def test_a_form_has_its_parameters_in_itself(client: TestClient, name: str) -> None:
+def test_what_stands_in_the_url_of_a_form_counts_too(client: TestClient) -> None:
     """A query that is meant for one graph must not be asked of all."""
-    given = {"content": urlencode({"query": NAMES}), "headers": {"Content-Type": FORM}}
-    answer = client.post("/sparql", params={name: "urn:x:none"}, **given)
-    assert_problem(answer, 400, "BAD_VALUE")
-    assert client.post("/sparql", params={"other": "1"}, **given).status_code == 200
+
+    def ask(**in_url: str) -> Any:
+        form = {"content": urlencode({"query": NAMES}), "headers": {"Content-Type": FORM}}
+        return client.post("/sparql", params=in_url, **form)
+
+    graph = next(
+        iter(client.get("/sparql", params={"query": GRAPHS}).json()["results"]["bindings"])
+    )
+    one = {"default-graph-uri": graph["g"]["value"]}
+    assert ask(**one).content == client.get("/sparql", params={"query": NAMES, **one}).content
+    assert ask(**one).content != ask().content
+    assert ask(format="csv").headers["content-type"].startswith("text/csv")
+    for wrong in ({"query": NAMES}, {"update": "CLEAR ALL"}, {"default-graph-uri": "no iri"}):
+        assert_problem(ask(**wrong), 400, "BAD_VALUE")
 
 
 def test_head_answers_without_a_body(client: TestClient) -> None:

@@ -52,8 +52,7 @@ async def read_request(request: Request) -> Asked | None:
     Raises
     ------
     BadValueError
-        It is no UTF-8, asks twice, names a graph that is no IRI, updates by GET, or sends a form
-        and parameters in the URL besides.
+        It is no UTF-8, asks twice, names a graph that is no IRI, or updates by GET.
     UnsupportedMediaTypeError
         The body is neither a form nor a query nor an update.
     """
@@ -70,8 +69,8 @@ async def read_request(request: Request) -> Asked | None:
         raise UnsupportedMediaTypeError(given[:200], (QUERY, UPDATE, FORM))
     body = await request.body()
     if media_type == FORM:
-        _refuse_beside_form(in_url)
-        asked = _gather(_read_fields(body, "form"))
+        # Graphs that stand in the URL all the same are meant: passed over, all would be asked.
+        asked = _gather([*in_url, *_read_fields(body, "form")])
         if asked is None:
             raise BadValueError("query", "", "a SPARQL query; send one as `query`")
         return asked
@@ -82,14 +81,6 @@ async def read_request(request: Request) -> Asked | None:
     except UnicodeDecodeError as error:
         raise BadValueError("query", repr(body[error.start :][:8]), "UTF-8") from None
     return _gather([*in_url, (_DIRECT[media_type], text)])
-
-
-def _refuse_beside_form(in_url: list[tuple[str, str]]) -> None:
-    """Refuse what would be passed over: a query meant for some graphs would be asked of all."""
-    known = {*_GRAPHS, "format", *(name for names in _GRAPHS.values() for name in names)}
-    for name, value in in_url:
-        if name in known:
-            raise BadValueError(name, value[:200], "a field of the form, not of its URL")
 
 
 def _read_fields(data: bytes, place: str) -> list[tuple[str, str]]:
