@@ -86,13 +86,11 @@ def test_what_stands_in_the_url_of_a_form_counts_too(client: TestClient) -> None
     """A query that is meant for one graph must not be asked of all."""
 
     def ask(**in_url: str) -> Any:
-        form = {"content": urlencode({"query": NAMES}), "headers": {"Content-Type": FORM}}
-        return client.post("/sparql", params=in_url, **form)
+        content, headers = urlencode({"query": NAMES}), {"Content-Type": FORM}
+        return client.post("/sparql", params=in_url, content=content, headers=headers)
 
-    graph = next(
-        iter(client.get("/sparql", params={"query": GRAPHS}).json()["results"]["bindings"])
-    )
-    one = {"default-graph-uri": graph["g"]["value"]}
+    graphs = client.get("/sparql", params={"query": GRAPHS}).json()["results"]["bindings"]
+    one = {"default-graph-uri": graphs[0]["g"]["value"]}
     assert ask(**one).content == client.get("/sparql", params={"query": NAMES, **one}).content
     assert ask(**one).content != ask().content
     assert ask(format="csv").headers["content-type"].startswith("text/csv")
