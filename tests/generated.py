@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
+from zlib import crc32
 
 from graphql import (
     ArgumentNode,
@@ -31,6 +32,7 @@ from graph.store.build import build_snapshot
 from graph.terms import Quad, is_literal, read_literal
 from schema.aside_types import ASIDES
 from schema.execute import Engine, Request
+from tests.lifting import lift
 from tests.naive import Naive
 from tests.snapshots import commit_of
 
@@ -87,9 +89,18 @@ class World:
         self.texts = sorted(plain)
 
     def check(self, name: str, document: str, tally: Tally) -> None:
-        """Ask both and demand the same answer, or a refusal that is the client's fault."""
-        request = Request(document, languages=("en", "fr"))
-        answer = self.engine.answer(request, self.snapshot, self.viewer)
+        """Ask both and demand the same answer, or a refusal that is the client's fault.
+
+        Half of the documents are asked with variables, and again, when what was bound is kept.
+        """
+        request = asked = Request(document, languages=("en", "fr"))
+        seed = crc32(document.encode())
+        if seed % 2:
+            lifted, variables = lift(document, self.schema, seed)
+            asked = request._replace(query=lifted, variables=variables)
+        answer = self.engine.answer(asked, self.snapshot, self.viewer)
+        again = self.engine.answer(asked, self.snapshot, self.viewer)
+        assert (again.data, again.errors) == (answer.data, answer.errors), asked
         if answer.errors:
             codes = {error["extensions"]["code"] for error in answer.errors}
             assert all(STATUS.get(code, 400) < 500 for code in codes), (document, answer.errors)
