@@ -120,7 +120,8 @@ def test_peers_answer_as_we_do(
 
 
 @pytest.mark.parametrize(
-    "query", [lists.FILTERED, lists.NESTED, lists.AGGREGATE, lists.SEARCH, lists.DEAREST]
+    "query",
+    [lists.FILTERED, lists.NESTED, lists.AGGREGATE, lists.SEARCH, lists.ORDERED, lists.LARGE],
 )
 def test_lists_that_are_measured_are_answered(query: str, ours: Ask) -> None:
     country = "http://publications.europa.eu/resource/authority/country/FRA"

@@ -74,7 +74,7 @@ def list_errors() -> tuple[Told, ...]:
         )
         for leaf in leaves()
     ]
-    internal = "A fault of the service, not of the request; `reference` finds it in the log."
+    internal = "A fault of the service, not of the request; its reference finds it in the log."
     found.append(Told(INTERNAL, 500, internal, ("reference",), retry=False))
     return tuple(sorted(found))
 
