@@ -255,3 +255,14 @@ def test_it_asks_now_and_then(reader: Reader) -> None:
     assert data["revision"] == known + 1
     (node,) = data["changes"]["nodes"]
     assert node == {"revision": known + 1, "entities": [{"id": made, "change": "STATED"}]}
+
+
+def test_a_document_is_sent_once(reader: Reader) -> None:
+    (command,) = commands("9")
+    first, second = reader.run(command.replace("\nask\n", "\necho\nask\n")).splitlines()
+    assert first == second
+    assert json.loads(first)["data"]["cluster"]["label"] == "VEGEPOLYS VALLEY"
+    (reader.folder / "cluster.graphql").write_text("query Never { revision }", encoding="utf-8")
+    unknown = command.replace("ask --data-urlencode query@cluster.graphql\n", "")
+    assert "PERSISTED_QUERY_NOT_FOUND" in reader.run(unknown)
+    reader.write_files(chapters()["9"])
