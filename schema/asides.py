@@ -15,7 +15,7 @@ from graph.access import Scope, Viewer
 from graph.curation.changes import Change, read_changes
 from graph.curation.computed import data_revision
 from graph.curation.mutations import require_scope
-from graph.errors import BadValueError, UnknownTermError
+from graph.errors import BadValueError, CursorError, UnknownTermError
 from graph.model import Model
 from graph.settings import Settings
 from graph.store.levels import Levels
@@ -187,5 +187,5 @@ def _read_cursor(cursor: str) -> int:
         or not (digits.isascii() and digits.isdigit())
         or len(digits) > _DIGITS
     ):
-        raise BadValueError("after", cursor[:40], "a cursor of this list")
+        raise CursorError("after", cursor[:40])
     return int(digits)
