@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -373,40 +372,6 @@ def test_what_is_refused_names_nothing_where_suggestions_are_off(
     answer = ask(query, graphql_suggestions=0)
     assert answer.errors
     assert name not in str(answer.errors)
-
-
-def test_a_field_that_is_not_public_stands_in_no_answer(
-    model: Model, schema: GraphQLSchema, snapshot: Snapshot
-) -> None:
-    """What the schema does not have is not told by claims, contests and translations either."""
-    iri = f"{RZ}Cluster"
-    fields = {
-        name: replace(field, exposure="private") if name in ("acronym", "name") else field
-        for name, field in model.fields[iri].items()
-    }
-    hiding = copy(model)
-    object.__setattr__(hiding, "fields", {**model.fields, iri: fields})
-    settings = Settings()
-    engine = Engine(hiding, schema, settings)
-    hidden = replace(snapshot, model=hiding)
-    identifier = organisation(0)[1:-1]
-    for query in (
-        f'{{ cluster(id: "{identifier}") {{ claims {{ field }} }} }}',
-        f'{{ cluster(id: "{identifier}") {{ translations {{ field }} }} }}',
-    ):
-        found = str(engine.answer(Request(query), hidden, anonymous(settings)).data)
-        assert "acronym" not in found
-        assert "'name'" not in found
-        told = str(engine.answer(Request(query), snapshot, anonymous(settings)).data)
-        assert "'name'" in told
-    query = '{ clusters(where: {contested: ["acronym"]}) { totalCount } }'
-    assert code(engine.answer(Request(query), hidden, anonymous(settings))) == "BAD_VALUE"
-    query = "{ clusters(where: {contested: []}) { totalCount } }"
-    counts = [
-        data(engine.answer(Request(query), each, anonymous(settings)))["clusters"]["totalCount"]
-        for each in (snapshot, hidden)
-    ]
-    assert counts == [1, 0]
 
 
 def test_the_cost_of_nested_pages_is_estimated_and_the_field_named(ask: Ask) -> None:
