@@ -423,5 +423,6 @@ def test_a_condition_that_says_nothing_is_refused(ask: Ask, where: dict[str, Any
     assert code(ask(query, {"w": where})) == "BAD_VALUE"
     literal = json.dumps(where).replace('"', "")
     assert code(ask(f"{{ clusters(where: {literal}) {{ totalCount }} }}")) == "BAD_VALUE"
-    for empty in ({}, {"and": []}, {"projectRoles": {"every": {}}}):
+    always: tuple[dict[str, Any], ...] = ({}, {"and": []}, {"projectRoles": {"every": {}}})
+    for empty in always:
         assert data(ask(query, {"w": empty}))["clusters"]["totalCount"] == 5
