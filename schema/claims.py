@@ -11,7 +11,7 @@ from typing import NamedTuple
 from graph.model import Field, FieldKind
 from graph.store.columns import EMPTY
 from graph.store.snapshot import SYSTEM, Snapshot
-from graph.store.term_table import MASK, NIL, SHIFT
+from graph.store.term_table import NIL, SHIFT
 from schema.completeness import Completeness, completeness_of
 from schema.languages import LanguageOrder, is_in_ranges
 from schema.values import Values
@@ -96,11 +96,8 @@ class Witness:
             if names is not None and field.name not in names:
                 continue
             read = values.by_language(field) if field.unique_language else values.many(field)
-            known = self.snapshot.answer_texts
-            texts = [
-                (self.languages[value >> SHIFT], known[value >> SHIFT][value & MASK])
-                for value in read(number)
-            ]
+            text = self.snapshot.answer_text
+            texts = [(self.languages[value >> SHIFT], text(value)) for value in read(number)]
             texts.sort(key=lambda pair: (order[pair[0]], pair[1]))
             records += [
                 Translation(field.name, language, text)
@@ -115,7 +112,7 @@ class Witness:
         return completeness_of(self.snapshot, number)
 
     def _field_claims(self, number: int, field: Field) -> list[ClaimRecord]:
-        terms, texts = self.snapshot.terms, self.snapshot.answer_texts
+        terms, text = self.snapshot.terms, self.snapshot.answer_text
         column = self.snapshot.forward.get(field.path, EMPTY)
         pairs = [pair for pair in column.pairs(number) if pair[1] != SYSTEM]
         pairs.sort(key=lambda pair: (self.ranks[pair[1]], terms.term(pair[0])))
@@ -133,7 +130,7 @@ class Witness:
                 ClaimRecord(
                     field.name,
                     field.path,
-                    terms.prefixes[value >> SHIFT] + texts[value >> SHIFT][value & MASK],
+                    text(value),
                     language or None,
                     value if field.kind is FieldKind.ENTITY and self.type_of(value) else NIL,
                     self._source(graph),

@@ -288,13 +288,17 @@ class Filters:
             tests.append(({node for node in nodes if node is not None}, name in ("eq", "in")))
         return tests
 
-    def _contested(self, class_iri: str, names: Sequence[str]) -> Condition:
+    def contestable(self, class_iri: str, names: Sequence[str]) -> list[Field]:
+        """Return the fields that sources may differ about: those named, or all that are public."""
         fields = {field.name: field for field in public_fields(self.model, class_iri)}
         for name in names:
             if name not in fields:
                 expected = f"names of fields of {self.model.classes[class_iri].name}"
                 raise BadValueError("where.contested", str(name)[:40], expected)
-        tests = [self.values.is_contested(fields[name]) for name in names or fields]
+        return [fields[name] for name in names or fields]
+
+    def _contested(self, class_iri: str, names: Sequence[str]) -> Condition:
+        tests = [self.values.is_contested(field) for field in self.contestable(class_iri, names)]
 
         def holds(number: int) -> bool:
             self.charge(len(tests))

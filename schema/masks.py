@@ -17,7 +17,6 @@ from graph.store.columns import EMPTY, Column, OneColumn
 from graph.store.term_table import NIL, SHIFT
 from schema.filters import PARTS, Condition, Filters, Where, admits_unknown, day_of
 from schema.masking import Chosen, Masker, all_hold, one_by_one, some_hold, where_chosen
-from schema.naming import public_fields
 from schema.operators import NEGATIVE, given, listed, number_test
 from schema.quantifiers import QUANTIFIERS
 from schema.validity import Route, bounds_of, is_as_of
@@ -162,8 +161,7 @@ class Masks:
 
     def _contested(self, class_iri: str, names: Sequence[str], holds: Condition) -> Masker:
         """Return what finds the few nodes that may be contested, and looks at these alone."""
-        fields = {field.name: field for field in public_fields(self.model, class_iri)}
-        asked = [fields[name] for name in names or fields]
+        asked = self.filters.contestable(class_iri, names)
         columns = [
             self.values.column(field.path)
             for field in asked

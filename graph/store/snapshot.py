@@ -249,6 +249,11 @@ class Snapshot:
         """The texts of terms by page, as answers read them: long ones are counted."""
         return counted(self.terms.texts)
 
+    def answer_text(self, number: int) -> str:
+        """Return an IRI without brackets, or the value of a literal, as answers read it."""
+        page = number >> SHIFT
+        return self.terms.prefixes[page] + self.answer_texts[page][number & MASK]
+
     @cached_property
     def page_languages(self) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
         """The languages of texts ("" of other terms), and the place of that of each page."""
