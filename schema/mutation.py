@@ -20,6 +20,7 @@ from graph.curation.messages import DEFAULT_LANGUAGE
 from graph.curation.mutations import Mutation, Mutations, Outcome
 from graph.errors import BadValueError
 from graph.model import Field, FieldKind, Model
+from graph.store.allowance import begin_answer
 from graph.store.snapshot import Snapshot
 from schema.execute import Answer, Engine, PreparedMutation, execution_error
 from schema.lookups import Spent, read_entity
@@ -69,6 +70,7 @@ class Writer:
 
     def run(self, prepared: PreparedMutation) -> Answer:
         """Return the answer to a mutation; each root field is a change of its own."""
+        begin_answer(self.engine.settings.graphql_answer_bytes)  # of all payloads together
         run = _Run(self, prepared)
         result = execute(
             self.engine.schema,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 
@@ -70,3 +71,20 @@ def test_keys_and_messages_stay_text(client: Client, text: str) -> None:
     codes = {error["extensions"]["code"] for error in body.get("errors", ())}
     assert codes <= {"BAD_VALUE"}
     assert "INTERNAL" not in answer.text
+
+
+def test_what_a_mutation_answers_is_limited_too(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many acts may each answer with a long text: what is over the limit is said to be."""
+    query = CREATE.replace("acronym statedBy", "acronym description statedBy")
+    described = {"description": [{"text": "é" * 400, "lang": "en"}]}
+    engine = client.http.app.state.service.writer.engine  # type: ignore[attr-defined]
+
+    def ask(text: str) -> str:
+        answer = client.post(query, source=client.source, input=name(text) | described)
+        return str(answer.json())
+
+    assert "é" * 400 in ask("Long")
+    monkeypatch.setattr(engine, "settings", replace(engine.settings, graphql_answer_bytes=700))
+    assert "'limit': 'graphql_answer_bytes'" in ask("Longer")

@@ -166,10 +166,9 @@ async def answer_request(asked: dict[str, object], headers: Headers, scope: Scop
     if isinstance(prepared, Answer):
         return Found(prepared, orjson.dumps(prepared.body()))
     if isinstance(prepared, PreparedMutation):
-        write = partial(service.writer.run, prepared)
-        answer = await _writers().run(write, waiting_max)
-        scope[SEEN] = answer.revision or scope.get(SEEN)
-        return Found(answer, orjson.dumps(answer.body()))
+        found = await _writers().run(partial(_write, service, prepared), waiting_max)
+        scope[SEEN] = found.answer.revision or scope.get(SEEN)
+        return found
     if prepared.cost <= service.settings.graphql_inline_cost:
         return run_prepared(engine, prepared)
     async with service.limiter.query(Request(scope)) as use:  # one at a time for an address
@@ -202,6 +201,12 @@ async def _prepare(
     if is_named and not isinstance(prepared, Answer):
         service.documents.learn(request.query)
     return prepared
+
+
+def _write(service: Service, prepared: PreparedMutation) -> Found:
+    """Run a mutation and write its answer, in the thread of both: it may be long."""
+    answer = service.writer.run(prepared)
+    return Found(answer, orjson.dumps(answer.body()))
 
 
 def _time(make: Callable[[], Found]) -> tuple[Found, float]:
