@@ -137,6 +137,7 @@ def _group_key(maker: Maker, model: Model, shape: ClassShape) -> None:
     keys: Arguments = {
         "id": ("GroupUnit", "Each node is a group."),
         "label": ("GroupUnit", "By the name for people."),
+        "types": ("GroupUnit", "By the classes that sources give it."),
     }
     for field in public_fields(model, shape.iri):
         if field.kind is FieldKind.ENTITY:

@@ -46,6 +46,8 @@ class Candidates:
     def _find(self, class_iri: str, name: str, below: Any) -> set[int] | None:
         if name == "id":
             return self._identified(below)
+        if name == "types":
+            return self._instances(listed(below))
         if name == "and":
             return self._least(self.find(class_iri, each) for each in listed(below))
         if name == "or":
@@ -92,6 +94,16 @@ class Candidates:
                 iris = (f"<{each}>" for each in listed(asked[name]) if is_iri(str(each)))
                 return {n for n in map(self.snapshot.terms.find, iris) if n is not None}
         return None
+
+    def _instances(self, names: Iterable[str]) -> set[int] | None:
+        model, found = self.snapshot.model, set[int]()
+        for name in names:
+            instances = self.snapshot.instances(model.by_name[name].iri)
+            if len(found) + len(instances) > self.most:
+                return None
+            found.update(instances)
+        self.charge(len(found))
+        return found
 
     def _union(self, class_iri: str, parts: Iterable[Any]) -> set[int] | None:
         found: set[int] = set()

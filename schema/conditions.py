@@ -225,6 +225,8 @@ def _cost(fields: Fields, name: str, below: Value) -> float:
     """Return what looking at one condition takes, about, where the test of a number is 1."""
     if name in ("id", "isNull"):
         return 0.5
+    if name == "types":
+        return 2
     if name == "not":
         return _level_cost(fields, below)
     if name in ("and", "or"):

@@ -6,7 +6,7 @@ never an error, so that `not` means the same in both languages: what is looked a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, Final
 
@@ -56,11 +56,19 @@ class Conditions:
             return "false" if below else "true"
         if key == "id":
             return _all([_identified(operator, value, name) for operator, value in below.items()])
+        if key == "types":
+            return self._types(listed(below), name)
         if key in ("label", "contested"):
             raise Unsayable(f"conditions on {key}")
         if is_as_of(self.model, class_iri, key):
             raise Unsayable(f"{key} in a condition")
         return self._field(self.model.fields[class_iri][key], below, name)
+
+    def _types(self, names: Sequence[str], name: str) -> str:
+        model, value = self.model, self._fresh()
+        found = {iri for each in names for iri in model.descendants[model.by_name[each].iri]}
+        terms = [write_iri(iri) for iri in sorted(found)]
+        return f"EXISTS {{ ?{name} a ?{value} FILTER({_member('in', terms, value)}) }}"
 
     def _field(self, field: Field, below: Mapping[str, Any], name: str) -> str:
         if field.kind is FieldKind.ENTITY:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from graph.errors import BadValueError
@@ -98,6 +99,9 @@ class Filters:
             return self._identifier(below)
         if name == "label":
             return self._texts(label_field(class_iri), self.values.labels(), below)
+        if name == "types":
+            find, classes = self.snapshot.class_of, self.classes(listed(below))
+            return lambda number: find(number, classes) is not None
         if name == "contested":
             return self._contested(class_iri, listed(below))
         if is_as_of(self.model, class_iri, name):
@@ -287,6 +291,11 @@ class Filters:
             nodes = (find(f"<{each}>") for each in listed(value) if is_iri(str(each)))
             tests.append(({node for node in nodes if node is not None}, name in ("eq", "in")))
         return tests
+
+    def classes(self, names: Sequence[str]) -> frozenset[str]:
+        """Return the IRIs of classes by their names, with all their subclasses."""
+        found = (self.model.descendants[self.model.by_name[name].iri] for name in names)
+        return frozenset(chain.from_iterable(found))
 
     def contestable(self, class_iri: str, names: Sequence[str]) -> list[Field]:
         """Return the fields that sources may differ about: those named, or all that are public."""

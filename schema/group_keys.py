@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from graph.model import Field, FieldKind
+from graph.store.snapshot import TYPE
 from graph.store.term_table import NIL
 from schema.collation import LENGTH, collation_key
 from schema.filters import Filters
@@ -109,6 +110,8 @@ class Keys:
         if name == "label":
             find = values.best_label(languages)
             return self._alone(find, partial(read_labels, values, languages), self._texts())
+        if name == "types":
+            return self._of_classes()
         field = values.model.fields[class_iri][name]
         if field.kind is FieldKind.ENTITY:
             return self._of_nodes(field, below, f"{place}.{name}")
@@ -130,6 +133,25 @@ class Keys:
         named = list(names.values())
         form = Form(lambda value: (names.get(text(value)), NIL), named.index)
         return self._of_field(field, form)
+
+    def _of_classes(self) -> By:
+        """Return the key of the classes that sources give a node."""
+        snapshot, column = self.values.snapshot, self.values.column(TYPE)
+        classes = self.values.model.classes
+        names = {number: classes[iri].name for number, (_, iri) in snapshot.class_numbers.items()}
+        known = np.array(list(names), np.uint32)
+        form = Form(lambda value: (names[value], NIL), str)
+
+        def read(number: int) -> Sequence[Shared]:
+            found = dict.fromkeys(value for value, _ in column.pairs(number) if value in names)
+            return tuple(map(form.share, found)) or (_UNKNOWN,)
+
+        def read_all(batch: Batch) -> Coded:
+            places, values = read_distinct(column, batch)
+            kept = np.isin(values, known)
+            return _coded(places[kept], values[kept], form, len(batch))
+
+        return By(read, read_all, form.compare)
 
     def _days(self, field: Field, unit: str) -> By:
         length, zero = _UNITS[unit], "0" if unit == "DECADE" else ""

@@ -15,7 +15,7 @@ from schema.naming import PYTHON, by_label, deprecated_fields, public_fields, sc
 from schema.validity import AS_OF, bounds_of
 
 #: Keys of a class's conditions that are no fields of the class.
-RESERVED: Final = frozenset({"and", "or", "not", "isNull", "contested", "id", "label"})
+RESERVED: Final = frozenset({"and", "or", "not", "isNull", "contested", "id", "label", "types"})
 
 _EQUALITY: Final = ("eq", "ne", "in", "notIn", "isNull")
 _COMPARISON: Final = (*_EQUALITY, "gt", "gte", "lt", "lte")
@@ -114,6 +114,7 @@ def make_where(maker: Maker, model: Model, shape: ClassShape) -> None:
         ),
         "id": ("IDFilter", "Conditions on the identifier, an IRI."),
         "label": ("TextFilter", "Conditions on the name for people."),
+        "types": ("List[ClassName]", "Of one of these classes or of their subclasses."),
     }
     if bounds_of(model, shape.iri) is not None:
         conditions[AS_OF] = ("Date", "May have been valid on this day.")

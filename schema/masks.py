@@ -14,6 +14,7 @@ import numpy as np
 
 from graph.model import Field, FieldKind
 from graph.store.columns import EMPTY, Column, OneColumn
+from graph.store.snapshot import TYPE
 from graph.store.term_table import NIL, SHIFT
 from schema.filters import PARTS, Condition, Filters, Where, admits_unknown, day_of
 from schema.masking import Chosen, Masker, all_hold, one_by_one, some_hold, where_chosen
@@ -131,6 +132,8 @@ class Masks:
         single = partial(self.filters.condition, class_iri, {name: below})
         if name == "label":
             return self._labels(class_iri, below, single)
+        if name == "types":
+            return self._types(listed(below))
         if name == "contested":
             return self._contested(class_iri, listed(below), single())
         if is_as_of(self.model, class_iri, name):
@@ -156,6 +159,18 @@ class Masks:
                 among = np.isin(batch.nodes, np.fromiter(nodes, np.uint32, len(nodes)))
                 found &= among == wanted
             return found
+
+        return mask
+
+    def _types(self, names: Sequence[str]) -> Masker:
+        classes, known = self.filters.classes(names), self.values.snapshot.class_numbers
+        numbers = [number for number, (_, iri) in known.items() if iri in classes]
+        column, wanted = self.values.column(TYPE), np.array(numbers, np.uint32)
+
+        def mask(batch: Batch) -> Mask:
+            places, values, _ = read_many(column, batch)
+            self.charge(len(values))
+            return any_at(places[np.isin(values, wanted)], len(batch))
 
         return mask
 

@@ -145,7 +145,7 @@ def _seekable_part(model: Model, class_iri: str, name: str, below: Value) -> Val
         if name == "or":
             return None if None in parts else tuple(parts)
         return tuple(part for part in parts if part is not None) or None
-    if isinstance(below, Variable):
+    if isinstance(below, Variable) or name == "types":
         return below
     if not isinstance(below, dict):
         return None

@@ -91,6 +91,9 @@ class NaiveAggregates(NaiveConditions):
             return [(term[1:-1], term)]
         if name == "label":
             return [(self.cut(self.naive.label(term, {})), None)]
+        if name == "types":
+            names = [self.model.classes[each].name for each in self.naive.types(term)]
+            return [(each, None) for each in names]
         field = self.model.fields[iri][name]
         if field.kind is FieldKind.DATE:
             day = (self.naive.date(term, field) or {}).get("earliest")
@@ -123,7 +126,7 @@ class NaiveAggregates(NaiveConditions):
         if key[0] is None:
             return (True,)
         ((name, below),) = asked.items()
-        field = None if name in ("id", "label") else self.model.fields[iri][name]
+        field = None if name in ("id", "label", "types") else self.model.fields[iri][name]
         if field is not None and field.kind is FieldKind.ENTITY:
             return self.place(str(field.target), below, key)
         if name == "label" or (

@@ -66,6 +66,8 @@ class Fields(Protocol):
     def label(self, term: str, arguments: dict[str, Any]) -> str | None: ...
     def label_path(self, term: str) -> str | None: ...
     def class_of(self, term: str) -> str: ...
+    def is_a(self, term: str, iri: str) -> bool: ...
+    def types(self, term: str) -> set[str]: ...
     def claims(
         self, term: str, fields: list[str] | None = None, contested: bool | None = None
     ) -> list[dict[str, Any]]: ...
@@ -99,6 +101,10 @@ class NaiveConditions:
             return all(compare(op, term[1:-1], wanted) for op, wanted in below.items())
         if name == "label":
             return self.texts_fit(self.label_texts(term), below)
+        if name == "types":
+            return any(
+                self.naive.is_a(term, self.model.by_name[each].iri) for each in as_list(below)
+            )
         if name == "contested":
             claims = self.naive.claims(term, [*as_list(below)] or None, True)
             return bool([c for c in claims if c["field"] in self.model.fields[iri]])

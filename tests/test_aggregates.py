@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +14,11 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.build import build_snapshot
 from graph.store.snapshot import TYPE
-from graph.terms import RZ, XSD
+from graph.terms import RZ, XSD, Quad
 from schema import vectors
 from schema.execute import Answer, Engine, Request
 from schema.loading import load_schema
-from tests.asking import PROJECT, A, code, data, listed_dataset
+from tests.asking import PROJECT, A, code, data, listed_dataset, organisation
 from tests.snapshots import commit_of
 
 Ask = Callable[..., Answer]
@@ -34,10 +34,16 @@ def ask(model: Model, request: pytest.FixtureRequest) -> Iterator[Ask]:
     schema = load_schema(model)
     snapshot = build_snapshot(model, [commit_of(listed_dataset(), (), None)])
 
-    def answer(query: str, variables: dict[str, Any] | None = None, **limits: Any) -> Answer:
+    def answer(
+        query: str,
+        variables: dict[str, Any] | None = None,
+        quads: Iterable[Quad] | None = None,
+        **limits: Any,
+    ) -> Answer:
         engine = Engine(model, schema, replace(Settings(), **limits))
         asked = Request(query, None, variables, ("en", "fr"))
-        return engine.answer(asked, snapshot, anonymous(engine.settings))
+        other = quads and build_snapshot(model, [commit_of(quads, (), None)])
+        return engine.answer(asked, other or snapshot, anonymous(engine.settings))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vectors, "LEAST", request.param)
@@ -128,6 +134,23 @@ def test_groups_are_counted_whatever_is_shown(ask: Ask, arguments: str, count: i
     query = f"""{{ clusters {{ groupCount({arguments})
       groups({arguments}, first: 0) {{ keys {{ value }} }} }} }}"""
     assert data(ask(query))["clusters"] == {"groupCount": count, "groups": []}
+
+
+def test_organisations_are_counted_by_their_classes_and_found_by_them(ask: Ask) -> None:
+    company = "<urn:x:company>"
+    quads = [*listed_dataset(), (company, f"<{TYPE}>", f"<{RZ}Company>", A)]
+    quads.append((organisation(1), f"<{TYPE}>", f"<{RZ}Company>", A))
+    quads.append((organisation(1), f"<{TYPE}>", "<urn:x:unknown>", A))
+    query = """query($w: OrganisationWhere) { organisations(where: $w) {
+      groups(by: {types: VALUE}) { keys { value node { id } } aggregates { count } } } }"""
+    for where, counts in (
+        ({}, {"Cluster": 5, "Company": 2}),
+        ({"types": ["Company"]}, {"Cluster": 1, "Company": 2}),
+        ({"types": ["Cluster"], "not": {"types": ["Company"]}}, {"Cluster": 4}),
+    ):
+        found = data(ask(query, {"w": where}, quads=quads))["organisations"]["groups"]
+        assert {g["keys"][0]["value"]: g["aggregates"]["count"] for g in found} == counts
+        assert all(group["keys"][0]["node"] is None for group in found)
 
 
 def test_a_node_with_several_values_is_in_several_groups_and_the_key_is_a_node(ask: Ask) -> None:

@@ -284,6 +284,8 @@ def test_solutions_are_the_answer_to_drawn_documents(world: World, seed: int) ->
         '{name: {notIn: ["Cluster 1"], lang: ["en"]}}',
         "{projectRoles: {some: {project: {totalCost: {gt: 300}}}}}",
         "{country: {or: [{isNull: true}]}}",
+        "{types: [Company, Cluster], projectRoles: {some: {project: {types: Project}}}}",
+        "{not: {types: [Organisation]}}",
     ],
 )
 def test_conditions_mean_the_same(small: World, where: str) -> None:

@@ -20,6 +20,7 @@ from graph.terms import RZ, Quad
 from schema import vectors
 from schema.collation import collation_key, fold
 from schema.execute import Answer, Engine, Request
+from schema.inputs import RESERVED
 from schema.loading import load_schema
 from tests.asking import PROJECT, A, B, code, data, listed_dataset, organisation
 from tests.snapshots import commit_of
@@ -64,6 +65,10 @@ def clusters(answer: Answer) -> list[int]:
 # --- conditions -----------------------------------------------------------------------------
 
 
+def test_no_field_has_the_name_of_another_condition(model: Model) -> None:
+    assert not any(RESERVED & fields.keys() for fields in model.fields.values())
+
+
 @pytest.mark.parametrize(
     ("where", "fits"),
     [
@@ -103,6 +108,12 @@ def clusters(answer: Answer) -> list[int]:
         ("{or: []}", []),
         ("{and: []}", [0, 1, 2, 3, 4]),
         ("{not: {}}", []),
+        ("{types: [Platform, Cluster]}", [0, 1, 2, 3, 4]),
+        ("{types: Organisation}", [0, 1, 2, 3, 4]),  # with its subclasses
+        ("{types: [Company]}", []),
+        ("{types: []}", []),
+        ("{not: {types: [Cluster]}}", []),
+        ("{projectRoles: {some: {project: {types: [Project]}}}}", [0, 1, 2]),
         ('{contested: "acronym"}', [0]),
         ('{contested: ["name"]}', [0]),
         ('{contested: ["altNames", "country"]}', []),  # a list is no contradiction
