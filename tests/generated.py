@@ -77,7 +77,7 @@ class World:
         self.snapshot = build_snapshot(model, [commit_of(quads, (), None)])
         self.snapshot.search.build(self.snapshot)
         # Draws are wide: limits that only count the document would refuse a third of them unseen.
-        wide = Settings(graphql_aliases=500, graphql_tokens=20_000)
+        wide = Settings(graphql_aliases=500, graphql_tokens=20_000, graphql_directives=500)
         self.engine = Engine(model, schema, wide)
         self.verbatim = Engine(model, schema, wide, rewrites=False)
         self.viewer: Viewer = anonymous(self.engine.settings)
@@ -91,7 +91,8 @@ class World:
     def check(self, name: str, document: str, tally: Tally) -> None:
         """Ask both and demand the same answer, or a refusal that is the client's fault.
 
-        Half of the documents are asked with variables, and again, when what was bound is kept.
+        Half of the documents are asked with variables and fragments, and all again, when what
+        was bound is kept.
         """
         request = asked = Request(document, languages=("en", "fr"))
         seed = crc32(document.encode())
