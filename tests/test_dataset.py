@@ -15,6 +15,7 @@ from graph.errors import RevisionConflictError, StoreCorruptError, StoreFullErro
 from graph.model import Model
 from graph.settings import Settings
 from graph.shapes import load_model
+from graph.store import dataset as dataset_module
 from graph.store.commit import Change
 from graph.store.dataset import Dataset
 from graph.store.directory import Checkpoint
@@ -93,6 +94,35 @@ def test_expected_revision_and_settling(dataset: Dataset) -> None:
     commit = dataset.commit(add(cluster(2)), expect=1, settle=settle)
     assert commit is not None
     assert (seen, commit.message) == ([1], "settled")
+
+
+def test_one_image_is_saved_at_a_time_however_many_commits_come(
+    settings: Settings, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving, most, begun = threading.Event(), list[int](), threading.Semaphore(0)
+    write = dataset_module.write_levels
+
+    def slowly(images: Any, folder: Path) -> None:
+        most.append(sum(thread.name == "image" for thread in threading.enumerate()))
+        begun.release()
+        assert saving.wait(20)
+        write(images, folder)
+
+    monkeypatch.setattr(dataset_module, "_IMAGE_EVERY", 2)
+    monkeypatch.setattr(dataset_module, "write_levels", slowly)
+    dataset = Dataset.open(settings, model, with_store=False)
+    dataset.commit(add(cluster(1)))
+    dataset.commit(add(cluster(2)))
+    assert begun.acquire(timeout=20)
+    for number in range(3, 12):
+        dataset.commit(add(cluster(number)))
+    assert [t.name for t in threading.enumerate()].count("image") == 1
+    saving.set()
+    dataset.close()  # waits for it, and saves what came meanwhile
+    assert max(most) == 1
+    again = Dataset.open(settings, model, with_store=False)
+    assert (again._image_revision, again.snapshot.quad_count) == (11, 11)
+    again.close()
 
 
 def test_concurrent_commits_are_all_recorded_once(dataset: Dataset) -> None:

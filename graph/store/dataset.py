@@ -77,6 +77,7 @@ class Dataset(PublicStore):
         self._changed = threading.Condition()
         self._listeners: list[Callable[[Commit, Levels], None]] = []
         self._image_revision = levels.revision
+        self._saving = threading.Lock()
         self._is_indexed = False
 
     @classmethod
@@ -313,7 +314,8 @@ class Dataset(PublicStore):
             each.done.set()
             for listener in self._listeners:
                 listener(each.commit, each.levels)
-        if self.log.revision - self._image_revision >= _IMAGE_EVERY:
+        is_due = self.log.revision - self._image_revision >= _IMAGE_EVERY
+        if is_due and not self._saving.locked():  # writing a large one may take many commits
             threading.Thread(target=self.save_image, name="image", daemon=True).start()
 
     def _renew_search(self) -> None:
@@ -329,17 +331,18 @@ class Dataset(PublicStore):
     # --- keeping ---------------------------------------------------------------------------
 
     def save_image(self) -> None:
-        """Save the snapshots, so that the next start need not replay the log."""
-        with self._order:  # commits add terms
-            levels = self.levels
-            if levels.revision == self._image_revision:
-                return
-            images = pack_levels(levels)
-        try:
-            write_levels(images, self.folder)
-            self._image_revision = levels.revision
-        except OSError as error:
-            _log.warning("the snapshot's image could not be saved: %s", error)
+        """Save the snapshots, so that the next start need not replay the log; one at a time."""
+        with self._saving:
+            with self._order:  # commits add terms
+                levels = self.levels
+                if levels.revision == self._image_revision:
+                    return
+                images = pack_levels(levels)
+            try:
+                write_levels(images, self.folder)
+                self._image_revision = levels.revision
+            except OSError as error:
+                _log.warning("the snapshot's image could not be saved: %s", error)
 
     def close(self) -> None:
         """Save the image and let go of the files."""
