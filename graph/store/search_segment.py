@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ Mask = npt.NDArray[np.bool_]
 WHOLE_LETTERS: Final = 1_024
 #: More than any number of edits; twice as much still fits into a byte.
 _FAR: Final = 100
+_NO_WORDS: Final = np.zeros(0, np.uint32)
 
 
 class Filter(NamedTuple):
@@ -87,11 +89,21 @@ class Segment:
 
     def postings_of_all(self, words: Numbers) -> Numbers:
         """Return the entries that hold one of some words of the vocabulary."""
+        return self._spread(words)[0]
+
+    def leading_to(self, words: Numbers, entries: Mask) -> Numbers:
+        """Return which of some words of the vocabulary are held by one of some entries."""
+        found, before = self._spread(words)
+        leads: Mask = np.logical_or.reduceat(entries[found], before) if len(words) else words > 0
+        return words[leads]
+
+    def _spread(self, words: Numbers) -> tuple[Numbers, npt.NDArray[np.int64]]:
+        """Return the entries that hold some words, and where those of each word begin."""
         starts = self.starts[words].astype(np.int64)
         counts = self.starts[words + 1] - starts
         before = np.cumsum(counts) - counts
         places = np.repeat(starts - before, counts) + np.arange(counts.sum())
-        return np.asarray(self.postings[places], np.uint32)
+        return np.asarray(self.postings[places], np.uint32), before
 
 
 class Look:
@@ -161,13 +173,22 @@ class Look:
 
     def _distances(self) -> npt.NDArray[np.uint8]:
         """Return how many edits each entry is away: for each word the fewest, in all."""
-        segment = self.segment
+        segment, vocabulary = self.segment, self.segment.vocabulary
         total = np.zeros(len(segment), np.uint8)
-        words = zip(self.search.edits, self.search.words, self._beginnings, strict=True)
-        for allowed, word, run in sorted(words):  # what must be right tells soonest
+        parts = []
+        for allowed, word, run in zip(
+            self.search.edits, self.search.words, self._beginnings, strict=True
+        ):
+            near = vocabulary.candidates(word, allowed) if allowed else _NO_WORDS
+            parts.append((run[1] - run[0] + len(near), allowed, word, run, near))
+        # What few words can be tells soonest; of the others, only those that still matter.
+        parts.sort(key=itemgetter(0))
+        for _, allowed, word, run, near in parts:
             own = np.full(len(segment), _FAR, np.uint8)
             if allowed:
-                for edits, numbers in reversed(list(segment.vocabulary.near(word, allowed))):
+                alive = total < _FAR
+                near = near if alive.all() else segment.leading_to(near, alive)
+                for edits, numbers in reversed(list(vocabulary.distances(word, allowed, near))):
                     own[segment.postings_of_all(numbers)] = edits
             own[segment.postings_of(*run)] = 0
             total += own

@@ -92,18 +92,29 @@ class Vocabulary(SortedTexts):
             self._absent[start : start + len(numbers)] = ~_signatures(letters)
 
     def near(self, pattern: str, edits: int) -> Iterator[tuple[int, Numbers]]:
-        """Yield a number of edits, from 0 up, and the words with a beginning that far away.
+        """Yield a number of edits, from 0 up, and the words with a beginning that far away."""
+        return self.distances(pattern, edits, self.candidates(pattern, edits))
+
+    def candidates(self, pattern: str, edits: int) -> Numbers:
+        """Return the words that hold enough of the letters to be so many edits away.
 
         Cost
         ----
-        One pass over 8 bytes a word, then the distance of those that hold enough of the letters.
+        One pass over 8 bytes a word.
         """
         letters = np.frombuffer(pattern.encode("utf-32-le"), np.uint32)
         missing = np.bitwise_count(_signatures(letters[None, :])[0] & self._absent)
         # An edit takes at most one letter out of the pattern.
         numbers = np.flatnonzero(missing <= edits).astype(np.uint32)
         lengths = self._places[numbers + 1] - self._places[numbers]
-        numbers = numbers[lengths + edits >= len(pattern)]
+        found: Numbers = numbers[lengths + edits >= len(pattern)]
+        return found
+
+    def distances(
+        self, pattern: str, edits: int, numbers: Numbers
+    ) -> Iterator[tuple[int, Numbers]]:
+        """Yield a number of edits, from 0 up, and which of some words begin that far away."""
+        letters = np.frombuffer(pattern.encode("utf-32-le"), np.uint32)
         spread = self._spread(numbers, min(len(pattern) + edits, WORD_LETTERS))
         if edits == 1 and len(pattern) > 3 and len(numbers):
             halved = _half_agrees(letters, spread)
