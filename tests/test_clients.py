@@ -30,6 +30,27 @@ server what the specification of [GraphQL over HTTP](https://graphql.github.io/g
 demands. A test runs it against this service; an audit that is not met fails the run.
 """
 
+#: Clients that do a job in these tests, and in `test_partner_tools.py`, and what it is.
+JOBS = {
+    "@urql/core": "reads all clusters in pages, answers a repeated question from its own cache, "
+    "meets a limit as an error with a code",
+    "@urql/exchange-persisted": "reads the same by GET; the text of its document goes once, then "
+    "its hash alone",
+    "graphql-ws": "is told of a cluster that a mutation makes, loses its connection, is told "
+    "what it missed, is refused a wrong condition",
+    "graphql-sse": "sees two changes as they are made, with who made them, and goes on from a "
+    "revision",
+    "ariadne-codegen": "makes a typed client of `/schema.graphql`, which reads pages, writes "
+    "with a dry run and handles errors ([tools of partners](partner-tools.md))",
+}
+CLIENTS_HEAD = """
+## Clients
+
+Tests run these clients against the service, each in its own environment, installed from a lock.
+
+| client | version | what it does |
+|---|---|---|"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -97,6 +118,13 @@ def test_the_page_of_the_audit_is_current(
         level = str(audit["name"]).split()[0]
         assert level in ("MUST", "SHOULD", "MAY"), audit
         lines.append(f"| `{audit['id']}` | {level} | {audit['status']} |")
+    lines += [CLIENTS_HEAD]
+    python = (CLIENTS / "python" / "requirements.lock").read_text("utf-8")
+    for name, job in JOBS.items():
+        package = packages.get(f"node_modules/{name}") or {
+            "version": python.partition(f"{name}==")[2].split()[0]
+        }
+        lines.append(f"| `{name}` | {package['version']} | {job} |")
     assert_current(ROOT / "docs" / "graphql-over-http.md", "\n".join(lines) + "\n")
 
 
@@ -107,6 +135,15 @@ def test_urql_reads_pages_and_errors(folder: Path, server: Running) -> None:
     assert done["again"] == 4
     assert len({request["revision"] for request in done["requests"]}) == 1
     assert done["code"] == "QUERY_LIMIT"
+
+
+def test_urql_sends_a_text_once_and_then_its_hash(folder: Path, server: Running) -> None:
+    (done,) = run(folder, "urql-persisted.mjs", f"{server.address}/graphql")
+    assert "VEGEPOLYS VALLEY" in done["names"]
+    assert len(done["requests"]) > 10
+    assert {request["method"] for request in done["requests"]} == {"GET"}
+    texts = [at for at, request in enumerate(done["requests"]) if request["text"]]
+    assert texts in ([1], [])  # none where another test made the text known
 
 
 def test_graphql_ws_keeps_a_list_up_to_date(folder: Path, server: Running, token: str) -> None:
