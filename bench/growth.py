@@ -21,7 +21,7 @@ from bench.commits import measure_commits
 from bench.generator import Shape
 from bench.reads import OPERATIONS, OURS, Target, measure_slice, read_identifiers, write_bodies
 from bench.servers import serve_store
-from bench.starts import start
+from bench.starts import make_empty, start
 from bench.stores import copy_store
 from bench.tables import Cell, Table, percentile
 from graph.curation.gate import Gate
@@ -37,6 +37,7 @@ _COMMITS: Final = 60
 def table_growth(stores: dict[Shape, Path], folder: Path, seconds: float) -> Table:
     """Return the table, one row a size."""
     rows: list[tuple[Cell, ...]] = []
+    empty = start(make_empty(folder)).rest.resident
     for shape, store in stores.items():
         found = start(copy_store(store, folder))
         commits = measure_commits(copy_store(store, folder), _COMMITS)
@@ -46,6 +47,7 @@ def table_growth(stores: dict[Shape, Path], folder: Path, seconds: float) -> Tab
                 _load_rate(copy_store(store, folder), shape),
                 found.ready_s,
                 found.rest.resident / 2**20,
+                (found.rest.resident - empty) / shape.triples,
                 percentile(commits["acknowledged"], 50),
                 percentile(commits["every reader sees it"], 50),
                 *_query_costs(shape, store, folder, seconds),
@@ -56,6 +58,7 @@ def table_growth(stores: dict[Shape, Path], folder: Path, seconds: float) -> Tab
         "load, quads a CPU s",
         "start, s",
         "resident, MiB",
+        "B a triple",
         "commit, ms",
         "seen by all, ms",
         "three-level, CPU ms",
@@ -63,7 +66,8 @@ def table_growth(stores: dict[Shape, Path], folder: Path, seconds: float) -> Tab
     )
     note = (
         "Load: a source of 1,500 quads through the gate, validated, into a store of that size. "
-        "Queries: one connection, over HTTP."
+        "Memory: of the API process, with the search index, at rest; a triple: above an empty "
+        "store. Queries: one connection, over HTTP, at rest."
     )
     return Table("Growth", heads, rows, (note,))
 

@@ -1,22 +1,26 @@
 """Lists over HTTP: filtered, nested, summed up, searched, kept answers; and who waits meanwhile.
 
 The same load client as for single reads, over 1, 8 and 64 connections. Kept answers are asked of a
-server that keeps them, beside the same bytes from a static route; the others of one that does not.
+server that keeps them, beside the same bytes from a static route; the others of one that does not,
+and those that the peers have of these, too, after their answers were compared.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from graphql import get_introspection_query
 
+from bench import peer_lists
 from bench.load import Load, measure
 from bench.operations import POINT, body
+from bench.peer_data import write_peer_data
 from bench.reads import Sample, Target, measure_slice
 from bench.servers import Server, serve_peer, serve_store
 from bench.stores import copy_store
@@ -75,6 +79,26 @@ query Large {
     nodes { id name claims { field value language contested source { id title } } }
   }
 }"""
+#: What each operation is asked with.
+ASKED: Final[dict[str, Sequence[dict[str, str]]]] = {
+    "filtered": [{"text": t, "country": c} for t in _PIECES for c in _COUNTRIES],
+    "nested filter": [{"country": country} for country in _COUNTRIES],
+    "aggregate": [{"country": country} for country in _COUNTRIES],
+    "search": [{"text": piece} for piece in _PIECES],
+    "kept": (),
+}
+OURS: Final = {
+    "filtered": FILTERED,
+    "nested filter": NESTED,
+    "aggregate": AGGREGATE,
+    "search": SEARCH,
+    "kept": POINT,
+}
+PEERS: Final = {
+    "filtered": peer_lists.FILTERED,
+    "nested filter": peer_lists.NESTED,
+    "aggregate": peer_lists.SUMMED,
+}
 _KEPT_SHARE: Final = 0.5
 _HOLD_MS: Final = 20.0
 
@@ -88,14 +112,18 @@ def table_lists(store: Path, folder: Path, organisation: str, seconds: float, ti
         keeping = stack.enter_context(serve_store(copy, keeps=True))
         for server in (ours, keeping):
             server.settle()
+        peers = list(_start_peers(stack, store, folder))
+        for target in peers:
+            compare_lists(ours, target, bodies)
         (folder / "kept.json").write_bytes(ours.ask("/graphql", bodies["kept"].read_bytes()))
         static = stack.enter_context(serve_peer("static", folder))
         targets = [_target(name, ours, bodies[name]) for name in bodies if name != "kept"]
+        targets += peers
         targets.append(_target("kept", keeping, bodies["kept"]))
         targets.append(Target("static route", static, {"static route": "/kept"}, {}))
         targets[-1].bodies["static route"] = bodies["kept"]
         rates = {target.name: _samples(target, seconds) for target in targets}
-    rows = [_row(name, samples) for name, samples in rates.items()]
+    rows = [_row(name, rates[name]) for name in sorted(rates, key=_place)]
     share = min(
         kept.rate / same.rate
         for kept, same in zip(rates["kept"], rates["static route"], strict=True)
@@ -107,8 +135,69 @@ def table_lists(store: Path, folder: Path, organisation: str, seconds: float, ti
     notes = (
         f"Kept answers, times the static route, the least of the three: {share:.2f} "
         f"({judge(share, _KEPT_SHARE, at_least=True)}).",
+        *_ratios(rates),
     )
     return Table(f"Lists, {title}", (*heads, "CPU ms"), rows, notes)
+
+
+def _start_peers(stack: ExitStack, store: Path, folder: Path) -> Iterator[Target]:
+    """Start the peers, caches on, and yield what each is asked."""
+    data = folder / "peer-lists.nt"
+    write_peer_data(store, data)
+    for name in ("rdflib", "oxigraph"):
+        server = stack.enter_context(serve_peer(name, data))
+        for operation, query in PEERS.items():
+            told = f"{operation}: Strawberry, {name}"
+            bodies = folder / f"peer-list-{operation.replace(' ', '-')}"
+            bodies.write_bytes(b"\n".join(body(query, asked) for asked in ASKED[operation]))
+            yield Target(told, server, {told: "/cached"}, {told: bodies})
+
+
+def compare_lists(ours: Server, peer: Target, bodies: dict[str, Path]) -> None:
+    """Raise where a peer finds other nodes or sums than we do."""
+    operation = peer.name.partition(":")[0]
+    theirs = peer.bodies[peer.name].read_bytes().splitlines()
+    for own, other in zip(bodies[operation].read_bytes().splitlines(), theirs, strict=True):
+        found = json.loads(ours.ask("/graphql", own))["data"]
+        told = json.loads(peer.server.ask("/cached", other))["data"]
+        if gist(found) != gist(told):
+            raise AssertionError(f"{peer.name} answers otherwise to {other.decode()}")
+
+
+def gist(found: dict[str, Any]) -> Any:
+    """Return what an answer of ours and one of a peer have in common, however it is written."""
+    ((name, below),) = found.items()
+    if name in ("organisations", "filtered"):  # which twenty these are, collation decides
+        return below["totalCount"]
+    if name in ("clusters", "nested"):
+        nodes = below["nodes"] if name == "clusters" else below
+        return [(node["id"], node["name"]) for node in nodes]
+    if name == "summed":
+        kinds = sorted((kind["value"].upper(), kind["count"]) for kind in below["kinds"])
+        return below["count"], round(below["contribution"] or 0), below["projects"], kinds
+    all_, groups = below["aggregates"], below["groups"]
+    kinds = sorted((g["keys"][0]["value"], g["aggregates"]["count"]) for g in groups)
+    amount = round(all_["sum"]["euContribution"] or 0)
+    return all_["count"], amount, all_["distinctCount"]["project"], kinds
+
+
+def _ratios(rates: dict[str, list[Sample]]) -> Iterator[str]:
+    """Yield for each operation that the peers have how many times the best of them ours is."""
+    for operation in PEERS:
+        peers = [samples for name, samples in rates.items() if name.startswith(f"{operation}:")]
+        found = [
+            own.rate / max(samples[at].rate for samples in peers)
+            for at, own in enumerate(rates[operation])
+        ]
+        told = " / ".join(f"{ratio:.1f}" for ratio in found)
+        yield f"{operation.capitalize()}, times the best peer over 1 / 8 / 64 connections: {told}."
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Return where a row stands: each operation's own before those of the peers."""
+    operation = name.partition(":")[0]
+    order = (*ASKED, "static route")
+    return order.index(operation), name
 
 
 def table_waiting(
@@ -147,21 +236,11 @@ def table_waiting(
 
 
 def _write_bodies(folder: Path, organisation: str) -> dict[str, Path]:
-    asked = {
-        "filtered": [
-            body(FILTERED, {"text": piece, "country": country})
-            for piece in _PIECES
-            for country in _COUNTRIES
-        ],
-        "nested filter": [body(NESTED, {"country": country}) for country in _COUNTRIES],
-        "aggregate": [body(AGGREGATE, {"country": country}) for country in _COUNTRIES],
-        "search": [body(SEARCH, {"text": piece}) for piece in _PIECES],
-        "kept": [body(POINT, {"id": organisation})],
-    }
     paths = {}
-    for name, bodies in asked.items():
+    asked = {**ASKED, "kept": ({"id": organisation},)}
+    for name, query in OURS.items():
         paths[name] = folder / f"list-{name.replace(' ', '-')}"
-        paths[name].write_bytes(b"\n".join(bodies))
+        paths[name].write_bytes(b"\n".join(body(query, variables) for variables in asked[name]))
     return paths
 
 

@@ -19,6 +19,9 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 from strawberry.types import Info
 
+from bench.peer_lists import Lists, Names, Role, list_query
+from graph.terms import ENTITY
+
 _RZ: Final = "https://w3id.org/rhizome/ontology#"
 _SKOS: Final = "http://www.w3.org/2004/02/skos/core#"
 _EURIO: Final = "http://data.europa.eu/s66#"
@@ -132,8 +135,50 @@ class Project:
         return found
 
 
+def _named_with(text: str, country: str) -> Names:
+    names: dict[str, str | None] = {}
+    for node, _ in _solutions(
+        f"""SELECT DISTINCT ?o ?x WHERE {{ ?o <{_RZ}country> ?c ; <{_SKOS}prefLabel> ?n .
+        FILTER(CONTAINS(LCASE(STR(?n)), ?x) && STRSTARTS(STR(?o), "{ENTITY}organisation/")) }}""",
+        c=ox.NamedNode(country),
+        x=ox.Literal(text),
+    ):
+        names[node.value] = _name_of(node)
+    return names
+
+
+def _with_partners(country: str, first: int) -> Names:
+    found = _solutions(
+        f"""SELECT DISTINCT ?k ?c WHERE {{ ?k a <{_RZ}Cluster> . ?r <{_EURIO}isRoleOf> ?k ;
+        <{_EURIO}isInvolvedIn> ?p . ?s <{_EURIO}isInvolvedIn> ?p ; <{_EURIO}isRoleOf> ?o .
+        ?o <{_RZ}country> ?c }} ORDER BY STR(?k) LIMIT {first}""",
+        c=ox.NamedNode(country),
+    )
+    return {node.value: _name_of(node) for node, _ in found}
+
+
+def _roles_of_country(country: str) -> list[Role]:
+    found = _solutions(
+        f"""SELECT ?l ?p ?e WHERE {{ ?o <{_RZ}country> ?c . ?r <{_EURIO}isRoleOf> ?o ;
+        <{_EURIO}isInvolvedIn> ?p ; <{_EURIO}roleLabel> ?l .
+        OPTIONAL {{ ?r <{_RZ}euContribution> ?e }} }}""",
+        c=ox.NamedNode(country),
+    )
+    return [(k.value, p.value, None if e is None else float(e.value)) for k, p, e in found]
+
+
+def _name_of(node: Any) -> str | None:
+    names: list[Any] = [quad.object for quad in STORE.quads_for_pattern(node, NAME, None)]
+    return _best_name(names)
+
+
+def _solutions(query: str, **given: Any) -> Any:
+    """Return the rows of a query with some of its variables given."""
+    return STORE.query(query, substitutions={ox.Variable(n): term for n, term in given.items()})
+
+
 @strawberry.type
-class Query:
+class Query(list_query(Lists(_named_with, _with_partners, _roles_of_country))):  # type: ignore[misc]
     """What can be asked."""
 
     @strawberry.field

@@ -19,10 +19,14 @@ from rdflib.namespace import SKOS, Namespace
 from rdflib.term import Node
 from strawberry.extensions import SchemaExtension
 
+from bench.peer_lists import Lists, Names, Role, list_query
+from graph.terms import ENTITY
+
 RZ: Final = Namespace("https://w3id.org/rhizome/ontology#")
 EURIO: Final = Namespace("http://data.europa.eu/s66#")
 SCHEMA: Final = Namespace("https://schema.org/")
 LANGUAGES: Final = ("en", "fr")
+_ORGANISATIONS: Final = f"{ENTITY}organisation/"
 
 GRAPH: Graph
 CLUSTERS: list[str]
@@ -179,8 +183,46 @@ class Project:
         return [ProjectRole(node=node) for node in GRAPH.subjects(EURIO.isInvolvedIn, self.node)]
 
 
+def _named_with(text: str, country: str) -> Names:
+    found: dict[str, str | None] = {}
+    for node in GRAPH.subjects(RZ.country, URIRef(country)):
+        names = GRAPH.objects(node, SKOS.prefLabel)
+        is_fit = any(text in str(name).lower() for name in names)
+        if is_fit and str(node).startswith(_ORGANISATIONS):
+            found[str(node)] = _named(node)
+    return found
+
+
+def _with_partners(country: str, first: int) -> Names:
+    wanted, found = URIRef(country), dict[str, str | None]()
+    for iri in CLUSTERS:
+        partners = (
+            partner
+            for role in GRAPH.subjects(EURIO.isRoleOf, URIRef(iri))
+            for project in GRAPH.objects(role, EURIO.isInvolvedIn)
+            for other in GRAPH.subjects(EURIO.isInvolvedIn, project)
+            for partner in GRAPH.objects(other, EURIO.isRoleOf)
+        )
+        if any((partner, RZ.country, wanted) in GRAPH for partner in partners):
+            found[iri] = _named(URIRef(iri))
+            if len(found) == first:
+                break
+    return found
+
+
+def _roles_of_country(country: str) -> list[Role]:
+    found = []
+    for node in GRAPH.subjects(RZ.country, URIRef(country)):
+        for role in GRAPH.subjects(EURIO.isRoleOf, node):
+            amount = GRAPH.value(role, RZ.euContribution)
+            kind = str(GRAPH.value(role, EURIO.roleLabel))
+            project = str(GRAPH.value(role, EURIO.isInvolvedIn))
+            found.append((kind, project, None if amount is None else float(str(amount))))
+    return found
+
+
 @strawberry.type
-class Query:
+class Query(list_query(Lists(_named_with, _with_partners, _roles_of_country))):  # type: ignore[misc]
     """What can be asked."""
 
     @strawberry.field
