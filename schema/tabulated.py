@@ -1,6 +1,7 @@
 """Answers of questions as text: CSV, TSV and JSON, for the web and for the command line.
 
-Floor 4. Rows go in, bytes come out; who asked, and how, is not known here.
+Floor 4. Rows go in, bytes come out, and solutions of SPARQL become rows; who asked, and how, is not
+known here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final
 import orjson
 
 from graph.errors import NotFoundError, UnknownTermError
+from graph.terms import write_iri, write_literal
 from schema.question import Question, Table
 from schema.questions import load_questions
 from schema.rows import Cell, Row
@@ -103,6 +105,23 @@ def write_json(
         ],
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def read_solutions(body: bytes) -> tuple[list[str], list[list[str | None]]]:
+    """Return variables and solutions of SPARQL results in JSON, terms as N-Triples text."""
+    result = orjson.loads(body)
+    names = result["head"]["vars"]
+    rows = [
+        [_term(row[name]) if name in row else None for name in names]
+        for row in result["results"]["bindings"]
+    ]
+    return names, rows
+
+
+def _term(cell: Mapping[str, str]) -> str:
+    if cell["type"] == "uri":
+        return write_iri(cell["value"])
+    return write_literal(cell["value"], cell.get("datatype"), cell.get("xml:lang"))
 
 
 def _plain(cell: Cell) -> str:

@@ -19,6 +19,7 @@ from graph.store import dataset as dataset_module
 from graph.store.commit import Change
 from graph.store.dataset import Dataset
 from graph.store.directory import Checkpoint
+from graph.store.level_images import write_levels
 from graph.store.levels import Levels
 from graph.store.oxigraph import OxigraphStore
 from graph.store.snapshot import TYPE, Snapshot
@@ -100,13 +101,12 @@ def test_one_image_is_saved_at_a_time_however_many_commits_come(
     settings: Settings, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saving, most, begun = threading.Event(), list[int](), threading.Semaphore(0)
-    write = dataset_module.write_levels
 
     def slowly(images: Any, folder: Path) -> None:
         most.append(sum(thread.name == "image" for thread in threading.enumerate()))
         begun.release()
         assert saving.wait(20)
-        write(images, folder)
+        write_levels(images, folder)
 
     monkeypatch.setattr(dataset_module, "_IMAGE_EVERY", 2)
     monkeypatch.setattr(dataset_module, "write_levels", slowly)

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyoxigraph
 import pytest
 from starlette.testclient import TestClient
 
@@ -365,18 +366,45 @@ def test_the_command_line_asks_the_same(
     ask = ["question", "--store", str(store)]
     assert main([*ask, "3", "--param", "cluster=organisation/femac", "--out", str(out)]) == 0
     by_address = client.get(f"/questions/3.json?cluster={FEMAC}").json()
-    del by_address["truncated"]
     assert json.loads(out.read_text(encoding="utf-8")) == by_address
     capsys.readouterr()
     for wrong, message in (
         (["12", "--param", "deadline=soon"], "'soon' is not a day"),
         (["99"], "not found: question 99"),
         (["2", "--table", "9"], "unknown table '9'; known: 1, 2, 3, 4"),
-        (["53", "--table", "2"], "ask a server: /questions/53-what-the-endpoint-offers.csv"),
+        (["2", "--format", "turtle"], "the answer of this question is no graph"),
     ):
         assert main([*ask, *wrong]) == 2
         written = capsys.readouterr()
         assert (written.out, message in written.err) == ("", True), written.err
+
+
+def read_answer(text: str, suffix: str) -> set[str]:
+    """The lines, or the statements, of an answer."""
+    if suffix == "csv":
+        found = set(text.splitlines())
+    else:
+        format = {"ttl": pyoxigraph.RdfFormat.TURTLE, "nt": pyoxigraph.RdfFormat.N_TRIPLES}[suffix]
+        found = set(map(str, pyoxigraph.parse(text, format=format)))
+    assert len(found) > 10
+    return found
+
+
+def test_the_command_line_asks_sparql_and_takes_graphs(
+    seeded_store: Path, tmp_path: Path, client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(seeded_store, store)
+    for name, table, suffix in (("53", "2", "csv"), ("42", None, "ttl"), ("42", None, "nt")):
+        out = tmp_path / f"answer.{suffix}"
+        chosen = ["--table", table] if table else []
+        ask = ["question", name, *chosen, "--store", str(store), "--out", str(out)]
+        assert main(ask) == 0, capsys.readouterr().err
+        by_address = client.get(f"/questions/{name}.{suffix}", params={"table": table or "1"})
+        assert read_answer(out.read_text(encoding="utf-8"), suffix) == read_answer(
+            by_address.text, suffix
+        )
+    assert "statements" in capsys.readouterr().err
 
 
 def test_parameters_of_the_command_line_are_pairs() -> None:

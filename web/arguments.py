@@ -18,7 +18,7 @@ EXPORT_FORMATS: Final = (
     *("tables", "geojson", "gexf", "graphml", "rocrate"),
 )
 REPORT_FORMATS: Final = ("html", "md", "json", "csv")
-QUESTION_FORMATS: Final = ("csv", "tsv", "json")
+QUESTION_FORMATS: Final = ("csv", "tsv", "json", "turtle", "nt", "rdfxml", "jsonld")
 LANGUAGES: Final = ("en", "fr")
 #: What `serve` serves, the default first.
 PROFILES: Final = ("full", "plain")
@@ -256,15 +256,17 @@ def _add_question(commands: Any) -> None:
         """\
         Without NAME it lists the questions. NAME is a question's number or whole name. What it is
         about is set by --param, as often as needed; what is not set has its default. Of an IRI of
-        ours the end will do: organisation/cta. CSV and TSV hold one table, JSON holds all. The
-        same questions have pages at /questions, which name their parameters (docs/linked-data.md).
-        An empty store is given the seeds first.
+        ours the end will do: organisation/cta. CSV and TSV hold one table, JSON holds all; turtle,
+        nt, rdfxml and jsonld are for questions whose answer is a graph. The same questions have
+        pages at /questions, which name their parameters (docs/linked-data.md). An empty store is
+        given the seeds first.
 
         examples:
           python server.py question
           python server.py question 3 --param cluster=organisation/femac
           python server.py question 12 --param deadline=2027-06-30 --table 3 --out unknown.csv
           python server.py question 2 --format json --lang fr
+          python server.py question 42 --out network.ttl
         """,
     )
     parser.add_argument(

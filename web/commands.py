@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -41,7 +41,7 @@ from graph.store.log import Log
 from schema.library import with_library
 from web.control import Command, Piece, ask_server
 from web.export_command import run_export
-from web.question_commands import run_question
+from web.question_commands import asks_sparql, run_question
 from web.report import measure_report, render_report
 from web.running import QUERY_COMMANDS, refuse_without_server
 from web.token_commands import TOKEN_COMMANDS
@@ -134,19 +134,27 @@ def run_locally(command: Command, settings: Settings) -> Iterator[Piece]:
             tokens = Tokens.open(settings)
             yield from TOKEN_COMMANDS[command.name](tokens, command.arguments)
         return
-    with open_store(settings, command.name) as opened:
+    asks = command.name == "question" and asks_sparql(command.arguments)
+    with open_store(settings, command.name, with_store=asks) as opened:
         if command.name in ("export", "report", "question") and opened.dataset.log.revision == 0:
             yield Piece.say(f"the store {settings.store} is empty: loading the seeds first")
             seed(opened.gate, SEEDS)
-        yield from run_command(command, opened)
+        if not asks:
+            yield from run_command(command, opened)
+            return
+        from web.local_pool import local_pool  # few commands start workers
+
+        with local_pool(settings, opened.dataset) as pool:
+            yield from run_command(command, replace(opened, pool=pool))
 
 
 @contextmanager
-def open_store(settings: Settings, command: str) -> Iterator[Opened]:
-    """Hold a store's lock and its dataset, without the SPARQL store, for one command."""
+def open_store(settings: Settings, command: str, *, with_store: bool = False) -> Iterator[Opened]:
+    """Hold a store's lock and its dataset for one command; the SPARQL store only if asked."""
     with StoreLock(settings.store, command):
         model = load_model()
-        dataset = Dataset.open(settings, model, with_store=False)
+        held = with_library(model, settings) if with_store else model
+        dataset = Dataset.open(settings, held, with_store=with_store)
         try:
             yield Opened(settings, dataset, Gate(dataset, model, settings), Tokens.open(settings))
         finally:
@@ -301,5 +309,5 @@ _COMMANDS: Final[dict[str, Callable[[Opened, Mapping[str, Any]], Iterator[Piece]
     ),
     "report": _report,
     "check": _check,
-    "question": lambda opened, arguments: run_question(opened.dataset, arguments),
+    "question": lambda opened, arguments: run_question(opened.dataset, opened.pool, arguments),
 }

@@ -20,9 +20,9 @@ from graph.errors import (
     QueryTooLargeError,
     UnauthenticatedError,
 )
-from graph.terms import write_iri, write_literal
 from schema.question import Question
 from schema.rows import Row
+from schema.tabulated import read_solutions
 from web.access import viewer_of
 from web.graphql import answer_request
 from web.sparql import answer_text
@@ -92,7 +92,7 @@ async def ask(
             text = question.sparql(table, values)
             answer = (await answer_text(request, text, "json")).answer
             is_cut = is_cut or answer.is_truncated
-            tables[place] = table.solution_rows(*_read_solutions(answer.body))
+            tables[place] = table.solution_rows(*read_solutions(answer.body))
     return Asked(tables, is_cut)
 
 
@@ -136,20 +136,3 @@ def _nodes_max(request: Request) -> int:
     """Return how many nodes one operation of the caller may produce."""
     service: Service = request.app.state.service
     return viewer_of(request.scope, service.visitor).nodes_max
-
-
-def _read_solutions(body: bytes) -> tuple[list[str], list[list[str | None]]]:
-    """Return variables and solutions of SPARQL results in JSON, terms as N-Triples text."""
-    result = orjson.loads(body)
-    names = result["head"]["vars"]
-    rows = [
-        [_term(row[name]) if name in row else None for name in names]
-        for row in result["results"]["bindings"]
-    ]
-    return names, rows
-
-
-def _term(cell: Mapping[str, str]) -> str:
-    if cell["type"] == "uri":
-        return write_iri(cell["value"])
-    return write_literal(cell["value"], cell.get("datatype"), cell.get("xml:lang"))

@@ -1,57 +1,99 @@
 """The command `question`: lists the question library, or asks one question of a store.
 
-Floor 5. It asks in GraphQL, as the page of a question does; who may use the store's folder may ask
-all that is only read.
+Floor 5. It asks in GraphQL, and what only SPARQL can say the workers, as the page of a question
+does; who may use the store's folder may ask all that is only read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from graph.access import Scope, Viewer, anonymous
-from graph.errors import BadValueError, QueryTooLargeError
+from graph.errors import BadValueError, QueryTooLargeError, RhizomeError
+from graph.store.guard import check_query
+from graph.store.prefixes import PREFIXES
+from graph.store.query import Answer, Query
 from schema.execute import Engine, Request
 from schema.loading import load_schema
 from schema.question import Question, Variables
 from schema.questions import load_questions
 from schema.rows import Row
-from schema.tabulated import find_question, find_table, write_json, write_table
+from schema.tabulated import find_question, find_table, read_solutions, write_json, write_table
 from web.control import Piece
 
 if TYPE_CHECKING:
     from graph.settings import Settings
     from graph.store.dataset import Dataset
+    from graph.store.pool import Pool
 
-FORMATS: Final = ("csv", "tsv", "json")
+#: Formats of the graph of a question, and of a table or all tables.
+GRAPHS: Final = ("turtle", "nt", "rdfxml", "jsonld")
+FORMATS: Final = ("csv", "tsv", "json", *GRAPHS)
 
 
-def run_question(dataset: Dataset, arguments: Mapping[str, Any]) -> Iterator[Piece]:
+def asks_sparql(arguments: Mapping[str, Any]) -> bool:
+    """Tell whether what a command asks has to be asked in SPARQL, also in part."""
+    try:
+        question, places = _asked(arguments)
+    except RhizomeError:  # told when it runs
+        return False
+    is_graph = arguments["format"] in GRAPHS
+    return is_graph or any(not question.tables[at].paths for at in places)
+
+
+def run_question(
+    dataset: Dataset, pool: Pool | None, arguments: Mapping[str, Any]
+) -> Iterator[Piece]:
     """Yield the list of questions, or the answer of a dataset to one.
+
+    `pool` answers what is asked in SPARQL.
 
     Raises
     ------
     NotFoundError, UnknownTermError, BadValueError
-        There is no such question, table or parameter, or a value is not of its kind.
+        There is no such question, table, parameter or format, or a value is not of its kind.
     QueryTooLargeError
         The answer is more than one may ask at once.
     """
-    language = arguments["language"]
+    language, format = arguments["language"], arguments["format"]
     if not arguments["name"]:
         for question in load_questions():
             yield Piece.out(f"{question.name}  {question.title[language]}\n".encode())
         return
-    question = find_question(arguments["name"])
+    question, places = _asked(arguments)
     values = question.read_values(read_pairs(arguments["parameters"]))
-    place = find_table(question, arguments["table"] or "1")
     if Scope.WRITE in question.scopes:
         expected = "a question that is only read: send its document with a token (docs/writing.md)"
         raise BadValueError("question", question.name, expected)
+    question.require_known(values, dataset.snapshot_for(_operator(dataset.settings)))
+    if format in GRAPHS:
+        answer = _ask_sparql(dataset, pool, question.graph(values), format)
+        yield Piece.out(answer.body)
+        yield _say_of(answer.revision, f"{answer.rows} statements", is_cut=answer.is_truncated)
+        return
+    tables, is_cut = _ask(dataset, pool, question, values, places, language)
+    yield from _write(question, values, tables, arguments, dataset.revision, is_cut=is_cut)
+
+
+def _asked(arguments: Mapping[str, Any]) -> tuple[Question, Sequence[int]]:
+    """Return the question that is asked, and the places of its tables that are.
+
+    Raises
+    ------
+    NotFoundError, UnknownTermError, BadValueError
+        There is no such question or table, or it has no graph.
+    """
+    question = find_question(arguments["name"] or "1")
+    place = find_table(question, arguments["table"] or "1")
+    if arguments["format"] in GRAPHS:
+        if not question.construct:
+            expected = "csv, tsv or json: the answer of this question is no graph"
+            raise BadValueError("--format", arguments["format"], expected)
+        return question, ()
     is_all = arguments["format"] == "json" and not arguments["table"]
-    places = [at for at in range(len(question.tables)) if is_all or at == place]
-    tables, revision = _ask(dataset, question, values, places, language)
-    yield from _write(question, values, tables, arguments["format"], language, revision)
+    return question, range(len(question.tables)) if is_all else (place,)
 
 
 def read_pairs(pairs: list[str]) -> dict[str, str]:
@@ -72,16 +114,34 @@ def read_pairs(pairs: list[str]) -> dict[str, str]:
 
 
 def _ask(
-    dataset: Dataset, question: Question, values: Variables, places: list[int], language: str
-) -> tuple[dict[int, list[Row]], int]:
+    dataset: Dataset,
+    pool: Pool | None,
+    question: Question,
+    values: Variables,
+    places: Sequence[int],
+    language: str,
+) -> tuple[dict[int, list[Row]], bool]:
+    """Return the rows of the tables that are asked, and whether some were cut."""
+    data: Mapping[str, Any] | None = None
+    tables, is_cut = dict[int, list[Row]](), False
+    for at in places:
+        table = question.tables[at]
+        if table.paths:
+            data = data or _ask_graphql(dataset, question, values, language)
+            tables[at] = table.answer_rows(data)
+        else:
+            answer = _ask_sparql(dataset, pool, question.sparql(table, values), "json")
+            is_cut = is_cut or answer.is_truncated
+            tables[at] = table.solution_rows(*read_solutions(answer.body))
+    return tables, is_cut
+
+
+def _ask_graphql(
+    dataset: Dataset, question: Question, values: Variables, language: str
+) -> Mapping[str, Any]:
     settings = dataset.settings
     viewer = _operator(settings)
     snapshot = dataset.snapshot_for(viewer)
-    question.require_known(values, snapshot)
-    unasked = [at for at in places if not question.tables[at].paths]
-    if unasked and len(places) == len(unasked):
-        expected = f"one that GraphQL answers; ask a server: /questions/{question.name}.csv"
-        raise BadValueError("table", str(unasked[0] + 1), expected)
     if not snapshot.search.is_ready:
         snapshot.search.build(snapshot)
     engine = Engine(dataset.model, load_schema(dataset.model), settings, dataset.log)
@@ -97,11 +157,26 @@ def _ask(
         return found.data
 
     asked = replace(question, variables=values)
-    data = asked.ask(_counted(answer, settings.question_pages))
-    tables = {
-        at: question.tables[at].answer_rows(data) for at in places if question.tables[at].paths
-    }
-    return tables, snapshot.revision
+    return asked.ask(_counted(answer, settings.question_pages))
+
+
+def _ask_sparql(dataset: Dataset, pool: Pool | None, text: str, format: str) -> Answer:
+    """Return the workers' answer of the newest revision, within the limits of a token."""
+    assert pool is not None  # opened, where it is asked
+    settings = dataset.settings
+    checked = check_query(text, settings)
+    query = Query(
+        text=text,
+        format=format,
+        deadline_s=_operator(settings).query_deadline_s,
+        prologue=checked.prologue,
+        from_graphs=checked.from_graphs,
+        from_named_graphs=checked.from_named_graphs,
+        rows_max=settings.sparql_token_rows,
+        prefixes=PREFIXES,
+        caller="command line",
+    )
+    return pool.ask(query, dataset.revision)
 
 
 def _counted(answer: Any, most: int) -> Any:
@@ -122,19 +197,28 @@ def _write(
     question: Question,
     values: Variables,
     tables: Mapping[int, list[Row]],
-    format: str,
-    language: str,
+    arguments: Mapping[str, Any],
     revision: int,
+    *,
+    is_cut: bool,
 ) -> Iterator[Piece]:
+    language, format = arguments["language"], arguments["format"]
     if format == "json":
-        yield Piece.out(write_json(question, values, tables, language, revision=revision))
+        more = {"revision": revision, "truncated": is_cut}
+        yield Piece.out(write_json(question, values, tables, language, **more))
         return
     ((place, rows),) = tables.items()
     table = question.tables[place]
     yield Piece.out(write_table(table, rows, format))
     count = len(question.tables)
     part = f" (table {place + 1} of {count}, --table chooses)" if count > 1 else ""
-    yield Piece.say(f"revision {revision}: {table.title[language]}{part}, {len(rows)} rows")
+    yield _say_of(revision, f"{table.title[language]}{part}, {len(rows)} rows", is_cut=is_cut)
+
+
+def _say_of(revision: int, what: str, *, is_cut: bool) -> Piece:
+    """Say what was written; what was cut is not to be taken for all."""
+    cut = "; there are more: cut at RHIZOME_SPARQL_TOKEN_ROWS" if is_cut else ""
+    return Piece.say(f"revision {revision}: {what}{cut}")
 
 
 def _operator(settings: Settings) -> Viewer:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from graph.access import Level
 from graph.errors import (
@@ -41,7 +41,7 @@ from graph.store.external_requests import explain_status, read_words
 from graph.store.feed import Feed
 from graph.store.graph_formats import UnwritableError
 from graph.store.guard import check_query
-from graph.store.pool import Standing
+from graph.store.pool import InLoop, Standing
 from graph.store.query import ANSWER_BYTES, Answer, Query
 from graph.store.running import Running
 from graph.store.sparql_client import Call, Pairs, Reply, ServerFailedError
@@ -64,13 +64,9 @@ _BUSY: Final = (408, 429, 502, 503, 504)
 _CUT_ROWS: Final = "x-sparql-maxrows"
 _CUT_TIME: Final = "x-sql-state"
 _AGAIN_S: Final = 0.1
-# How long another thread waits for the loop.
-_IN_LOOP_S: Final = 5.0
-
-Result = TypeVar("Result")
 
 
-class ExternalPool:
+class ExternalPool(InLoop):
     """Asks one server, a bounded number of queries at a time; used from one event loop."""
 
     def __init__(self, settings: Settings, follower: ExternalFollower) -> None:
@@ -83,7 +79,6 @@ class ExternalPool:
         self._threads = ThreadPoolExecutor(count, "sparql")
         self._waiting = 0
         self._changed = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
 
     @property
@@ -102,25 +97,6 @@ class ExternalPool:
         if self._is_closed or self._follower.fault is not None:
             return None
         return Standing(self._follower.revision, self._follower.epoch)
-
-    def in_loop(self, function: Callable[[], Result]) -> Result:
-        """Return what a function returns, run in the pool's loop; called in another thread.
-
-        Raises
-        ------
-        StoreUnavailableError
-            The pool is not started, or does not answer.
-        """
-
-        async def run() -> Result:
-            return function()
-
-        if self._loop is None or self._loop.is_closed():
-            raise StoreUnavailableError("SPARQL is not started")
-        try:
-            return asyncio.run_coroutine_threadsafe(run(), self._loop).result(_IN_LOOP_S)
-        except TimeoutError:
-            raise StoreUnavailableError("the service is too busy to answer; try again") from None
 
     async def start(self) -> None:
         """Begin to listen to the follower; a server that is not there yet is not waited for."""

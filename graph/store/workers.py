@@ -11,9 +11,9 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from graph.errors import (
     QueryStoppedError,
@@ -29,7 +29,7 @@ from graph.store.outcome import (
     explain_query_death,
     explain_query_refusal,
 )
-from graph.store.pool import Standing
+from graph.store.pool import InLoop, Standing
 from graph.store.process import WorkerDiedError
 from graph.store.query import ANSWER_BYTES, Answer, Query, Taken
 from graph.store.running import FAST, SLOW, Run, Running
@@ -37,15 +37,12 @@ from graph.store.spool import Spool, Stream, feed_all
 
 _logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
 
 _SLOW_KEPT: Final = 256
 # Who had so many queries given up in the fast lane in so many seconds begins in the slow one.
 _SUSPECT_COUNT: Final = 3
 _SUSPECT_S: Final = 60.0
 _ORIGINS_KEPT: Final = 4_096
-# How long another thread waits for the loop.
-_IN_LOOP_S: Final = 5.0
 # The kernel ends the worker at its deadline; this is for who does not read.
 _GRACE_S: Final = 0.2
 
@@ -83,7 +80,7 @@ class _Part:
     seconds: float
 
 
-class QueryPool:
+class QueryPool(InLoop):
     """Workers in two lanes with a bounded queue; used from one event loop.
 
     Parameters
@@ -105,7 +102,6 @@ class QueryPool:
         self._slow = _Lane(SLOW, asyncio.Semaphore(settings.sparql_slow_workers))
         self._spool = Spool(settings.store, settings.sparql_spool_mb * 1_000_000)
         self.running = Running() if running is None else running
-        self._loop: asyncio.AbstractEventLoop | None = None
         busy_max = settings.sparql_fast_workers + settings.sparql_slow_workers
         self._fleet = Fleet(
             source, busy_max, settings.sparql_memory_mb, settings.sparql_held_statements
@@ -128,25 +124,6 @@ class QueryPool:
     def standing(self) -> Standing | None:
         """What the next query is answered from; None while the store is in doubt."""
         return self._fleet.standing
-
-    def in_loop(self, function: Callable[[], Result]) -> Result:
-        """Return what a function returns, run in the pool's loop; called in another thread.
-
-        Raises
-        ------
-        StoreUnavailableError
-            The pool is not started, or does not answer.
-        """
-
-        async def run() -> Result:
-            return function()
-
-        if self._loop is None or self._loop.is_closed():
-            raise StoreUnavailableError("the query workers are not started")
-        try:
-            return asyncio.run_coroutine_threadsafe(run(), self._loop).result(_IN_LOOP_S)
-        except TimeoutError:
-            raise StoreUnavailableError("the service is too busy to answer; try again") from None
 
     async def start(self) -> None:
         """Start the processes and return when one can answer.
