@@ -137,8 +137,8 @@ class Project:
 
 def _named_with(text: str, country: str) -> Names:
     names: dict[str, str | None] = {}
-    for node, _ in _solutions(
-        f"""SELECT DISTINCT ?o ?x WHERE {{ ?o <{_RZ}country> ?c ; <{_SKOS}prefLabel> ?n .
+    for node, *_ in _solutions(
+        f"""SELECT DISTINCT ?o ?c ?x WHERE {{ ?o <{_RZ}country> ?c ; <{_SKOS}prefLabel> ?n .
         FILTER(CONTAINS(LCASE(STR(?n)), ?x) && STRSTARTS(STR(?o), "{ENTITY}organisation/")) }}""",
         c=ox.NamedNode(country),
         x=ox.Literal(text),
@@ -159,12 +159,12 @@ def _with_partners(country: str, first: int) -> Names:
 
 def _roles_of_country(country: str) -> list[Role]:
     found = _solutions(
-        f"""SELECT ?l ?p ?e WHERE {{ ?o <{_RZ}country> ?c . ?r <{_EURIO}isRoleOf> ?o ;
+        f"""SELECT ?l ?p ?e ?c WHERE {{ ?o <{_RZ}country> ?c . ?r <{_EURIO}isRoleOf> ?o ;
         <{_EURIO}isInvolvedIn> ?p ; <{_EURIO}roleLabel> ?l .
         OPTIONAL {{ ?r <{_RZ}euContribution> ?e }} }}""",
         c=ox.NamedNode(country),
     )
-    return [(k.value, p.value, None if e is None else float(e.value)) for k, p, e in found]
+    return [(k.value, p.value, None if e is None else float(e.value)) for k, p, e, _ in found]
 
 
 def _name_of(node: Any) -> str | None:
