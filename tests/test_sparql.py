@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from graph.store.results import TRUNCATED_LINK
-from graph.terms import XSD
+from graph.terms import RDFS, XSD
 from web.service_description import LIMITS
 
 PIC = "https://w3id.org/rhizome/id/network/plant-intercluster"
@@ -311,6 +311,15 @@ def test_the_service_describes_itself_and_its_limits(client: TestClient) -> None
     assert found[f"{LIMITS}rows"] == ox.Literal("10000", datatype=ox.NamedNode(f"{XSD}integer"))
     assert "sd:Service" in answer.text
     assert "limit:rows 10000" in answer.text
+    told = {p.removeprefix(LIMITS) for p in found if p.startswith(LIMITS)}
+    comments = {
+        str(triple.subject.value).removeprefix(LIMITS): str(triple.object.value)
+        for triple in triples
+        if triple.predicate.value == f"{RDFS}comment"
+    }
+    assert len(told) > 10
+    assert told <= comments.keys()  # what each term means is said where it is used
+    assert "RHIZOME_SPARQL_ROWS" in comments["rows"]
 
 
 def test_graphs_read_back(client: TestClient) -> None:

@@ -5,10 +5,12 @@ Floor 5. It is a query that asks no data, so that it is answered in every format
 
 from __future__ import annotations
 
+from dataclasses import fields
+from functools import cache
 from typing import Final
 
 from graph.settings import Settings
-from graph.terms import RDFS, write_iri, write_literal
+from graph.terms import RDF, RDFS, write_iri, write_literal
 
 _SD: Final = "http://www.w3.org/ns/sparql-service-description#"
 _FORMATS: Final = "http://www.w3.org/ns/formats/"
@@ -28,7 +30,7 @@ _RESULTS: Final = (
 )
 _INPUTS: Final = ("Turtle", "N-Triples", "RDF_XML", "JSON-LD", "TriG", "N-Quads")
 #: Prefixes of a description.
-NAMESPACES: Final = {"sd": _SD, "formats": _FORMATS, "limit": LIMITS, "rdfs": RDFS}
+NAMESPACES: Final = {"sd": _SD, "formats": _FORMATS, "limit": LIMITS, "rdf": RDF, "rdfs": RDFS}
 _COMMENT: Final = (
     "The default graph holds the merged triples of all sources, each source is a named graph. "
     "Updates need a token and pass the gate."
@@ -79,9 +81,25 @@ def describe_service(address: str, settings: Settings, *, is_plain: bool) -> str
     for setting, name in _TOLD.items():
         about.append(f"limit:{name} {getattr(settings, setting)}")
     triples = f"{service} {' ; '.join(about)} . {dataset} a sd:Dataset ; "
-    triples += f"sd:defaultGraph {graph} . {graph} a sd:Graph ."
+    triples += f"sd:defaultGraph {graph} . {graph} a sd:Graph . {_define_limits()}"
     prologue = " ".join(f"PREFIX {name}: <{iri}>" for name, iri in NAMESPACES.items())
     return f"{prologue} CONSTRUCT {{ {triples} }} WHERE {{}}"
+
+
+@cache
+def _define_limits() -> str:
+    """Return what the terms of the limits mean: who follows one of them comes to this endpoint."""
+    settings = {field.name: field for field in fields(Settings)}
+    found = [f'{write_iri(LIMITS)} rdfs:label "Limits of a SPARQL endpoint"@en .']
+    for setting, name in _TOLD.items():
+        told = settings[setting].metadata
+        comment = f"{told['help']}, in {told['unit']} (RHIZOME_{setting.upper()})"
+        found.append(
+            f"limit:{name} a rdf:Property ; rdfs:label {write_literal(name)} ; "
+            f"rdfs:comment {write_literal(comment, language='en')} ; "
+            f"rdfs:isDefinedBy {write_iri(LIMITS)} ."
+        )
+    return " ".join(found)
 
 
 def _list(names: tuple[str, ...]) -> str:
