@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
-from graph.model import FieldKind, Model
-from graph.terms import XSD
-from schema.chosen import ABSENT
+from graph.model import Model
 from schema.generate_pages import page_part, record_part
+from schema.generate_values import ValueWriter
 from schema.plan import (
     Certainty,
     Connection,
@@ -26,7 +25,7 @@ from schema.plan import (
     Identity,
     Link,
     Lookup,
-    Path,
+    Part,
     Plan,
     Records,
     Revision,
@@ -52,13 +51,6 @@ Reader = Callable[["Run"], Callable[[], dict[str, Any]]]
 #: What a plan becomes: given the tables of a snapshot, it returns a reader of that snapshot.
 Executable = Callable[["Tables"], Reader]
 
-_CONVERSIONS: Final = {
-    f"{XSD}integer": "integer({})",
-    f"{XSD}gYear": "integer({})",
-    f"{XSD}decimal": "float({})",
-    f"{XSD}double": "float({})",
-    f"{XSD}boolean": "({} == 'true')",
-}
 #: Short names in generated source; only those that a plan uses are written.
 _OF_SNAPSHOT: Final = {"T": "S.texts", "X": "S.prefixes"}
 _OF_RUN: Final = {
@@ -88,17 +80,17 @@ def write_source(plan: Plan, model: Model) -> str:
     return "\n".join(Writer(plan, model).write())
 
 
-class Writer:
+class Writer(ValueWriter):
     """Writes one plan; what it names on the way, such as columns, is taken first."""
 
+    #: Whether what is met once is made in the loop over a list, without a call, and whether what
+    #: is remembered is looked up before one.
+    inlines = True
+
     def __init__(self, plan: Plan, model: Model) -> None:
+        super().__init__(model)
         self.plan = plan
-        self.model = model
-        self.columns: dict[tuple[str, bool], str] = {}
-        self.tables: dict[str, str] = {}
-        self.bound: dict[str, str] = {}
         self.pages: list[int] = []
-        self.names = 0
         self.heavy = {s.number for s in _selections(plan) if _has_nodes_below(s)}
         #: Of those, the ones of which a single one may be too much; the rest have a few links.
         self.wide = {s.number for s in _selections(plan) if _has_lists_below(s)}
@@ -127,26 +119,11 @@ class Writer:
         yield from (f"        {line}" for line in (*bound, *body))
         yield "    return bind"
 
-    # --- names ----------------------------------------------------------------------------
-
-    def _name(self, letter: str) -> str:
-        self.names += 1
-        return f"{letter}{self.names}"
-
-    def _column(self, predicate: str, inverse: bool) -> str:
-        return self.columns.setdefault((predicate, inverse), f"c{len(self.columns)}")
-
-    def _table(self, text: str) -> str:
-        return self.tables.setdefault(text, f"t{len(self.tables)}")
-
-    def _bound(self, text: str) -> str:
-        return self.bound.setdefault(text, f"a{len(self.bound)}")
-
     # --- selections -----------------------------------------------------------------------
 
     def _selection(self, selection: Selection) -> Iterator[str]:
         n = selection.number
-        if not self._is_met_once(selection) or selection.branches:
+        if self._is_remembered(selection):
             yield f"m{n} = {{}}"
         if selection.branches:
             made: dict[int, str] = {}
@@ -161,7 +138,7 @@ class Writer:
             yield from self._memo(n, [f"o = {inner}"])
             return
         before, pairs = self._steps(selection.steps, selection.class_iri)
-        if self._is_met_once(selection):
+        if not self._is_remembered(selection):
             yield f"def f{n}(n):"
             yield "    h = n >> 8; i = n & 255"
             yield from (f"    {line}" for line in before)
@@ -170,35 +147,43 @@ class Writer:
         body = ["h = n >> 8; i = n & 255", *before, f"o = {{{', '.join(pairs)}}}"]
         yield from self._memo(n, body)
 
-    def _is_met_once(self, selection: Selection) -> bool:
-        """Tell whether a node rarely comes twice, so that remembering it costs more than it saves.
+    def _is_remembered(self, selection: Selection) -> bool:
+        """Tell whether the objects of nodes are remembered in a request.
 
-        A relation belongs to one node on each side, and that one is remembered.
+        A relation belongs to one node on each side, and that one is remembered: it rarely comes
+        twice, so that remembering it would cost more than it saves.
         """
         shape = self.model.classes.get(selection.class_iri or "")
-        return shape is not None and shape.relation
+        return bool(selection.branches) or shape is None or not shape.relation
 
     def _memo(self, number: int, body: list[str]) -> Iterator[str]:
-        """Yield a selection's function, which makes each node's object once a request."""
+        """Yield the function that makes a node's object, and the one that does so once a request.
+
+        What lies below counts again each time, though it is made once.
+        """
         heavy = number in self.heavy
+        yield f"def g{number}(n):"
         if heavy:
-            yield f"k{number} = {{}}"
+            yield "    start = C[0]"
+        yield from (f"    {line}" for line in body)
+        yield f"    m{number}[n] = (o, C[0] - start)" if heavy else f"    m{number}[n] = o"
+        yield "    return o"
         yield f"def f{number}(n):"
         yield f"    o = m{number}.get(n)"
-        if heavy:  # what lies below counts again, though it is made once
-            yield "    if o is not None:"
-            yield f"        C[0] += k{number}[n]"
-            if number in self.wide:
-                yield "        if C[0] > L: over('selection')"
-            yield "        return o"
-            yield "    start = C[0]"
-        else:
-            yield "    if o is not None: return o"
-        yield from (f"    {line}" for line in body)
-        if heavy:
-            yield f"    k{number}[n] = C[0] - start"
-        yield f"    m{number}[n] = o"
+        yield f"    if o is None: return g{number}(n)"
+        yield from (f"    {line}" for line in self._met_again(number, "o", 0))
         yield "    return o"
+
+    def _met_again(self, number: int, o: str, more: int) -> list[str]:
+        """Return how a remembered object is taken out of what is remembered, and counted again.
+
+        None of it where only the object is; `more` is counted beside what lies below.
+        """
+        if number not in self.heavy:
+            return []
+        check = ["if C[0] > L: over('selection')"] if number in self.wide else []
+        count = f"{more} + {o}[1]" if more else f"{o}[1]"
+        return [f"C[0] += {count}; {o} = {o}[0]", *check]
 
     def _function(self, name: str, steps: tuple[Step, ...], class_iri: str | None) -> Iterator[str]:
         before, pairs = self._steps(steps, class_iri)
@@ -219,14 +204,15 @@ class Writer:
         return before, pairs
 
     def _step(self, step: Step, class_iri: str | None) -> tuple[list[str], str]:
+        n, h, i = self.node
         match step:
             case TypeName():
                 known = step.value is not None
-                return [], repr(step.value) if known else f"type_of(n, {class_iri!r})"
+                return [], repr(step.value) if known else f"type_of({n}, {class_iri!r})"
             case Identity():
-                return [], "X[h] + T[h][i]"
+                return [], f"X[{h}] + T[{h}][{i}]"
             case Types():
-                return [], "R.types(n)"
+                return [], f"R.types({n})"
             case Revision():
                 return [], "R.snapshot.revision"
             case Scalar():
@@ -246,9 +232,9 @@ class Writer:
             case Records():
                 return self._records(step)
             case Certainty():
-                return [], f"A[{step.slot}](n)"
+                return [], f"A[{step.slot}]({n})"
             case Sources():
-                return [], f"[f{step.selection.number}(v) for v in R.witness.sources(n)]"
+                return [], f"[f{step.selection.number}(v) for v in R.witness.sources({n})]"
 
     def _lookup(self, step: Lookup) -> tuple[list[str], str]:
         v, call = self._name("v"), f"f{step.selection.number}"
@@ -261,7 +247,7 @@ class Writer:
     def _records(self, step: Records) -> tuple[list[str], str]:
         r = self._name("r")
         entries = ", ".join(f"{p.key!r}: {record_part(p, r)}" for p in step.parts)
-        call = f"R.witness.{step.name}(n, *A[{step.slot}])"
+        call = f"R.witness.{step.name}({self.node[0]}, *A[{step.slot}])"
         if step.name == "completeness":
             return [f"{r} = {call}"], f"{{{entries}}}"
         return [], f"[{{{entries}}} for {r} in {call}]"
@@ -275,71 +261,23 @@ class Writer:
         ]
         return lines, write_page(step.parts, q)
 
-    # --- single values ----------------------------------------------------------------------
-
-    def _value(self, path: Path) -> tuple[list[str], str]:
-        """Return lines that put the answering value of a single-valued field into a name."""
-        c, v, p = self._column(path.predicate, path.inverse), self._name("v"), self._name("p")
-        if path.predicate in self.model.single_predicates:
-            lines = [f"{p} = p{c}.get(h)", f"{v} = {p}[0][i] if {p} is not None else 0"]
-        else:
-            lines = [f"{v} = R.snapshot.answer({c}, n)"]
-        return lines, v
-
-    def _scalar(self, step: Scalar) -> tuple[list[str], str]:
-        if step.path.many:
-            c = self._column(step.path.predicate, step.path.inverse)
-            return [], f"[{self._convert(step, 'v')} for v in {c}.values(n)]"
-        lines, v = self._value(step.path)
-        return lines, f"{self._convert(step, v)} if {v} else None"
-
-    def _convert(self, step: Scalar, v: str) -> str:
-        text = f"T[{v} >> 8][{v} & 255]"
-        if step.kind is FieldKind.ENUM:
-            table = self._table(f"S.enum_names({step.enum_name!r})")
-            return f"{table}[{text}]"
-        if step.kind is FieldKind.IRI:
-            return f"X[{v} >> 8] + {text}"
-        return _CONVERSIONS.get(step.datatype or "", "{}").format(text)
-
-    def _text(self, step: Text) -> tuple[list[str], str]:
-        if "" not in step.paths:
-            table = self._table(f"{dict(step.paths)!r}")
-            return [], f"label(n, {table}, A[{step.slot}])"
-        path = step.paths[""]
-        if not step.unique:
-            return [], f"R.list_texts({self._column(path, False)}, n, A[{step.slot}])"
-        s, v = self._name("s"), self._name("v")
-        kept = self._bound(f"S.chosen({path!r}, A[{step.slot}])")
-        return [
-            f"{v} = {kept}[h][i]",
-            f"if {v} > {ABSENT}: {s} = T[{v} >> 8][{v} & 255]",
-            f"elif {v}: {s} = None",
-            f"else: {s} = {kept}.choose(h, i)",
-        ], s
-
-    def _date(self, step: Date) -> tuple[list[str], str]:
-        names = [self._column(step.parts[p], False) for p in ("text", "earliest", "latest")]
-        table, d = self._table(f"({', '.join(names)})"), self._name("d")
-        places = {"text": f"{d}[0]", "earliest": f"{d}[1]", "latest": f"{d}[2]"}
-        entries = ", ".join(
-            f"{key!r}: {places.get(name) or repr(name[1:])}" for key, name in step.record
-        )
-        lines, call = [], f"date(n, {table})"
-        if self.model.single_predicates.issuperset(step.parts.values()):
-            # Most nodes have no date; of the others, the source that answers the text answers.
-            values = {p: self._value(Path(step.parts[p], False, False)) for p in step.parts}
-            lines = [line for found, _ in values.values() for line in found]
-            text = values["text"][1]
-            call += f" if {' or '.join(v for _, v in values.values())} else None"
-            if all(name == "text" or name.startswith(":") for _, name in step.record):
-                call = f"(T[{text} >> 8][{text} & 255],) if {text} else {call}"
-        return [*lines, f"{d} = {call}"], f"{{{entries}}} if {d} is not None else None"
+    # --- links ------------------------------------------------------------------------------
 
     def _link(self, step: Link) -> tuple[list[str], str]:
         lines, v = self._value(step.path)
-        call = f"f{step.selection.number}({v})"
-        return [*lines, f"if {v}: C[0] += 1"], f"{call} if {v} else None"
+        number, o = step.selection.number, self._name("o")
+        if not (self.inlines and self._is_remembered(step.selection)):
+            return [*lines, f"if {v}: C[0] += 1"], f"f{number}({v}) if {v} else None"
+        again = self._met_again(number, o, 1) or ["C[0] += 1"]
+        return [
+            *lines,
+            f"if not {v}: {o} = None",
+            "else:",
+            f"    {o} = m{number}.get({v})",
+            f"    if {o} is None: C[0] += 1; {o} = g{number}({v})",
+            "    else:",
+            *(f"        {line}" for line in again),
+        ], o
 
     # --- connections ------------------------------------------------------------------------
 
@@ -349,11 +287,12 @@ class Writer:
             lines = [f"{q} = R.pager.instances({step.class_iri!r}, A[{slot}])"]
         else:
             c, p = self._column(step.path.predicate, step.path.inverse), self._name("p")
+            _, h, i = self.node
             lines = [
-                f"{p} = p{c}.get(h)",
+                f"{p} = p{c}.get({h})",
                 f"if {p} is None: {q} = ()",
                 "else:",
-                f"    {q} = {p}[1][{p}[0][i]:{p}[0][i + 1]]",
+                f"    {q} = {p}[1][{p}[0][{i}]:{p}[0][{i} + 1]]",
                 f"    if {p}[3]: {q} = list(dict.fromkeys({q}))",
             ]
         total, more, before = f"{q}t", f"{q}m", f"{q}b"
@@ -369,8 +308,35 @@ class Writer:
             f"C[0] += len({q})",
             f"if C[0] > L: over({step.key!r})",
         ]
-        entries = (f"{part.key!r}: {page_part(part, q, slot, whole)}" for part in step.parts)
+        entries = []
+        for part in step.parts:
+            made, entry = self._nodes(part, q) or ([], page_part(part, q, slot, whole))
+            lines += made
+            entries.append(f"{part.key!r}: {entry}")
         return lines, f"{{{', '.join(entries)}}}"
+
+    def _nodes(self, part: Part, q: str) -> tuple[list[str], str] | None:
+        """Return lines that make the nodes of a page in a loop, and the name of their list.
+
+        None where something else is asked of the page, or the nodes are remembered.
+        """
+        selection = part.selection
+        if part.name != "nodes" or selection is None or not self.inlines:
+            return None
+        if self._is_remembered(selection):
+            return None
+        outer, made = self.node, self._name("l")
+        n, h, i = self.node = (self._name("n"), self._name("h"), self._name("i"))
+        before, pairs = self._steps(selection.steps, selection.class_iri)
+        self.node = outer
+        lines = [
+            f"{made} = []",
+            f"for {n} in {q}:",
+            f"    {h} = {n} >> 8; {i} = {n} & 255",
+            *(f"    {line}" for line in before),
+            f"    {made}.append({{{', '.join(pairs)}}})",
+        ]
+        return lines, made
 
 
 def _selections(plan: Plan) -> Iterator[Selection]:

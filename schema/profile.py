@@ -43,6 +43,8 @@ def measured(plan: Plan, model: Model) -> tuple[Executable, Mapping[int, Taken]]
 class _MeasuringWriter(Writer):
     """Writes a plan with a note of each step that finds nodes: how many, and in what time."""
 
+    inlines = False  # a step is made where its note stands
+
     def __init__(self, plan: Plan, model: Model) -> None:
         super().__init__(plan, model)
         self.steps: list[Step] = []
