@@ -13,6 +13,7 @@ from schema import evolution
 from schema.evolution import broken_by, broken_since_release, keep_release, latest_release
 from schema.loading import load_schema
 from schema.sdl import SDL
+from web.service import VERSION
 
 BEFORE = """
 type Query { a(x: Int = 1): String! b: Int e: E }
@@ -24,6 +25,12 @@ input I { x: Int }
 @pytest.fixture(scope="module")
 def today() -> GraphQLSchema:
     return load_schema(load_model())
+
+
+def test_the_schema_of_this_version_is_kept() -> None:
+    kept = latest_release()
+    assert kept is not None
+    assert kept.stem == VERSION
 
 
 def test_what_was_released_still_works(today: GraphQLSchema) -> None:

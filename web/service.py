@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from schema.subscribing import Subscriber
     from web.following import Following
 
-VERSION: Final = "0.1.0"
+VERSION: Final = "0.3.0"
 
 
 class Sparql(Protocol):
