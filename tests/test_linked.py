@@ -59,6 +59,10 @@ class TestResolving:
         asked = resolve(client, f"/id/{VEGEPOLYS}.html?lang=fr", "text/turtle")
         assert asked == (303, f"/page/{VEGEPOLYS}?lang=fr")
 
+    def test_who_asks_for_json_is_sent_to_json_ld(self, client: TestClient) -> None:
+        asked = resolve(client, f"/id/{VEGEPOLYS}", "application/json")
+        assert asked == (303, f"/data/{VEGEPOLYS}.jsonld")
+
     def test_an_accept_that_cannot_be_met_is_refused(self, client: TestClient) -> None:
         response = client.get(f"/id/{VEGEPOLYS}", headers={"Accept": "image/png"})
         assert response.status_code == 406

@@ -53,7 +53,10 @@ HTML: Final = "text/html"
 HTML_SUFFIX: Final = ".html"
 #: Format by suffix; a page has one of its own.
 SUFFIXES: Final = {suffix: known for known in FORMATS for suffix in known.suffixes}
-_MEDIA_TYPES: Final = {media: known for known in FORMATS for media in known.media_types}
+_MEDIA_TYPES: Final = {
+    **{media: known for known in FORMATS for media in known.media_types},
+    "application/json": JSON_LD,  # what many clients ask for by default, and JSON-LD is JSON
+}
 #: Characters of what was asked that an error repeats, and names that it suggests.
 _TOLD: Final = 200
 _SUGGESTED: Final = 3
