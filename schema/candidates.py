@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from graph.model import Field, FieldKind
 from graph.store.columns import EMPTY, Column, OneColumn
 from graph.store.snapshot import Snapshot
 from graph.terms import is_iri
 from schema.filters import admits_unknown
 from schema.operators import Operators, given, listed
+from schema.vectors import LEAST, Batch, read_many
 
 #: Operators that an index can look up.
 _LOOKED_UP = ("eq", "in")
@@ -61,7 +64,9 @@ class Candidates:
         if inner is None:
             return None
         values = self._values(field, inner)
-        if values is None or any(map(self.snapshot.terms.is_long, values)):
+        if values is None:
+            return None
+        if field.kind is not FieldKind.ENTITY and any(map(self.snapshot.terms.is_long, values)):
             return None
         return self._subjects(field, values)
 
@@ -83,7 +88,11 @@ class Candidates:
         column = back.get(field.path, EMPTY)
         if sum(map(column.count, values)) > self.most:
             return None
-        found = {subject for value in values for subject in entries(column, value)}
+        if len(values) < LEAST:
+            found = {subject for value in values for subject in entries(column, value)}
+        else:
+            _, subjects, _ = read_many(column, Batch(list(values)))
+            found = set(np.unique(subjects).tolist())
         self.charge(len(found))
         return found
 

@@ -7,7 +7,7 @@ read here, too, and refused when it is no value of the kind.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -28,6 +28,8 @@ Test = Callable[[int], bool]
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 #: Characters of a text that cost as much to look at as a value.
 _CHARACTERS: Final = 64
+#: Texts that are held at once while many are judged.
+_AT_ONCE: Final = 1_024
 #: Operators that say that there must not be such a value; in texts, in any language.
 NEGATIVE: Final = frozenset({"ne", "notIn"})
 _ORDERS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -129,7 +131,7 @@ class Operators:
         if name in NEGATIVE:
             matches = self.matches(field, listed(value), place)
             return lambda number: number not in matches
-        return self._once(self._text_test(field, name, value, place))
+        return TextTest(self.text, self._text_test(field, name, value, place), self.charge)
 
     def matches(self, field: Field, values: Iterable[Any], place: str) -> set[int]:
         """Return the numbers of the terms that equal one of the values."""
@@ -142,25 +144,10 @@ class Operators:
             wanted = fold(value)
             if name == "startsWith":
                 return lambda text: fold(text).startswith(wanted)
-            return lambda text: wanted in fold(text)
+            return lambda text: wanted in (text.lower() if text.isascii() else fold(text))
         key, compare = value_key(field.datatype), _ORDERS[name]
         bound = key(lexical(value, field.datatype, place))
         return lambda text: compare(key(text), bound)
-
-    def _once(self, test: Callable[[str], bool]) -> Test:
-        """Return the test by number, which judges each value once."""
-        judged: dict[int, bool] = {}
-
-        def fits(number: int) -> bool:
-            found = judged.get(number)
-            if found is None:
-                text = self.text(number)
-                if len(text) > _CHARACTERS:
-                    self.charge(len(text) // _CHARACTERS)
-                found = judged[number] = test(text)
-            return found
-
-        return fits
 
     @cached_property
     def _languages(self) -> tuple[str, ...]:
@@ -181,6 +168,40 @@ class Operators:
             tagged = [write_literal(value, language=tag) for tag in self._languages]
             return [write_literal(value), *tagged]
         return [write_literal(lexical(value, field.datatype, place), field.datatype)]
+
+
+class TextTest:
+    """Tells by the text of a value whether it fits; asked one by one, each is judged once."""
+
+    def __init__(
+        self,
+        text: Callable[[int], str],
+        fits: Callable[[str], bool],
+        charge: Callable[[int], None],
+    ) -> None:
+        self._text = text
+        self._fits = fits
+        self._charge = charge
+        self._judged: dict[int, bool] = {}
+
+    def __call__(self, number: int) -> bool:
+        """Tell of one value whether it fits."""
+        found = self._judged.get(number)
+        if found is None:
+            (found,) = self.many([number])
+            self._judged[number] = found
+        return found
+
+    def many(self, numbers: Sequence[int]) -> list[bool]:
+        """Tell of each of some values, all different, whether it fits."""
+        found: list[bool] = []
+        for start in range(0, len(numbers), _AT_ONCE):
+            texts = list(map(self._text, numbers[start : start + _AT_ONCE]))
+            lengths = sum([len(text) // _CHARACTERS for text in texts])
+            if lengths:
+                self._charge(lengths)
+            found += map(self._fits, texts)
+        return found
 
 
 def given(conditions: Any, place: str = "where") -> Mapping[str, Any]:

@@ -25,6 +25,8 @@ Mask = npt.NDArray[np.bool_]
 _PARTS = ("text", "earliest", "latest")
 #: Shorter lists are looked at node by node.
 LEAST = 64
+#: Nodes of a page from which on arrays read it sooner.
+_DENSE = 24
 #: Places in a list, or ranks.
 Places = npt.NDArray[np.int64]
 
@@ -47,6 +49,11 @@ class Batch:
         ends = np.flatnonzero(np.diff(pages[order])) + 1
         slots = (self.nodes & MASK).astype(np.int64)
         return [(int(pages[at[0]]), at, slots[at]) for at in np.split(order, ends) if len(at)]
+
+    @cached_property
+    def is_sparse(self) -> bool:
+        """Whether few nodes lie on each page, so that they are read sooner one by one."""
+        return len(self) < _DENSE * len(np.unique(self.nodes >> SHIFT))
 
 
 def read_one(column: OneColumn, batch: Batch) -> tuple[Numbers, Numbers]:
@@ -81,6 +88,8 @@ def read_many(column: Column, batch: Batch) -> tuple[Places, Numbers, Numbers]:
         values, graphs = read_one(column, batch)
         known = np.flatnonzero(values != NIL)
         return known, values[known], graphs[known]
+    if batch.is_sparse:
+        return _read_nodes(column, batch)
     found = list(_read_pages(column, batch))
     if not found:
         empty = np.zeros(0, np.uint32)
@@ -143,6 +152,29 @@ def read_labels(values: Values, order: LanguageOrder, batch: Batch) -> Numbers:
     return labels
 
 
+def _read_nodes(column: Any, batch: Batch) -> tuple[Places, Numbers, Numbers]:
+    """Return what `read_many` does, node by node."""
+    places, values, graphs = list[int](), list[int](), list[int]()
+    pages = column.pages
+    for place, number in enumerate(batch.nodes.tolist()):
+        page = pages.get(number >> SHIFT)
+        if page is None:
+            continue
+        slot = number & MASK
+        start, end = page.offsets[slot], page.offsets[slot + 1]
+        if start == end:
+            continue
+        if end - start == 1:
+            places.append(place)
+            values.append(page.values[start])
+            graphs.append(page.graphs[start] if len(page.graphs) else 0)
+        else:
+            places += [place] * (end - start)
+            values += page.values[start:end]
+            graphs += page.graphs[start:end] if len(page.graphs) else [0] * (end - start)
+    return np.array(places, np.int64), np.array(values, np.uint32), np.array(graphs, np.uint32)
+
+
 def _read_pages(column: Any, batch: Batch) -> Iterator[tuple[Places, Numbers, Numbers]]:
     for number, places, slots in batch.pages:
         page = column.pages.get(number)
@@ -177,7 +209,9 @@ def by_value(test: Callable[[int], bool], values: Numbers) -> Mask:
     if isinstance(wanted, set):  # an equality: the numbers of what it equals
         return np.isin(values, np.fromiter(wanted, np.uint32, len(wanted)))
     distinct, places = np.unique(values, return_inverse=True)
-    return np.fromiter(map(test, distinct.tolist()), np.bool_, len(distinct))[places]
+    many = getattr(test, "many", None)  # a test of texts, which reads them together
+    found = map(test, distinct.tolist()) if many is None else many(distinct.tolist())
+    return np.fromiter(found, np.bool_, len(distinct))[places]
 
 
 def any_at(places: Places, count: int) -> Mask:
