@@ -91,6 +91,8 @@ class Writer(ValueWriter):
         super().__init__(model)
         self.plan = plan
         self.pages: list[int] = []
+        #: Where links are counted: for the request, or in a name of its own while a loop runs.
+        self.counter = "C[0]"
         self.heavy = {s.number for s in _selections(plan) if _has_nodes_below(s)}
         #: Of those, the ones of which a single one may be too much; the rest have a few links.
         self.wide = {s.number for s in _selections(plan) if _has_lists_below(s)}
@@ -181,9 +183,10 @@ class Writer(ValueWriter):
         """
         if number not in self.heavy:
             return []
-        check = ["if C[0] > L: over('selection')"] if number in self.wide else []
+        found = self.counter if self.counter == "C[0]" else f"C[0] + {self.counter}"
+        check = [f"if {found} > L: over('selection')"] if number in self.wide else []
         count = f"{more} + {o}[1]" if more else f"{o}[1]"
-        return [f"C[0] += {count}; {o} = {o}[0]", *check]
+        return [f"{self.counter} += {count}; {o} = {o}[0]", *check]
 
     def _function(self, name: str, steps: tuple[Step, ...], class_iri: str | None) -> Iterator[str]:
         before, pairs = self._steps(steps, class_iri)
@@ -267,14 +270,15 @@ class Writer(ValueWriter):
         lines, v = self._value(step.path)
         number, o = step.selection.number, self._name("o")
         if not (self.inlines and self._is_remembered(step.selection)):
-            return [*lines, f"if {v}: C[0] += 1"], f"f{number}({v}) if {v} else None"
-        again = self._met_again(number, o, 1) or ["C[0] += 1"]
+            counted = f"if {v}: {self.counter} += 1"
+            return [*lines, counted], f"f{number}({v}) if {v} else None"
+        again = self._met_again(number, o, 1) or [f"{self.counter} += 1"]
         return [
             *lines,
             f"if not {v}: {o} = None",
             "else:",
             f"    {o} = m{number}.get({v})",
-            f"    if {o} is None: C[0] += 1; {o} = g{number}({v})",
+            f"    if {o} is None: {self.counter} += 1; {o} = g{number}({v})",
             "    else:",
             *(f"        {line}" for line in again),
         ], o
@@ -325,16 +329,20 @@ class Writer(ValueWriter):
             return None
         if self._is_remembered(selection):
             return None
-        outer, made = self.node, self._name("l")
+        outer, made, count = (self.node, self.counter), self._name("l"), self._name("k")
         n, h, i = self.node = (self._name("n"), self._name("h"), self._name("i"))
+        self.counter = count
         before, pairs = self._steps(selection.steps, selection.class_iri)
-        self.node = outer
+        self.node, self.counter = outer
+        is_counted = any(f"{count} +=" in line for line in before)
         lines = [
+            *([f"{count} = 0"] if is_counted else []),
             f"{made} = []",
             f"for {n} in {q}:",
             f"    {h} = {n} >> 8; {i} = {n} & 255",
             *(f"    {line}" for line in before),
             f"    {made}.append({{{', '.join(pairs)}}})",
+            *([f"C[0] += {count}"] if is_counted else []),
         ]
         return lines, made
 

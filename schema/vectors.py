@@ -26,7 +26,7 @@ _PARTS = ("text", "earliest", "latest")
 #: Shorter lists are looked at node by node.
 LEAST = 64
 #: Nodes of a page from which on arrays read it sooner.
-_DENSE = 24
+_DENSE = 20
 #: Places in a list, or ranks.
 Places = npt.NDArray[np.int64]
 

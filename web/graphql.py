@@ -122,7 +122,10 @@ class GraphQL:
             if kept is not None:
                 await _send(scope, headers, send, kept)
                 return
-        asked = read_body(headers, source) if is_post else read_query(source)
+        if PREPARED in scope:
+            asked = {}  # it was read before
+        else:
+            asked = read_body(headers, source) if is_post else read_query(source)
         found = await answer_request(asked, headers, scope)
         reply = Reply(found.body, media_type)
         if key is not None and found.revision is not None:
