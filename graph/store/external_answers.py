@@ -192,11 +192,12 @@ def write_answer(
     """
     if form == "ASK":
         return results.write_boolean(_BOOLEANS[read_boolean(received)], query.format)
+    # What may be streamed may have more rows; it is held whole here, so no more bytes.
+    rows_max = max(query.rows_max, query.streamed_rows)
     if form == "SELECT":
         answer, is_cut = read_table(received)
         if isinstance(answer, bool):
             raise UnreadableError("it answered a SELECT with true or false")
-        rows_max = query.rows_max
         if received.rows_max is not None and len(answer) >= received.rows_max:
             is_cut = True
         if is_cut and len(answer) == 0:
@@ -206,7 +207,7 @@ def write_answer(
             answer.append_unbound()
         return write_table(answer.for_engine(), query.format, rows_max, bytes_max)
     triples = read_triples(received, levels_max)
-    body = results.write_graph(triples, query.format, query.rows_max, bytes_max, query.prefixes)
+    body = results.write_graph(triples, query.format, rows_max, bytes_max, query.prefixes)
     return replace(body, is_truncated=body.is_truncated or received.is_cut)
 
 
