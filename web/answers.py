@@ -12,7 +12,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Hashable
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import anyio.to_thread
 
@@ -26,6 +26,14 @@ _LEVEL: Final = 4
 _GZIP: Final = 16 + zlib.MAX_WBITS
 #: What an answer costs beside its bytes.
 _OVERHEAD: Final = 512
+
+
+class Answered(NamedTuple):
+    """A whole answer, to which only the header of its length is missing."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
 
 
 class Reply:

@@ -68,7 +68,7 @@ class Application(Starlette):
         self._sockets = Sockets(service, graphql.PATH, graphql.answer_request)
         limits = Limits(Revisions(self._route, service), service.limiter)
         self._layers = Frame(limits, service)
-        self.at_once = AtOnce(service, self._layers.origins)
+        self.at_once = AtOnce(self, service, self._layers.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""

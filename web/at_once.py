@@ -2,20 +2,20 @@
 
 Floor 5. A small read takes thirty microseconds; a task, its turn in the event loop and the layers
 around an endpoint take twice that (decision 0019). Here stands the plain case of a GraphQL query
-by POST alone: whatever is anything else, may wait, or is wrong gets no answer here and goes the
-usual way, which says all that there is to say.
+by POST alone, and beside it that of a short SPARQL query: whatever is anything else, may wait, or
+is wrong gets no answer here and goes the usual way, which says all that there is to say.
 """
 
 from __future__ import annotations
 
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from starlette.types import Scope
 
 from schema.execute import Prepared
-from web.answers import COMPRESSED_BYTES, Reply, accepts_gzip
+from web.answers import COMPRESSED_BYTES, Answered, Reply, accepts_gzip
 from web.frame import MIN_REVISION, Origins, RawHeaders, complete_head, log_request
 from web.graphql import (
     GRAPHQL,
@@ -37,8 +37,12 @@ from web.graphql_request import (
 )
 from web.limits import find_address, rate_key
 from web.negotiation import choose_media_type
+from web.sparql import PATH as SPARQL
+from web.sparql_at_once import SparqlAtOnce
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from web.service import Service
 
 _OFFERED: Final = (JSON, GRAPHQL)
@@ -52,19 +56,12 @@ _UNUSUAL: Final = frozenset(
 _PACKED_COST: Final = 500
 
 
-class Answered(NamedTuple):
-    """A whole answer, to which only the header of its length is missing."""
-
-    status: int
-    headers: RawHeaders
-    body: bytes
-
-
 class AtOnce:
     """Answers what is surely quick."""
 
-    def __init__(self, service: Service, origins: Origins) -> None:
+    def __init__(self, app: Starlette, service: Service, origins: Origins) -> None:
         self.service = service
+        self._sparql = SparqlAtOnce(app, service, origins)
         # What comes with an Origin goes the usual way: all others get the same headers.
         self._cors = origins.headers({"method": "POST", "headers": ()})
 
@@ -73,14 +70,18 @@ class AtOnce:
 
         A request is counted only when it is answered.
         """
-        if scope["path"] != PATH or scope["method"] != "POST" or len(body) > _BODY_BYTES:
+        if scope["path"] == SPARQL:
+            way = self._sparql.answer
+        elif scope["path"] == PATH and scope["method"] == "POST" and len(body) <= _BODY_BYTES:
+            way = self._answer
+        else:
             return None
         headers: Headers = dict(scope["headers"])
         if not self.service.is_ready or not _UNUSUAL.isdisjoint(headers):
             return None
         began = time.perf_counter()
         try:
-            answer = self._answer(scope, headers, body)
+            answer = way(scope, headers, body)
         except Exception:  # the usual way meets it again, and tells it
             return None
         if answer is not None:

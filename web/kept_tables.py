@@ -113,6 +113,13 @@ async def send_table(request: Request, table: Table, headers: Mapping[str, str])
 
     A long one goes as it is: no tag is made of it.
     """
+    if _is_packed(request, table):
+        await table.packed()  # a long one in a thread
+    return make_response(request, table, headers)
+
+
+def make_response(request: Request, table: Table, headers: Mapping[str, str]) -> Response:
+    """Return what `send_table` does, compressing here and now."""
     sent, body = dict(headers), table.body
     if not table.is_kept:
         return Response(body, headers=sent, media_type=table.media_type)
@@ -120,7 +127,12 @@ async def send_table(request: Request, table: Table, headers: Mapping[str, str])
         sent["ETag"] = table.tag
         if matches(request.headers.get("if-none-match"), table.tag):
             return Response(status_code=304, headers=sent)
-    if len(body) >= COMPRESSED_BYTES and accepts_gzip(request.headers.get("accept-encoding")):
-        body = await table.packed()
+    if _is_packed(request, table):
+        body = table.pack()
         sent["Content-Encoding"] = "gzip"
     return Response(body, headers=sent, media_type=table.media_type)
+
+
+def _is_packed(request: Request, table: Table) -> bool:
+    is_long = table.is_kept and len(table.body) >= COMPRESSED_BYTES
+    return is_long and accepts_gzip(request.headers.get("accept-encoding"))

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     )
 
     from graph.settings import Settings
-    from web.at_once import Answered, AtOnce
+    from web.answers import Answered
+    from web.at_once import AtOnce
 
 #: What a header costs beside its name and value: `: ` and the end of the line.
 _HEADER_OVERHEAD: Final = 4

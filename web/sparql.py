@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,7 @@ from web.templating import render_page
 from web.texts import LANGUAGES
 
 if TYPE_CHECKING:
+    from graph.store.pool import Pool
     from web.service import Sparql
 
 PATH: Final = "/sparql"
@@ -115,12 +117,16 @@ async def answer_sparql(request: Request) -> Response:
 
 
 async def _respond(request: Request, table: Table) -> Response:
-    answer = table.answer
-    kept = PRIVATE if VIEWER in request.scope else "no-cache"
-    headers = {"Vary": VARY, "Cache-Control": kept, **_describe(answer)}
+    answer, headers = table.answer, headers_of(request, table)
     if answer.rest is not None:
         return PartsResponse(answer.rest, answer.size, headers, table.media_type)
     return await send_table(request, table, headers)
+
+
+def headers_of(request: Request, table: Table) -> dict[str, str]:
+    """Return the headers of an answer."""
+    kept = PRIVATE if VIEWER in request.scope else "no-cache"
+    return {"Vary": VARY, "Cache-Control": kept, **_describe(table.answer)}
 
 
 async def _run(request: Request, asked: Asked) -> Answer:
@@ -132,7 +138,8 @@ async def _describe_service(request: Request) -> Response:
     service: Sparql = request.app.state.service
     address = service.address_of(request)
     text = describe_service(address, service.settings, is_plain=service.is_plain)
-    return await _respond(request, await _answer(request, Asked(text, (), ()), NAMESPACES))
+    asked = Asked(text, (), (), format=request.query_params.get("format"))
+    return await _respond(request, await _answer(request, asked, NAMESPACES))
 
 
 async def _update(request: Request, asked: Asked) -> Response:
@@ -166,6 +173,20 @@ async def let_be_seen(service: Sparql, viewer: Viewer, revision: int) -> None:
             await asyncio.sleep(_LOOK_S)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A query ready to be answered: as workers take it, where it may be kept, for which revision.
+
+    `checked` is what the guard found in it, `media_type` what its answer is.
+    """
+
+    query: Query
+    checked: Checked
+    media_type: str
+    kept: Kept
+    least: int
+
+
 async def _answer(
     request: Request,
     asked: Asked,
@@ -181,11 +202,52 @@ async def _answer(
     The format is `named`, or negotiated. `is_new` has it from the workers.
     """
     service: Sparql = request.app.state.service
-    settings = service.settings
     if len(asked.text) > _INLINE_CHARACTERS:
-        checked = await anyio.to_thread.run_sync(check_query, asked.text, settings)
+        checked = await anyio.to_thread.run_sync(check_query, asked.text, service.settings)
     else:
-        checked = check_query(asked.text, settings)
+        checked = check_query(asked.text, service.settings)
+    pool = await service.pool_for(viewer_of(request.scope, anonymous(service.settings)))
+    ready = _prepare(
+        request, asked, checked, pool, prefixes, is_page=is_page, is_whole=is_whole, named=named
+    )
+    if not is_new and (found := _look(request, pool, ready)) is not None:
+        return found
+    query, least = ready.query, ready.least
+    answer = await run_limited(service.limiter, request, lambda: pool.query(query, least))
+    table = Table(answer, ready.media_type)
+    ready.kept.keep(table)
+    return table
+
+
+def look_at_once(request: Request, asked: Asked) -> Table | None:
+    """Return a visitor's answer that is kept, or that takes no worker; None goes the usual way.
+
+    Raises
+    ------
+    RhizomeError
+        What is wrong with it; the usual way tells that.
+    """
+    service: Sparql = request.app.state.service
+    checked = check_query(asked.text, service.settings)
+    if checked.form not in ("SELECT", "ASK") or _wants_page(request, asked):
+        return None
+    ready = _prepare(request, asked, checked, service.pool, PREFIXES)
+    return _look(request, service.pool, ready)
+
+
+def _prepare(
+    request: Request,
+    asked: Asked,
+    checked: Checked,
+    pool: Pool,
+    prefixes: Mapping[str, str],
+    *,
+    is_page: bool = False,
+    is_whole: bool = False,
+    named: str | None = None,
+) -> _Ready:
+    service: Sparql = request.app.state.service
+    settings = service.settings
     formats = TABLES if checked.form in ("SELECT", "ASK") else GRAPHS
     format, media_type = next(iter(formats)), HTML
     if named is not None:
@@ -193,7 +255,6 @@ async def _answer(
     elif not is_page:
         format, media_type = _choose_format(request, asked, formats)
     viewer = viewer_of(request.scope, anonymous(settings))
-    pool = await service.pool_for(viewer)
     query = Query(
         text=asked.text,
         format=written_as(format),
@@ -215,17 +276,21 @@ async def _answer(
         level=viewer.level,
     )
     seen = read_revision(request.headers.get(MIN_REVISION, "0"))
-    least = max(seen, service.sparql_revision)
     kept = Kept(service.tables, pool, request, media_type, checked, query)
-    if not is_new and (found := kept.find(least)) is not None:
+    return _Ready(query, checked, media_type, kept, max(seen, service.sparql_revision))
+
+
+def _look(request: Request, pool: Pool, ready: _Ready) -> Table | None:
+    """Return an answer that is kept, or found without a worker."""
+    found = ready.kept.find(ready.least)
+    standing = pool.standing
+    if found is not None or standing is None or standing.revision < ready.least:
         return found
-    standing, answer = pool.standing, None
-    if standing is not None and standing.revision >= least and not is_new:
-        answer = _match(request, query, checked, standing.revision)
+    answer = _match(request, ready.query, ready.checked, standing.revision)
     if answer is None:
-        answer = await run_limited(service.limiter, request, lambda: pool.query(query, least))
-    table = Table(answer, media_type)
-    kept.keep(table)
+        return None
+    table = Table(answer, ready.media_type)
+    ready.kept.keep(table)
     return table
 
 
@@ -260,7 +325,7 @@ def _describe(answer: Answer) -> dict[str, str]:
 
 def _wants_page(request: Request, asked: Asked | None) -> bool:
     """Tell whether a person asks: HTML liked best, and no format named."""
-    if "format" in request.query_params or (asked is not None and asked.format is not None):
+    if (asked.format is not None) if asked is not None else "format" in request.query_params:
         return False
     with contextlib.suppress(RhizomeError):  # whether anything is left to offer, the form tells
         return choose_media_type(request.headers.get("accept"), _OFFERED) == HTML
@@ -271,7 +336,7 @@ def _choose_format(
     request: Request, asked: Asked, formats: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, str]:
     """Return the format of the answer and its media type: `format` if given, else by Accept."""
-    named = asked.format or request.query_params.get("format")
+    named = asked.format
     if named is not None:
         name = named.lower()
         if formats is GRAPHS:
