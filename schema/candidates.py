@@ -93,6 +93,9 @@ class Candidates:
         else:
             _, subjects, _ = read_many(column, Batch(list(values)))
             found = set(np.unique(subjects).tolist())
+            if isinstance(column, OneColumn):  # read is what answers, meant what any source says
+                for value in values & column.contested.keys():
+                    found.update(entries(column, value))
         self.charge(len(found))
         return found
 

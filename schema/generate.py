@@ -91,7 +91,8 @@ class Writer(ValueWriter):
         super().__init__(model)
         self.plan = plan
         self.pages: list[int] = []
-        #: Where links are counted: for the request, or in a name of its own while a loop runs.
+        #: Where links are counted: for the request, or, while a loop runs in which nobody asks how
+        #: many there are, in a name of its own.
         self.counter = "C[0]"
         self.heavy = {s.number for s in _selections(plan) if _has_nodes_below(s)}
         #: Of those, the ones of which a single one may be too much; the rest have a few links.
@@ -183,8 +184,7 @@ class Writer(ValueWriter):
         """
         if number not in self.heavy:
             return []
-        found = self.counter if self.counter == "C[0]" else f"C[0] + {self.counter}"
-        check = [f"if {found} > L: over('selection')"] if number in self.wide else []
+        check = ["if C[0] > L: over('selection')"] if number in self.wide else []
         count = f"{more} + {o}[1]" if more else f"{o}[1]"
         return [f"{self.counter} += {count}; {o} = {o}[0]", *check]
 
@@ -329,12 +329,14 @@ class Writer(ValueWriter):
             return None
         if self._is_remembered(selection):
             return None
-        outer, made, count = (self.node, self.counter), self._name("l"), self._name("k")
+        outer, made, count = (self.node, self.counter), self._name("l"), "C[0]"
         n, h, i = self.node = (self._name("n"), self._name("h"), self._name("i"))
-        self.counter = count
+        if selection.number not in self.wide:  # nothing in the loop asks how many there are
+            count = self.counter = self._name("k")
         before, pairs = self._steps(selection.steps, selection.class_iri)
         self.node, self.counter = outer
-        is_counted = any(f"{count} +=" in line for line in before)
+        is_counted = count != "C[0]" and any(f"{count} +=" in line for line in before)
+        counted = [f"C[0] += {count}", f"if C[0] > L: over({part.key!r})"] if is_counted else []
         lines = [
             *([f"{count} = 0"] if is_counted else []),
             f"{made} = []",
@@ -342,7 +344,7 @@ class Writer(ValueWriter):
             f"    {h} = {n} >> 8; {i} = {n} & 255",
             *(f"    {line}" for line in before),
             f"    {made}.append({{{', '.join(pairs)}}})",
-            *([f"C[0] += {count}"] if is_counted else []),
+            *counted,
         ]
         return lines, made
 

@@ -171,7 +171,7 @@ class Operators:
 
 
 class TextTest:
-    """Tells by the text of a value whether it fits; asked one by one, each is judged once."""
+    """Tells by the text of a value whether it fits; each is judged once a request."""
 
     def __init__(
         self,
@@ -187,21 +187,20 @@ class TextTest:
     def __call__(self, number: int) -> bool:
         """Tell of one value whether it fits."""
         found = self._judged.get(number)
-        if found is None:
-            (found,) = self.many([number])
-            self._judged[number] = found
-        return found
+        return self.many([number])[0] if found is None else found
 
     def many(self, numbers: Sequence[int]) -> list[bool]:
         """Tell of each of some values, all different, whether it fits."""
-        found: list[bool] = []
-        for start in range(0, len(numbers), _AT_ONCE):
-            texts = list(map(self._text, numbers[start : start + _AT_ONCE]))
-            lengths = sum([len(text) // _CHARACTERS for text in texts])
+        judged = self._judged
+        fresh = [number for number in numbers if number not in judged]
+        for start in range(0, len(fresh), _AT_ONCE):
+            some = fresh[start : start + _AT_ONCE]
+            texts = list(map(self._text, some))
+            lengths = sum([len(text) // _CHARACTERS for text in texts if len(text) > _CHARACTERS])
             if lengths:
                 self._charge(lengths)
-            found += map(self._fits, texts)
-        return found
+            judged.update(zip(some, map(self._fits, texts), strict=True))
+        return [judged[number] for number in numbers]
 
 
 def given(conditions: Any, place: str = "where") -> Mapping[str, Any]:

@@ -65,7 +65,7 @@ def test_rows_that_a_server_says_it_cut_are_missing() -> None:
 def test_who_may_have_a_table_streamed_may_have_as_many_rows() -> None:
     received = table(*(cell("literal", str(number)) for number in range(30)))
     for streamed, rows, is_truncated in ((0, 10, True), (20, 20, True), (40, 30, False)):
-        query = Query("", "json", 1.0, rows_max=10, streamed_rows=streamed)
+        query = Query("", "json", 1.0, rows_max=10, streamed_rows=streamed, in_parts=True)
         body = answers.write_answer(query, "SELECT", received, 10, 1_000_000)
         assert (body.rows, body.is_truncated) == (rows, is_truncated)
 

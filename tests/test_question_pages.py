@@ -373,6 +373,7 @@ def test_the_command_line_asks_the_same(
         (["99"], "not found: question 99"),
         (["2", "--table", "9"], "unknown table '9'; known: 1, 2, 3, 4"),
         (["2", "--format", "turtle"], "the answer of this question is no graph"),
+        (["42", "--format", "nt", "--table", "2"], "left out: a graph has no tables"),
     ):
         assert main([*ask, *wrong]) == 2
         written = capsys.readouterr()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from graph.access import Scope, Viewer, anonymous
 from graph.errors import BadValueError, QueryTooLargeError, RhizomeError
@@ -27,14 +27,25 @@ if TYPE_CHECKING:
     from graph.settings import Settings
     from graph.store.dataset import Dataset
     from graph.store.pool import Pool
+    from graph.store.snapshot import Snapshot
 
 #: Formats of the graph of a question, and of a table or all tables.
 GRAPHS: Final = ("turtle", "nt", "rdfxml", "jsonld")
 FORMATS: Final = ("csv", "tsv", "json", *GRAPHS)
 
 
+class _Found(NamedTuple):
+    """Rows by the place of their table, of which revision, and whether some were cut."""
+
+    tables: Mapping[int, list[Row]]
+    revision: int
+    is_cut: bool
+
+
 def asks_sparql(arguments: Mapping[str, Any]) -> bool:
     """Tell whether what a command asks has to be asked in SPARQL, also in part."""
+    if not arguments["name"]:
+        return False
     try:
         question, places = _asked(arguments)
     except RhizomeError:  # told when it runs
@@ -73,8 +84,8 @@ def run_question(
         yield Piece.out(answer.body)
         yield _say_of(answer.revision, f"{answer.rows} statements", is_cut=answer.is_truncated)
         return
-    tables, is_cut = _ask(dataset, pool, question, values, places, language)
-    yield from _write(question, values, tables, arguments, dataset.revision, is_cut=is_cut)
+    found = _ask(dataset, pool, question, values, places, language)
+    yield from _write(question, values, found, arguments)
 
 
 def _asked(arguments: Mapping[str, Any]) -> tuple[Question, Sequence[int]]:
@@ -85,12 +96,14 @@ def _asked(arguments: Mapping[str, Any]) -> tuple[Question, Sequence[int]]:
     NotFoundError, UnknownTermError, BadValueError
         There is no such question or table, or it has no graph.
     """
-    question = find_question(arguments["name"] or "1")
+    question = find_question(arguments["name"])
     place = find_table(question, arguments["table"] or "1")
     if arguments["format"] in GRAPHS:
         if not question.construct:
             expected = "csv, tsv or json: the answer of this question is no graph"
             raise BadValueError("--format", arguments["format"], expected)
+        if arguments["table"]:
+            raise BadValueError("--table", arguments["table"], "left out: a graph has no tables")
         return question, ()
     is_all = arguments["format"] == "json" and not arguments["table"]
     return question, range(len(question.tables)) if is_all else (place,)
@@ -120,28 +133,29 @@ def _ask(
     values: Variables,
     places: Sequence[int],
     language: str,
-) -> tuple[dict[int, list[Row]], bool]:
-    """Return the rows of the tables that are asked, and whether some were cut."""
+) -> _Found:
+    """Return the rows of the tables that are asked."""
     data: Mapping[str, Any] | None = None
-    tables, is_cut = dict[int, list[Row]](), False
+    snapshot = dataset.snapshot_for(_operator(dataset.settings))
+    tables, revision, is_cut = dict[int, list[Row]](), snapshot.revision, False
     for at in places:
         table = question.tables[at]
         if table.paths:
-            data = data or _ask_graphql(dataset, question, values, language)
+            data = data or _ask_graphql(dataset, snapshot, question, values, language)
             tables[at] = table.answer_rows(data)
         else:
             answer = _ask_sparql(dataset, pool, question.sparql(table, values), "json")
+            revision = answer.revision if len(places) == 1 else revision
             is_cut = is_cut or answer.is_truncated
             tables[at] = table.solution_rows(*read_solutions(answer.body))
-    return tables, is_cut
+    return _Found(tables, revision, is_cut)
 
 
 def _ask_graphql(
-    dataset: Dataset, question: Question, values: Variables, language: str
+    dataset: Dataset, snapshot: Snapshot, question: Question, values: Variables, language: str
 ) -> Mapping[str, Any]:
     settings = dataset.settings
     viewer = _operator(settings)
-    snapshot = dataset.snapshot_for(viewer)
     if not snapshot.search.is_ready:
         snapshot.search.build(snapshot)
     engine = Engine(dataset.model, load_schema(dataset.model), settings, dataset.log)
@@ -196,28 +210,27 @@ def _counted(answer: Any, most: int) -> Any:
 def _write(
     question: Question,
     values: Variables,
-    tables: Mapping[int, list[Row]],
+    found: _Found,
     arguments: Mapping[str, Any],
-    revision: int,
-    *,
-    is_cut: bool,
 ) -> Iterator[Piece]:
     language, format = arguments["language"], arguments["format"]
     if format == "json":
-        more = {"revision": revision, "truncated": is_cut}
-        yield Piece.out(write_json(question, values, tables, language, **more))
+        more = {"revision": found.revision, "truncated": found.is_cut}
+        yield Piece.out(write_json(question, values, found.tables, language, **more))
         return
-    ((place, rows),) = tables.items()
+    ((place, rows),) = found.tables.items()
     table = question.tables[place]
     yield Piece.out(write_table(table, rows, format))
     count = len(question.tables)
     part = f" (table {place + 1} of {count}, --table chooses)" if count > 1 else ""
-    yield _say_of(revision, f"{table.title[language]}{part}, {len(rows)} rows", is_cut=is_cut)
+    what = f"{table.title[language]}{part}, {len(rows)} rows"
+    yield _say_of(found.revision, what, is_cut=found.is_cut)
 
 
 def _say_of(revision: int, what: str, *, is_cut: bool) -> Piece:
     """Say what was written; what was cut is not to be taken for all."""
-    cut = "; there are more: cut at RHIZOME_SPARQL_TOKEN_ROWS" if is_cut else ""
+    limits = "RHIZOME_SPARQL_TOKEN_ROWS rows, or 16 MiB"
+    cut = f"; there are more: an answer has at most {limits}" if is_cut else ""
     return Piece.say(f"revision {revision}: {what}{cut}")
 
 

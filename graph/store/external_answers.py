@@ -193,7 +193,7 @@ def write_answer(
     if form == "ASK":
         return results.write_boolean(_BOOLEANS[read_boolean(received)], query.format)
     # What may be streamed may have more rows; it is held whole here, so no more bytes.
-    rows_max = max(query.rows_max, query.streamed_rows)
+    rows_max = max(query.rows_max, query.streamed_rows if query.in_parts else 0)
     if form == "SELECT":
         answer, is_cut = read_table(received)
         if isinstance(answer, bool):
