@@ -282,6 +282,26 @@ def test_a_writer_is_told_nothing_of_what_it_may_not_read(both: Pair, id: str) -
     assert gone.json()["data"]["deleteCluster"]["statedBy"] == []
 
 
+@pytest.mark.parametrize("level", ["public", "partner"])
+@pytest.mark.parametrize("field", ["country", "sectors"])
+def test_what_is_wrong_is_told_once_whatever_stands_above(
+    both: Pair, field: str, level: str
+) -> None:
+    nonsense = f"{ENTITY}concept/nonsense"
+    given = {
+        "source": {"id": f"{ENTITY}source/of-{level}", "create": {"title": "Mine"}},
+        "input": {
+            "name": [{"text": "X", "lang": "en"}],
+            field: nonsense if field == "country" else [nonsense],
+        },
+    }
+    head = {"Authorization": f"Bearer {both.tokens[level]}"}
+    body = {"query": CREATE, "variables": given}
+    made = both.beside.post("/graphql", json=body, headers=head).json()
+    violations = made["data"]["createCluster"]["violations"]
+    assert {violation["constraint"] for violation in violations} == {"class", "node"}, violations
+
+
 def test_a_source_cannot_be_made_what_its_writer_may_not_read(both: Pair) -> None:
     create = {"title": "Mine", "visibility": "RESTRICTED"}
     given = {

@@ -9,6 +9,7 @@ value would lose it. Everything else that stands there is as if it were not.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 from graph.access import Level
@@ -78,7 +79,17 @@ def validate_levels(
         results = validator.validate(seen, language)
         if each <= level:
             found.update(dict.fromkeys(results))
-        elif any(v.severity == "Violation" and v.constraint in _KEPT for v in results):
+        elif any(map(partial(_is_hidden, {_place(known) for known in found}), results)):
             masked = say("hiddenTies", language)
             found[Violation("", None, None, "visibility", "Violation", masked)] = None
     return sorted(found, key=lambda violation: violation.severity)
+
+
+def _is_hidden(told: set[tuple[str, str | None, str]], violation: Violation) -> bool:
+    """Tell whether a violation at a level above has to be said, and is not told already."""
+    is_kept = violation.severity == "Violation" and violation.constraint in _KEPT
+    return is_kept and _place(violation) not in told
+
+
+def _place(violation: Violation) -> tuple[str, str | None, str]:
+    return violation.focus_node, violation.path, violation.constraint
