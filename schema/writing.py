@@ -16,7 +16,7 @@ from graph.errors import QueryTooLargeError
 from graph.store.allowance import LIMIT
 
 #: Nodes that are written in one call, and bytes of text that weigh as much as one.
-_AT_ONCE: Final = 10_000
+_AT_ONCE: Final = 6_000
 _BYTES_A_NODE: Final = 1_024
 
 
