@@ -87,8 +87,9 @@ def make_shared_inputs(maker: Maker, model: Model) -> None:
             "latest": ("DateFilter", part.format("latest")),
             "isNull": ("bool", _OPERATOR_TEXTS["isNull"]),
         },
-        "Conditions on a date as a source gives it, all to hold. `latest: {lt: D}` is certainly "
-        "before D, `earliest: {lt: D}` possibly.",
+        "Conditions on a date as a source gives it, all to hold; an unknown date meets none but "
+        "`isNull`, not even those on its parts. `latest: {lt: D}` is certainly before D, "
+        "`earliest: {lt: D}` possibly.",
     )
     maker.enum("SortOrder", {name: name for name in SORT_ORDERS}, _sort_text())
     parts: Arguments = {
