@@ -75,8 +75,8 @@ def make_entity(maker: Maker) -> None:
             "types": maker.field("List[str]", "Names of the classes that sources give it."),
             "claims": maker.field(
                 "List[Claim]",
-                "Every value that a source states of it, those of lists too, with the source of each; "
-                "what points to it, such as a membership, names its sources itself.",
+                "Every value that a source states of it, those of lists too, with the source of "
+                "each; what points to it, such as a membership, names its sources itself.",
                 {
                     "fields": ("Optional[List[str]]", "Only these fields."),
                     "contested": ("Optional[bool]", "Only fields where sources differ."),
