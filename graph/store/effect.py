@@ -132,8 +132,11 @@ def _is_merged(database: ox.Store, triple: Triple) -> bool:
 def _is_stated(database: ox.Store, triple: Triple, removed: Collection[Quad]) -> bool:
     """Tell whether a named graph still states a triple when the removed quads are gone."""
     quad = _quad(triple)
+    # On disk the engine (0.5.13) also gives numbers behind one that ends in a byte of ones, such as
+    # 256 with 255: what is found is looked at again.
     found = database.quads_for_pattern(quad.subject, quad.predicate, quad.object, None)
-    graphs = (str(q.graph_name) for q in found if q.graph_name != _DEFAULT_GRAPH)
+    named = (q for q in found if q.graph_name != _DEFAULT_GRAPH and q.object == quad.object)
+    graphs = (str(q.graph_name) for q in named)
     return any((*triple, graph) not in removed for graph in graphs)
 
 

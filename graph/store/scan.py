@@ -162,4 +162,7 @@ def _find(
             return database.quads_for_pattern(term, None, None, graph)
         case "predicate", ox.NamedNode():
             return database.quads_for_pattern(None, term, None, graph)
-    return database.quads_for_pattern(None, None, term, graph)
+    # On disk the engine (0.5.13) also gives numbers behind one that ends in a byte of ones: with
+    # 255 all up to 510. Its queries look again; so does this.
+    found = database.quads_for_pattern(None, None, term, graph)
+    return (quad for quad in found if quad.object == term)
