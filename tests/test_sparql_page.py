@@ -8,14 +8,15 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.test_sparql import NAMES, PIC, get
-from web import sparql
+from web.sparql import PAGE_ROWS
+from web.sparql_page import worked_questions
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_the_form_offers_three_worked_questions(client: TestClient, language: str) -> None:
     page = get(client, None, "text/html", parameters=[("lang", language)]).text
     assert f'<html lang="{language}">' in page
-    questions = sparql.worked_questions(language)
+    questions = worked_questions(language)
     assert len(questions) == 3
     assert page.count('name="query"') == 1 + len(questions)
     assert "PREFIX rz: &lt;https://w3id.org/rhizome/ontology#&gt;" in page
@@ -23,7 +24,7 @@ def test_the_form_offers_three_worked_questions(client: TestClient, language: st
         assert mark not in page
 
 
-@pytest.mark.parametrize("question", sparql.worked_questions("en"), ids=lambda q: q["title"][:20])
+@pytest.mark.parametrize("question", worked_questions("en"), ids=lambda q: q["title"][:20])
 def test_worked_questions_have_answers(client: TestClient, question: dict[str, str]) -> None:
     page = get(client, question["sparql"], "text/html")
     assert page.status_code == 200
@@ -52,7 +53,7 @@ def test_pages_hold_rows_answers_and_graphs(client: TestClient) -> None:
 def test_pages_say_when_there_is_more(client: TestClient) -> None:
     page = get(client, "SELECT * { ?s ?p ?o }", "text/html")
     assert page.headers["rhizome-truncated"] == "true"
-    assert page.text.count("<tr>") == 1 + sparql.PAGE_ROWS
+    assert page.text.count("<tr>") == 1 + PAGE_ROWS
     assert "There are more" in page.text
 
 

@@ -16,7 +16,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -28,7 +27,6 @@ from graph.store.guard import Checked, check_query
 from graph.store.prefixes import PREFIXES
 from graph.store.query import Answer, Query
 from graph.store.writes import Update, Written
-from schema.questions import load_questions
 from web.access import CALLER, PRIVATE, VIEWER, viewer_of
 from web.frame import MIN_REVISION, REVISION, read_revision
 from web.kept_tables import Kept, Table, send_table
@@ -37,6 +35,7 @@ from web.negotiation import choose_media_type, request_language
 from web.parts import PartsResponse, run_limited
 from web.service_description import NAMESPACES, describe_service
 from web.sparql_explain import explain_query, wants_explanation
+from web.sparql_page import read_table, worked_questions
 from web.sparql_request import Asked, read_request
 from web.templating import render_page
 from web.texts import LANGUAGES
@@ -82,8 +81,6 @@ LABELS: Final = {
     "trig": "TriG",
     "nq": "N-Quads",
 }
-#: Questions of the library that the form offers.
-WORKED: Final = (2, 10, 14)
 #: How often it is looked whether a write is seen, in seconds.
 _LOOK_S: Final = 0.01
 # A longer text is checked in a thread: 64 KiB of tokens take 80 ms.
@@ -397,7 +394,7 @@ def _show(
         "formats": {},
     }
     if answer is not None and answer.body.startswith(b"{"):
-        context["table"] = _read_table(answer.body)
+        context["table"] = read_table(answer.body)
         context["formats"] = {name: LABELS[name] for name in TABLES}
     elif answer is not None:
         context["graph"] = answer.body.decode()
@@ -405,46 +402,3 @@ def _show(
     headers = {} if answer is None else _describe(answer)
     status = 200 if error is None else error.status
     return render_page(request, "sparql.html", context, status=status, headers=headers)
-
-
-def worked_questions(language: str) -> list[dict[str, str]]:
-    """Return title, text and SPARQL of the questions that the form offers."""
-    return [
-        {
-            "title": question.title[language],
-            "text": question.text[language],
-            "sparql": question.sparql(question.tables[0]),
-        }
-        for question in load_questions()
-        if question.number in WORKED
-    ]
-
-
-def _read_table(body: bytes) -> dict[str, Any]:
-    """Return columns and rows of cells for the page; of ASK the one answer."""
-    result = orjson.loads(body)
-    if "boolean" in result:
-        return {"boolean": result["boolean"]}
-    names = result["head"]["vars"]
-    rows = [
-        [_read_cell(row[name]) if name in row else None for name in names]
-        for row in result["results"]["bindings"]
-    ]
-    return {"columns": names, "rows": rows}
-
-
-def _read_cell(term: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return text, link and language of a term; only web addresses become links."""
-    value = term["value"]
-    if term["type"] != "uri":
-        text = value if isinstance(value, str) else orjson.dumps(value).decode()
-        return {"text": text, "link": None, "language": term.get("xml:lang")}
-    link = value if value.startswith(("https://", "http://")) else None
-    return {"text": _shorten(value), "link": link, "language": None}
-
-
-def _shorten(iri: str) -> str:
-    for prefix, namespace in PREFIXES.items():
-        if iri.startswith(namespace):
-            return f"{prefix}:{iri.removeprefix(namespace)}"
-    return iri
