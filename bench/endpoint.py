@@ -11,10 +11,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import re
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -23,8 +19,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
@@ -32,8 +27,16 @@ from urllib.parse import urlencode
 import psutil
 import pyoxigraph as ox
 
+from bench.endpoint_peers import (
+    Connection,
+    Peer,
+    accept_of,
+    find_program,
+    serve_oxigraph,
+    write_request,
+)
 from bench.generator import Shape
-from bench.servers import serve_store
+from bench.servers import Server, serve_store
 from bench.stores import ROOT, copy_store, describe, prepare_store
 from bench.tables import Cell, Table, judge, percentile
 from graph.shapes import load_model
@@ -92,132 +95,8 @@ KINDS: Final = {
         20,
     ),
 }
-_CONNECT_S: Final = 60.0
 #: What is streamed in the table of large answers, and how much of it.
 _LARGE: Final = "SELECT ?s ?p ?o { ?s ?p ?o }"
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A server that is measured: its name, port, and the path that takes queries."""
-
-    name: str
-    port: int
-    path: str
-
-
-class Connection:
-    """One kept connection."""
-
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=_CONNECT_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = b""
-
-    def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Return status and body of the answer to a request."""
-        self.socket.sendall(request)
-        head = self._until(b"\r\n\r\n").lower()
-        length = re.search(rb"content-length: *(\d+)", head)
-        if length is not None:
-            body = self._take(int(length[1]))
-        elif b"chunked" in head:
-            body = b"".join(self._chunks())
-        else:
-            body = b""
-        return int(head[9:12]), body
-
-    def close(self) -> None:
-        """Close it."""
-        self.socket.close()
-
-    def _chunks(self) -> Iterator[bytes]:
-        while size := int(self._until(b"\r\n"), 16):
-            yield self._take(size)
-            self._take(2)
-        self._take(2)
-
-    def _until(self, end: bytes) -> bytes:
-        while end not in self._buffer:
-            self._buffer += self._receive()
-        found, _, self._buffer = self._buffer.partition(end)
-        return found
-
-    def _take(self, size: int) -> bytes:
-        pieces, held = [self._buffer], len(self._buffer)
-        while held < size:
-            piece = self._receive()
-            pieces.append(piece)
-            held += len(piece)
-        data = b"".join(pieces)
-        self._buffer = data[size:]
-        return data[:size]
-
-    def _receive(self) -> bytes:
-        piece = self.socket.recv(1 << 18)
-        if not piece:
-            raise ConnectionError("the server closed the connection")
-        return piece
-
-
-def write_request(peer: Peer, text: str, accept: str, *, takes_kept: bool = False) -> bytes:
-    """Return a query by POST, direct, as bytes; a kept answer is taken only where that is said."""
-    body = text.encode()
-    wish = "" if takes_kept else "Cache-Control: no-cache\r\n"
-    return (
-        f"POST {peer.path} HTTP/1.1\r\nHost: 127.0.0.1:{peer.port}\r\nAccept: {accept}\r\n{wish}"
-        f"Content-Type: application/sparql-query\r\nContent-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
-
-
-def accept_of(text: str) -> str:
-    """Return the media type that a query is asked for."""
-    return "text/turtle" if "CONSTRUCT" in text else "application/sparql-results+json"
-
-
-@contextmanager
-def serve_oxigraph(program: str, store: ox.Store, folder: Path) -> Iterator[Peer]:
-    """Run the `oxigraph` server on a copy of the default graph of a store."""
-    data, place = folder / "peer.nt", folder / "peer"
-    store.dump(str(data), format=ox.RdfFormat.N_TRIPLES, from_graph=ox.DefaultGraph())
-    load = [program, "load", "--location", str(place), "--file", str(data)]
-    subprocess.run(load, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    port = _free_port()
-    command = [program, "serve-read-only", "--location", str(place), "--bind", f"127.0.0.1:{port}"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        peer = Peer("oxigraph server", port, "/query")
-        _wait_for(peer)
-        yield peer
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
-def _wait_for(peer: Peer) -> None:
-    end = time.monotonic() + _CONNECT_S
-    while True:
-        try:
-            connection = Connection(peer.port)
-            connection.ask(write_request(peer, "ASK {}", "*/*"))
-            connection.close()
-            return
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-
-
-def find_program() -> str | None:
-    """Path of the `oxigraph` server, None where it is not installed."""
-    return shutil.which("oxigraph", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
 def compare_answers(peers: Sequence[Peer], one: str) -> None:
@@ -292,22 +171,25 @@ def table_kinds(
     return Table(f"Ten kinds of queries over HTTP, {how}, {about}", tuple(heads), rows)
 
 
-def table_throughput(peers: Sequence[Peer], one: str, seconds: float, about: str) -> Table:
-    """Return requests a second of two clients, by kind."""
+def table_throughput(
+    peers: Sequence[Peer], one: str, seconds: float, about: str, *, takes_kept: bool = False
+) -> Table:
+    """Return requests a second of two clients, by kind; asked anew, or what is kept taken."""
     rows: list[tuple[Cell, ...]] = []
     for kind, (text, _) in KINDS.items():
         whole = _PREFIXES + text.replace("{one}", one)
-        rates = [_measure_rate(peer, whole, seconds) for peer in peers]
+        rates = [_measure_rate(peer, whole, seconds, takes_kept) for peer in peers]
         target = judge(rates[0] / rates[1], 1, at_least=True) if len(rates) > 1 else ""
         rows.append((kind, *rates, target))
     heads = ("query", *(f"{peer.name}, req/s" for peer in peers), "times the other")
-    return Table(f"Throughput of two clients, each query evaluated, {about}", heads, rows)
+    how = "kept answers taken" if takes_kept else "each query evaluated"
+    return Table(f"Throughput of two clients, {how}, {about}", heads, rows)
 
 
-def _measure_rate(peer: Peer, text: str, seconds: float) -> float:
+def _measure_rate(peer: Peer, text: str, seconds: float, takes_kept: bool) -> float:
     """Two processes ask, so that the client's own work is not what is measured."""
     command = [sys.executable, "-m", "bench.endpoint", "--client"]
-    asked = json.dumps([peer.name, peer.port, peer.path, text, seconds]).encode()
+    asked = json.dumps([peer.name, peer.port, peer.path, text, seconds, takes_kept]).encode()
     clients = [
         subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         for _ in range(2)
@@ -327,11 +209,11 @@ def _measure_rate(peer: Peer, text: str, seconds: float) -> float:
 
 def run_client(asked: Sequence[object]) -> float:
     """Return the requests a second of one client."""
-    name, port, path, text, seconds = asked
+    name, port, path, text, seconds, takes_kept = asked
     peer = Peer(str(name), int(str(port)), str(path))
     connection, request = (
         Connection(peer.port),
-        write_request(peer, str(text), accept_of(str(text))),
+        write_request(peer, str(text), accept_of(str(text)), takes_kept=bool(takes_kept)),
     )
     for _ in range(3):
         connection.ask(request)
@@ -342,32 +224,35 @@ def run_client(asked: Sequence[object]) -> float:
     return count / (now - began)
 
 
-def table_point(peer: Peer, checkpoint: ox.Store, one: str, rounds: int) -> Table:
-    """Return what a point query takes in process, nothing over HTTP, and both together."""
+def table_point(peers: Sequence[Peer], checkpoint: ox.Store, one: str, rounds: int) -> Table:
+    """Return what a point query takes in process, nothing over HTTP, and both together.
+
+    And what a bare event loop and the other server take of the same connection.
+    """
+    peer, *others = peers
     text = _PREFIXES + KINDS["point lookup"][0].replace("{one}", one)
     empty = (
         f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{peer.port}\r\nAccept: application/json\r\n\r\n"
     ).encode()
+    request = write_request(peer, text, accept_of(text))
     inside: list[float] = []
     nothing: list[float] = []
     point: list[float] = []
-    connection = Connection(peer.port)
-    request = write_request(peer, text, accept_of(text))
-    for _ in range(20):
-        connection.ask(request)
-    for _ in range(rounds):
-        for _ in range(300):
-            began = time.perf_counter()
-            found = checkpoint.query(text)
-            assert isinstance(found, ox.QuerySolutions)
-            found.serialize(format=ox.QueryResultsFormat.JSON)
-            inside.append((time.perf_counter() - began) * 1000)
-        for samples, asked in ((nothing, empty), (point, request)):
-            for _ in range(300):
-                began = time.perf_counter()
-                connection.ask(asked)
-                samples.append((time.perf_counter() - began) * 1000)
-    connection.close()
+    with Server(("-m", "bench.bare")) as bare:
+        asked = [(Connection(peer.port), empty, nothing), (Connection(peer.port), request, point)]
+        asked.append((Connection(bare.port), empty, []))
+        for other in others:
+            body = write_request(other, text, accept_of(text))
+            asked.append((Connection(other.port), body, []))
+        for connection, sent, _ in asked:
+            for _ in range(20):
+                connection.ask(sent)
+        _ask_in_turn(checkpoint, text, rounds, inside, asked)
+    names = ("a bare event loop over HTTP", *(f"point query of the {each.name}" for each in others))
+    more: list[tuple[Cell, ...]] = [
+        (name, statistics.median(samples), percentile(samples, 99), "")
+        for name, (_, _, samples) in zip(names, asked[2:], strict=True)
+    ]
     both = statistics.median(inside) + statistics.median(nothing)
     rows: list[tuple[Cell, ...]] = [
         ("in process", statistics.median(inside), percentile(inside, 99), ""),
@@ -380,7 +265,31 @@ def table_point(peer: Peer, checkpoint: ox.Store, one: str, rounds: int) -> Tabl
             f" ({statistics.median(point) / both:.2f})",
         ),
     ]
-    return Table("Point query", ("what", "p50 ms", "p99 ms", "target"), rows)
+    return Table("Point query", ("what", "p50 ms", "p99 ms", "target"), rows + more)
+
+
+def _ask_in_turn(
+    checkpoint: ox.Store,
+    text: str,
+    rounds: int,
+    inside: list[float],
+    asked: Sequence[tuple[Connection, bytes, list[float]]],
+) -> None:
+    """Fill in the milliseconds of each: the engine in process, and requests over connections."""
+    for _ in range(rounds):
+        for _ in range(300):
+            began = time.perf_counter()
+            found = checkpoint.query(text)
+            assert isinstance(found, ox.QuerySolutions)
+            found.serialize(format=ox.QueryResultsFormat.JSON)
+            inside.append((time.perf_counter() - began) * 1000)
+        for connection, sent, samples in asked:
+            for _ in range(300):
+                began = time.perf_counter()
+                connection.ask(sent)
+                samples.append((time.perf_counter() - began) * 1000)
+    for connection, _, _ in asked:
+        connection.close()
 
 
 def table_large(peer: Peer, process: psutil.Process, token: str, about: str) -> Table:
@@ -446,10 +355,11 @@ def tables(triples: int, rounds: int, seconds: float) -> Iterator[Table]:
             peers.append(stack.enter_context(serve_oxigraph(program, checkpoint, folder)))
         server.settle()
         compare_answers(peers, one)
-        yield table_point(peers[0], checkpoint, one, rounds)
+        yield table_point(peers, checkpoint, one, rounds)
         yield table_kinds(peers, one, rounds, describe(shape))
         yield table_kinds(peers, one, rounds, describe(shape), takes_kept=True)
-        yield table_throughput(peers, one, seconds, describe(shape))
+        for takes_kept in (False, True):
+            yield table_throughput(peers, one, seconds, describe(shape), takes_kept=takes_kept)
         yield table_large(peers[0], server.process, make_token(store), describe(shape))
 
 

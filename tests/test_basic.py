@@ -7,7 +7,7 @@ import pytest
 
 from graph.errors import RhizomeError
 from graph.settings import Settings
-from graph.store.basic import Basic, read_basic
+from graph.store.basic import Basic, Count, read_basic
 from graph.store.guard import check_query
 
 TYPE = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
@@ -45,6 +45,20 @@ def test_the_form_says_what_is_asked() -> None:
     asked = read("ASK { ?a <urn:p> 'it' }")
     assert asked is not None
     assert asked.variables is None
+
+
+def test_counts_and_groups_are_read_in_the_order_in_which_they_are_asked() -> None:
+    text = "SELECT (count(*) as ?all) ?s (COUNT(DISTINCT ?o) AS ?n) { ?s <urn:p> ?o } group by $s"
+    assert read(text) == Basic(
+        ("all", "s", "n"),
+        False,
+        (("?s", "<urn:p>", "?o"),),
+        (Count("all", None, False), Count("n", "?o", True)),
+        ("?s",),
+    )
+    everything = read("SELECT (COUNT(?o) AS ?n) { ?s <urn:p> ?o }")
+    assert everything is not None
+    assert everything.groups == ()
 
 
 def test_a_comment_and_a_prologue_of_its_own_do_no_harm() -> None:
@@ -85,6 +99,15 @@ def test_a_comment_and_a_prologue_of_its_own_do_no_harm() -> None:
         "SELECT * { }",
         "CONSTRUCT { ?s <urn:p> ?o } { ?s <urn:p> ?o }",
         "DESCRIBE <urn:a>",
+        "SELECT (SUM(?o) AS ?n) { ?s <urn:p> ?o }",
+        "SELECT (COUNT(?o + 1) AS ?n) { ?s <urn:p> ?o }",
+        "SELECT (COUNT(?o) + 1 AS ?n) { ?s <urn:p> ?o }",
+        "SELECT (COUNT(?x) AS ?n) { ?s <urn:p> ?o }",
+        "SELECT ?s (COUNT(?o) AS ?n) { ?s <urn:p> ?o } GROUP BY ?s ?x",
+        "SELECT (COUNT(*) AS ?n) { ?s <urn:p> ?o } GROUP BY (STR(?s) AS ?t)",
+        "SELECT (COUNT(*) AS ?n) { ?s <urn:p> ?o } GROUP BY STR(?s)",
+        "SELECT (COUNT(*) AS ?n) { ?s <urn:p> ?o } GROUP BY ?s HAVING(COUNT(*) > 1)",
+        "SELECT (COUNT(*) AS ?n) { ?s <urn:p> ?o } GROUP BY ?s ORDER BY ?n",
     ],
 )
 def test_what_is_more_than_a_basic_graph_pattern_is_left_to_the_engine(text: str) -> None:
@@ -112,6 +135,15 @@ def test_what_is_more_than_a_basic_graph_pattern_is_left_to_the_engine(text: str
         "SELECT ?s { ?s <urn:p> 'a'@en-GB }",
         "SELECT ?s { ?s ex:p ?o }",
         "SELECT ?s { ?s <urn:p> '\ud800' }",
+        "SELECT ?s (COUNT(?o) AS ?n) { ?s <urn:p> ?o }",
+        "SELECT ?o (COUNT(*) AS ?n) { ?s <urn:p> ?o } GROUP BY ?s",
+        "SELECT (COUNT(?s) AS ?o) { ?s <urn:p> ?o }",
+        "SELECT (COUNT(?s) AS ?n) (COUNT(?o) AS ?n) { ?s <urn:p> ?o }",
+        "SELECT (COUNT(?s)) { ?s <urn:p> ?o }",
+        "SELECT (COUNT() AS ?n) { ?s <urn:p> ?o }",
+        "SELECT * { ?s <urn:p> ?o } GROUP BY ?s",
+        "SELECT ?s { ?s <urn:p> ?o } GROUP BY",
+        "ASK { ?s <urn:p> ?o } GROUP BY ?s",
     ],
 )
 def test_of_what_is_wrong_nothing_is_said_here(text: str) -> None:

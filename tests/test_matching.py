@@ -23,6 +23,7 @@ from graph.store.snapshot import Snapshot
 from tests.seeded import make_settings
 
 STEPS = 1_000
+TYPE = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
 Triple = tuple[str, str, str]
 
 
@@ -110,9 +111,20 @@ class Draw:
         if not names or chance() < 0.1:
             return f"ASK {{ {' . '.join(parts)} }}"
         shown = self.random.sample(sorted(names.values()), self.random.randint(1, len(names)))
+        if chance() < 0.3:
+            return self.counted(shown, " . ".join(parts))
         wanted = self.random.choice([" ".join(shown), "*"])
         distinct = self.random.choice(["", "DISTINCT "])
         return f"SELECT {distinct}{wanted} {{ {' . '.join(parts)} }}"
+
+    def counted(self, shown: list[str], pattern: str) -> str:
+        """A count of what a pattern finds, by some of the variables or of all."""
+        groups = shown[: self.random.randint(0, len(shown))]
+        of = self.random.choice(["*", *shown])
+        distinct = self.random.choice(["", "DISTINCT "])
+        wanted = [*groups, f"(COUNT({distinct}{of}) AS ?n)", "(COUNT(*) AS ?all)"]
+        grouped = f" GROUP BY {' '.join(groups)}" if groups else ""
+        return f"SELECT {' '.join(wanted)} {{ {pattern} }}{grouped}"
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -132,6 +144,58 @@ def test_all_that_refers_to_each_term_is_that_of_the_engine(both: Both) -> None:
     values = sorted({triple[2] for triple in both.triples})[::7]
     answered = [both.compare(f"SELECT ?s ?p {{ ?s ?p {value} }}") for value in values]
     assert sum(answered) > len(values) / 3
+
+
+COUNTS = (
+    "SELECT ?o (COUNT(?s) AS ?n) (COUNT(DISTINCT ?s) AS ?m) { ?s %s ?o } GROUP BY ?o",
+    "SELECT (COUNT(*) AS ?n) ?s (COUNT(DISTINCT ?o) AS ?m) { ?s %s ?o } GROUP BY ?s",
+    "SELECT DISTINCT (COUNT(?s) AS ?n) { ?s %s ?o } GROUP BY ?s",
+    "SELECT (COUNT(?s) AS ?n) (COUNT(?o) AS ?m) (COUNT(DISTINCT *) AS ?k) { ?s %s ?o }",
+    "SELECT ?o { ?s %s ?o } GROUP BY ?o",
+)
+
+
+@pytest.mark.parametrize("text", COUNTS)
+def test_counts_of_all_that_a_predicate_states_are_those_of_the_engine(
+    both: Both, text: str
+) -> None:
+    """Contested values, the same from several sources, and the ontology count once each."""
+    predicates = sorted({predicate for _, predicate, _ in both.triples})
+    answered = {each for each in predicates if both.compare(text % each)}
+    assert len(answered) > 0.7 * len(predicates)
+    assert TYPE in answered or "GROUP BY ?s" in text, "as many groups as nodes are too many"
+
+
+def test_counts_of_different_things_are_left_to_the_engine(both: Both) -> None:
+    for text in (
+        "SELECT (COUNT(DISTINCT ?o) AS ?n) { ?s a ?o }",
+        "SELECT ?o (COUNT(DISTINCT ?o) AS ?n) { ?s a ?o } GROUP BY ?o",
+        "SELECT ?s ?o (COUNT(*) AS ?n) { ?s a ?o } GROUP BY ?s ?o",
+        "SELECT ?p (COUNT(*) AS ?n) { ?s ?p ?o } GROUP BY ?p",
+    ):
+        assert both.there(text)["results"]["bindings"]
+        assert both.here(text) is None
+
+
+def test_a_column_of_too_many_pages_is_left_to_the_engine(both: Both) -> None:
+    text = COUNTS[0] % "a"
+    assert both.here(text) is not None
+    assert both.here(text, steps=100) is None
+
+
+@pytest.mark.parametrize("count", ["*", "?c", "DISTINCT ?c"])
+def test_what_is_not_there_is_counted_as_none_unless_it_is_grouped(both: Both, count: str) -> None:
+    network = "<https://w3id.org/rhizome/id/network/plant-intercluster>"
+    member = "<http://www.w3.org/ns/org#member>"
+    nothing = f"{{ {network} a ?c . ?c {member} ?d . ?d {member} ?e }}"
+    assert both.compare(f"SELECT (COUNT({count}) AS ?n) (COUNT(?e) AS ?m) {nothing}")
+    assert both.compare(f"SELECT ?e (COUNT({count}) AS ?n) {nothing} GROUP BY ?e")
+
+
+def test_as_many_groups_as_nodes_are_left_to_the_engine(both: Both) -> None:
+    text = "SELECT ?s (COUNT(*) AS ?n) { ?s a ?o } GROUP BY ?s"
+    assert both.here(text, steps=2_000) is None
+    assert both.here(text, steps=100_000) is None, "the answer is too wide"
 
 
 def test_what_only_the_store_holds_is_left_to_the_engine(both: Both) -> None:

@@ -17,15 +17,15 @@ from graph.model import Model
 from graph.store.basic import Basic, Triple
 from graph.store.build import system_quads
 from graph.store.columns import EMPTY, ManyColumn
+from graph.store.counting import Row, count_column, count_rows, read_cell
 from graph.store.snapshot import Snapshot
 from graph.store.term_table import SHIFT
 from graph.terms import XSD
 
-#: Values of the variables bound so far; predicates stand as texts, other terms by number.
-Row = tuple[int | str, ...]
 #: Looking for all predicates of a node reads so many columns in the time of a step.
 _COLUMNS_A_STEP: Final = 8
 _STRING: Final = f"{XSD}string"
+_INTEGER: Final = f"{XSD}integer"
 #: Larger answers are the workers' too, who send them in parts.
 CHARACTERS: Final = 256 * 1024
 _CELLS: Final = 4_000
@@ -52,6 +52,9 @@ class Beside:
         self.subjects = {s for s, _, _, _ in lacking}
         self.predicates = {p for _, p, _, _ in lacking}
         self.objects = {o for _, _, o, _ in lacking}
+        self.pairs: dict[str, list[tuple[str, str]]] = {}
+        for s, p, o, _ in sorted(lacking):
+            self.pairs.setdefault(p, []).append((s, o))
 
 
 class Matched(NamedTuple):
@@ -75,10 +78,15 @@ def match(basic: Basic, snapshot: Snapshot, beside: Beside, steps_max: int) -> M
     """
     try:
         found = _Search(basic, snapshot, beside, steps_max)
-        rows = found.run()
+        names = found.names
+        if basic.groups is None:
+            rows = found.run()
+        else:
+            rows = found.count()
+            names = [*basic.groups, *(f"?{each.name}" for each in basic.counts)]
         if basic.variables is None:
             return Matched(orjson.dumps({"head": {}, "boolean": bool(rows)}), 1)
-        return _write(basic, rows, found.names, snapshot)
+        return _write(basic, rows, names, snapshot)
     except _ElsewhereError:
         return None
 
@@ -91,6 +99,7 @@ class _Search:
         self._snapshot = snapshot
         self._beside = beside
         self._left = steps_max
+        self._basic = basic
         self._patterns = list(basic.patterns)
         self._constants: dict[str, int] = {}
         for pattern in basic.patterns:
@@ -104,6 +113,16 @@ class _Search:
             self._patterns.remove(pattern)
             rows = self._join(rows, pattern)
         return rows
+
+    def count(self) -> list[Row]:
+        """Return a row for each group: the values that it is known by, then its counts."""
+        subject, predicate, value = self._patterns[0]
+        if subject[0] == value[0] == "?" != predicate[0]:
+            pairs = self._beside.pairs.get(predicate, ())
+            found = count_column(self._basic, self._snapshot, pairs, self._spend)
+            if found is not None:
+                return found
+        return count_rows(self._basic, self.run(), self.names)
 
     # --- patterns -----------------------------------------------------------------------------
 
@@ -263,7 +282,11 @@ def _write(basic: Basic, rows: list[Row], names: list[str], snapshot: Snapshot) 
 def _describe(value: int | str, snapshot: Snapshot) -> dict[str, str]:
     """Return a term as SPARQL Query Results JSON has it."""
     if isinstance(value, str):
+        if value[0] != "<":
+            raise _ElsewhereError  # a literal that only the engine's store holds
         return {"type": "uri", "value": value[1:-1]}
+    if value < 0:
+        return {"type": "literal", "value": str(read_cell(value)), "datatype": _INTEGER}
     kind, datatype, language, _ = snapshot.terms.kinds[value >> SHIFT]
     text = snapshot.terms.text(value)
     if kind == "iri":
