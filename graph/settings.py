@@ -103,6 +103,9 @@ class Settings:
         1024, "MB", "disk for answers that are made faster than they are read, in all"
     )
     sparql_cache_mb: int = _setting(64, "MB", "SPARQL answers kept until the next commit; 0: none")
+    repeats_mb: int = _setting(
+        16, "MB", "kept answers found by a request's bytes, until the next commit; 0: none"
+    )
     sparql_changes: int = _setting(
         100_000, "quads", "quads that one SPARQL update may add or remove"
     )

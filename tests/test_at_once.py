@@ -16,6 +16,7 @@ from graph.settings import Settings
 from graph.shapes import load_model
 from graph.store.build import build_snapshot
 from graph.store.levels import single
+from graph.store.pool import Standing
 from schema.execute import Engine
 from schema.loading import load_schema
 from tests.asking import organisation, small_dataset
@@ -69,7 +70,10 @@ class Connection:
             on_commit=lambda told: None,
         )
         engine = Engine(MODEL, SCHEMA, settings)
-        parts: Any = SimpleNamespace(dataset=self.dataset, engine=engine, tokens=None)
+        self.pool = SimpleNamespace(standing=Standing(snapshot.revision, 0))
+        parts: Any = SimpleNamespace(
+            dataset=self.dataset, engine=engine, tokens=None, pool=self.pool
+        )
         self.service.open(parts, asyncio.get_running_loop())
         self.app = create_app(self.service)
         assert isinstance(self.app, Application)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from web import event_stream
+from web.cycle import Cycle
 from web.event_stream import _Events
 from web.parts import BrokenOffError
-from web.protocol import _Cycle
 
 
 async def _never(message: Any) -> None:
@@ -50,7 +50,7 @@ def test_a_revoked_token_is_told_where_somebody_reads() -> None:
 @pytest.mark.parametrize("is_stuck", [True, False])
 def test_what_is_broken_off_does_not_wait_for_its_reader(is_stuck: bool) -> None:
     ended: list[str] = []
-    cycle: Any = object.__new__(_Cycle)
+    cycle: Any = object.__new__(Cycle)
     cycle.scope, cycle.receive, cycle.send = {}, _never, _never
     cycle.response_started, cycle.response_complete, cycle.disconnected = True, False, False
     cycle.logger = SimpleNamespace(error=ended.append)

@@ -118,6 +118,20 @@ def test_what_is_short_is_answered_at_once_to_the_byte(client: TestClient, name:
         assert (found.status, sorted(found.headers), found.body) == asked.usual(client)
 
 
+def test_what_is_kept_repeats_and_what_is_evaluated_does_not(client: TestClient) -> None:
+    app: Any = client.app
+    for headers, repeats in (({}, True), ({"cache-control": "no-cache"}, False)):
+        for _ in range(2):
+            found = Asked(ASK, headers=headers).at_once(client)
+            assert found is not None
+            assert found.repeats is repeats
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app.state.service.tables, "limit_bytes", 0)
+        found = Asked(f"{ASK} # another").at_once(client)
+        assert found is not None
+        assert not found.repeats
+
+
 @pytest.mark.parametrize("name", USUALLY)
 def test_all_else_goes_the_usual_way(client: TestClient, name: str) -> None:
     assert USUALLY[name].at_once(client) is None

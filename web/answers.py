@@ -29,11 +29,15 @@ _OVERHEAD: Final = 512
 
 
 class Answered(NamedTuple):
-    """A whole answer, to which only the header of its length is missing."""
+    """A whole answer, to which only the header of its length is missing.
+
+    `repeats` tells that the same request gets the same bytes until the data changes.
+    """
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+    repeats: bool = False
 
 
 class Reply:

@@ -37,6 +37,7 @@ from web.graphql_request import (
 )
 from web.limits import find_address, rate_key
 from web.negotiation import choose_media_type
+from web.repeats import Repeats
 from web.sparql import PATH as SPARQL
 from web.sparql_at_once import SparqlAtOnce
 
@@ -61,6 +62,7 @@ class AtOnce:
 
     def __init__(self, app: Starlette, service: Service, origins: Origins) -> None:
         self.service = service
+        self.repeats = Repeats(service, service.settings.repeats_mb * 1_000_000)
         self._sparql = SparqlAtOnce(app, service, origins)
         # What comes with an Origin goes the usual way: all others get the same headers.
         self._cors = origins.headers({"method": "POST", "headers": ()})
@@ -118,7 +120,8 @@ class AtOnce:
         if is_packed:
             sent = reply.pack()
         if found is None or found.revision is not None:  # an answer without an error
-            return Answered(200, _plain_head(media_type, is_packed, self._cors, seen), sent)
+            head = _plain_head(media_type, is_packed, self._cors, seen)
+            return Answered(200, head, sent, key is not None)
         status, head = begin_answer(media_type, found.answer, is_private=False)
         head += PACKED if is_packed else ()
         return Answered(status, complete_head(head, self._cors, seen), sent)

@@ -8,10 +8,7 @@ reaches the application, so the answer is written as bytes.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
-from functools import lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import (
@@ -28,116 +25,28 @@ from graph.errors import (
     SlowRequestError,
     StoreUnavailableError,
 )
-from web.frame import SECURITY_HEADERS, RawHeaders
+from web.cycle import Cycle, write_head
+from web.frame import SECURITY_HEADERS
 from web.limits import Network, is_in, rate_key, read_networks
-from web.parts import BrokenOffError
 from web.problems import PROBLEM_JSON, describe_error, encode_problem, problem_headers
+from web.repeats import REQUEST_BYTES
 from web.websocket_protocol import BoundedWebSocket, StallTimer
 
 if TYPE_CHECKING:
     from starlette.types import Scope
     from uvicorn._types import (
         ASGI3Application,
-        ASGISendEvent,
-        HTTPResponseBodyEvent,
-        HTTPResponseStartEvent,
     )
 
     from graph.settings import Settings
-    from web.answers import Answered
     from web.at_once import AtOnce
 
 #: What a header costs beside its name and value: `: ` and the end of the line.
 _HEADER_OVERHEAD: Final = 4
-#: Longer bodies are handed over beside their heads: copying them would cost more.
-_COPIED_BYTES: Final = 16 * 1024
-#: What no header may hold; uvicorn says which when it sends one.
-_UNSENDABLE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class _HeadRefused(Exception):
     """The head is too large; the parser stops."""
-
-
-class _Cycle(RequestResponseCycle):
-    """One request and its answer; head and body of a short answer are sent as one.
-
-    uvicorn writes them apart, and each write is a call of the system that wakes the client: that
-    costs more than a small answer does (decision 0017).
-    """
-
-    _start: HTTPResponseStartEvent | None = None
-
-    async def send(self, message: ASGISendEvent) -> None:
-        """Send a part of the answer; its head waits for what comes next."""
-        if message["type"] == "http.response.start" and not self.response_started:
-            self._start = message
-            return
-        start, self._start = self._start, None
-        if start is not None:
-            if message["type"] == "http.response.body" and self._send_whole(start, message):
-                return
-            await super().send(start)
-        await super().send(message)
-
-    async def run_asgi(self, app: ASGI3Application) -> None:
-        """Have the application answer; an answer that it breaks off ends the connection."""
-
-        async def answer(scope: Any, receive: Any, send: Any) -> None:
-            try:
-                await app(scope, receive, send)
-            except BrokenOffError:
-                self.response_complete = True  # said in the log by who broke it off
-                if self.flow.write_paused:
-                    self.transport.abort()  # closing would wait for a client that takes nothing
-                else:
-                    self.transport.close()
-
-        await super().run_asgi(answer)
-
-    def _send_whole(self, start: HTTPResponseStartEvent, last: HTTPResponseBodyEvent) -> bool:
-        """Send an answer of one part with one write; False where it has to be uvicorn's way."""
-        body = last.get("body", b"")
-        headers = [*self.default_headers, *start.get("headers", ())]
-        values = dict(headers)
-        if (
-            last.get("more_body", False)
-            or not self.keep_alive
-            or self.disconnected
-            or self.flow.write_paused
-            or self.scope["method"] == "HEAD"
-            or values.get(b"content-length") != str(len(body)).encode()
-            or b"connection" in values
-            or b"transfer-encoding" in values
-            or _UNSENDABLE.search(b"".join(chain.from_iterable(headers)))
-        ):
-            return False
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        self._write(b"%b%b\r\n" % (STATUS_LINE[start["status"]], lines), body)
-        return True
-
-    def finish(self, answer: Answered) -> None:
-        """Send a whole answer, to which only its length is missing."""
-        head = _head_lines(answer.status, (*self.default_headers, *answer.headers))
-        self._write(b"%bcontent-length: %d\r\n\r\n" % (head, len(answer.body)), answer.body)
-
-    def _write(self, head: bytes, body: bytes) -> None:
-        if len(body) < _COPIED_BYTES:
-            self.transport.write(head + body)
-        else:
-            self.transport.writelines((head, body))
-        self.response_started = self.response_complete = True
-        self.waiting_for_100_continue = False
-        self.message_event.set()
-        self.on_response()
-
-
-@lru_cache(maxsize=64)
-def _head_lines(status: int, headers: RawHeaders) -> bytes:
-    """Return status line and headers as bytes."""
-    if _UNSENDABLE.search(b"".join(chain.from_iterable(headers))):
-        raise ValueError("a header holds what no header may hold")
-    return STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -154,6 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._head_bytes = self._head_bytes_at_most = 0
         self._piece_bytes = 0
+        self._whole: bytes | None = None
         self._refusal: RhizomeError | None = None
         self._is_reading = False
         self._begun: tuple[RequestResponseCycle, ASGI3Application] | None = None
@@ -222,6 +132,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refusal is not None or self.parser is None:
             return
         was_in_head = self._is_in_head
+        is_between = not was_in_head and self._is_between()
+        if is_between and self._repeat(data):
+            return
+        self._whole = data if is_between and len(data) <= REQUEST_BYTES else None
         self._piece_bytes = len(data)
         self._is_reading = True
         super().data_received(data)
@@ -230,6 +144,7 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle, app = self._begun
             self._begun = None
             self._begin(cycle, app)
+        self._whole = None
         if self._is_upgraded or self.transport.is_closing():
             return
         if self._is_in_head:
@@ -256,7 +171,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_large_head()
         super().on_headers_complete()
         if getattr(self, "cycle", None) is not None:  # else it becomes a WebSocket
-            self.cycle.__class__ = _Cycle  # uvicorn has no setting for it
+            self.cycle.__class__ = Cycle  # uvicorn has no setting for it
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Wait with the first request of a piece until all of the piece is read."""
@@ -274,9 +189,32 @@ class BoundedProtocol(HttpToolsProtocol):
         if is_plain and cycle.keep_alive and self._at_once is not None and not self._is_stuck():
             answer = self._at_once.answer(cast("Scope", cycle.scope), bytes(cycle.body))
             if answer is not None:
-                cast(_Cycle, cycle).finish(answer)
+                if self._whole is not None and self._key != "proxy":
+                    self._at_once.repeats.keep(self._whole, cast("Scope", cycle.scope), answer)
+                cast(Cycle, cycle).finish(answer)
                 return
         super()._start_asgi_task(cycle, app)
+
+    def _repeat(self, data: bytes) -> bool:
+        """Answer what is a whole request that came before; tell whether that was done.
+
+        Callers of a proxy are told apart by what their requests say: these are read.
+        """
+        if self._at_once is None or self._key in (None, "proxy") or self._is_stuck():
+            return False
+        answer = self._at_once.repeats.find(data, self.client[0] if self.client else "")
+        if answer is None:
+            return False
+        self._stop_head_timer()
+        self.transport.write(write_head(self.server_state.default_headers, answer) + answer.body)
+        self.on_response_complete()
+        return True
+
+    def _is_between(self) -> bool:
+        """Tell whether what comes next is the beginning of a request, and the only one."""
+        cycle: RequestResponseCycle | None = getattr(self, "cycle", None)
+        is_done = cycle is None or (cycle.response_complete and not cycle.more_body)
+        return is_done and not self.pipeline and not self._is_upgraded
 
     # uvicorn makes a timer after each answer and cancels it with the next request: a tenth of what
     # a small read costs. One timer a connection looks when it fires since when nothing was asked.

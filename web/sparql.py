@@ -216,8 +216,10 @@ async def _answer(
     return table
 
 
-def look_at_once(request: Request, asked: Asked) -> Table | None:
+def look_at_once(request: Request, asked: Asked) -> tuple[Table, bool] | None:
     """Return a visitor's answer that is kept, or that takes no worker; None goes the usual way.
+
+    Beside it stands whether it is kept for the next who asks.
 
     Raises
     ------
@@ -229,7 +231,8 @@ def look_at_once(request: Request, asked: Asked) -> Table | None:
     if checked.form not in ("SELECT", "ASK") or _wants_page(request, asked):
         return None
     ready = _prepare(request, asked, checked, service.pool, PREFIXES)
-    return _look(request, service.pool, ready)
+    table = _look(request, service.pool, ready)
+    return None if table is None else (table, ready.kept.find(ready.least) is table)
 
 
 def _prepare(

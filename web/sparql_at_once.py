@@ -66,11 +66,14 @@ class SparqlAtOnce:
         limiter, seen = self._service.limiter, self._service.revision
         address = find_address(scope, limiter.proxies)
         request = Request({**scope, "app": self._app, "client": (address, 0)})
-        table = look_at_once(request, asked)
-        if table is None or not table.is_kept or not table.packs_quickly:
+        found = look_at_once(request, asked)
+        if found is None:
+            return None
+        table, repeats = found
+        if not table.is_kept or not table.packs_quickly:
             return None
         limiter.take(PATH, rate_key(address))
         response = make_response(request, table, headers_of(request, table))
         head = tuple(each for each in response.raw_headers if each[0] != b"content-length")
         sent = complete_head(head, self._cors[method], seen)
-        return Answered(response.status_code, sent, bytes(response.body))
+        return Answered(response.status_code, sent, bytes(response.body), repeats)
