@@ -193,6 +193,8 @@ def test_many_small_headers_and_a_long_path_are_a_large_head_too(start: Start) -
         b"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nxxxx",
         b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS spoken to a plain port
     ],
 )
@@ -205,6 +207,12 @@ def test_what_is_no_request_is_400_and_the_server_goes_on(start: Start, text: by
         assert c.recv(100) == b""
     with running.connect() as c:
         c.sendall(GET)
+        assert read_answer(c)[0] == 200
+
+
+def test_a_client_of_http_1_0_need_not_name_a_host(start: Start) -> None:
+    with start().connect() as c:
+        c.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert read_answer(c)[0] == 200
 
 

@@ -102,17 +102,6 @@ def test_what_is_not_a_plain_visitors_request_is_always_read(header: str) -> Non
     run(ask)
 
 
-def test_a_request_without_a_host_is_always_read() -> None:
-    async def ask() -> None:
-        connection = Counted()
-        message = request(KNOWN).replace(b"Host: localhost\r\n", b"")
-        for _ in range(3):
-            await connection.send(message)
-        assert len(connection.kept) == 0
-
-    run(ask)
-
-
 @pytest.mark.parametrize("change", ["revision", "workers", "doubt", "update"])
 def test_a_change_of_the_data_ends_what_was_kept(
     change: str, monkeypatch: pytest.MonkeyPatch
@@ -217,7 +206,6 @@ class TestSize:
     scope: ClassVar[Any] = {
         "method": "POST",
         "path": "/graphql",
-        "headers": [(b"host", b"localhost")],
     }
 
     def make(self, limit: int) -> Repeats:

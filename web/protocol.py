@@ -164,11 +164,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = self._head_bytes_at_most = 0
 
     def on_headers_complete(self) -> None:
-        """Stop the head's deadline, and refuse a head that came whole but too large."""
+        """Stop the head's deadline, and refuse a head that is too large, or names no one host."""
         self._is_in_head = False
         self._stop_head_timer()
         if self._head_bytes_at_most + self._piece_bytes > self.settings.header_bytes:
             self._refuse_large_head()
+        self._require_host()
         super().on_headers_complete()
         if getattr(self, "cycle", None) is not None:  # else it becomes a WebSocket
             self.cycle.__class__ = Cycle  # uvicorn has no setting for it
@@ -256,6 +257,13 @@ class BoundedProtocol(HttpToolsProtocol):
         )
         if size > self.settings.header_bytes:
             self._refusal = self._too_large(size)
+            raise _HeadRefused
+
+    def _require_host(self) -> None:
+        """Refuse a head without exactly one Host, as RFC 9112 (3.2) wants of every server."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+            self._refusal = BadValueError("Host", f"{hosts} of them", "one, in each request")
             raise _HeadRefused
 
     def send_400_response(self, msg: str) -> None:
