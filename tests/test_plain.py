@@ -140,3 +140,20 @@ def test_pages_of_elsewhere_cannot_write(plain: TestClient) -> None:
 def test_nothing_else_of_ours_is_there(plain: TestClient) -> None:
     for path in ("/graphql", "/export", "/report", "/version"):
         assert plain.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("accept", ["text/html", "text/html,application/xhtml+xml,*/*;q=0.8"])
+def test_there_are_no_pages_so_that_browsers_get_problems_too(
+    plain: TestClient, accept: str
+) -> None:
+    headers = {"Accept": accept}
+    for path, status, code in (
+        ("/sparql?query=bad", 400, "QUERY_SYNTAX"),
+        ("/nothing", 404, "NOT_FOUND"),
+    ):
+        assert_problem(plain.get(path, headers=headers), status, code)
+    absent = plain.get("/graphs?graph=http://none/", headers=headers)
+    assert absent.status_code == (406 if accept == "text/html" else 404)
+    if accept == "text/html":
+        assert_problem(plain.get("/sparql?query=ASK{}", headers=headers), 406, "NOT_ACCEPTABLE")
+        assert_problem(plain.get("/sparql", headers=headers), 406, "NOT_ACCEPTABLE")

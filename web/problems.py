@@ -191,6 +191,8 @@ def _answer(request: Request, problem: Mapping[str, Any], headers: Mapping[str, 
 
 
 def _is_for_people(request: Request) -> bool:
+    if getattr(request.app.state.service, "is_plain", False):
+        return False  # a bare server has no pages
     offered = (PROBLEM_JSON, "application/json", "text/html")
     try:
         return choose_media_type(request.headers.get("accept"), offered) == "text/html"
