@@ -106,6 +106,7 @@ class Settings:
     repeats_mb: int = _setting(
         16, "MB", "kept answers found by a request's bytes, until the next commit; 0: none"
     )
+    sparql_updates: int = _setting(2, "updates", "SPARQL updates worked out at a time")
     sparql_changes: int = _setting(
         100_000, "quads", "quads that one SPARQL update may add or remove"
     )

@@ -295,6 +295,36 @@ def test_a_query_of_others_is_listed_without_their_name_and_stopped(http: TestCl
         assert caught.value.problem["code"] == code
 
 
+def test_an_update_is_listed_and_stopped_and_holds_no_other_up(http: TestClient) -> None:
+    admin, writing, other = (token(http, scope) for scope in ("admin", "write", "write"))
+    text = (
+        "INSERT { GRAPH <urn:x:g> { <urn:x:a> <urn:x:b> ?n } } WHERE"
+        " { SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l } }"
+    )
+    answers: list[Any] = []
+
+    def write_it() -> None:
+        answers.append(http.post("/sparql", data={"update": text}, headers=writing))
+
+    before = http.get("/version").json()["revision"]
+    thread = threading.Thread(target=write_it)
+    thread.start()
+    while not (found := http.get("/sparql/queries", headers=admin).json()["queries"]):
+        pass
+    (update,) = found
+    assert (update["kind"], update["lane"], update["caller"]) == ("update", "writing", "token")
+    nothing = (
+        "DELETE { GRAPH ?g { ?s ?p ?o } } WHERE { GRAPH ?g { ?s ?p ?o . ?s <urn:x:none> ?o } }"
+    )
+    assert http.post("/sparql", data={"update": nothing}, headers=other).status_code == 204
+    http.delete(f"/sparql/queries/{update['id']}", headers=admin)
+    thread.join()
+    answer = answers.pop()
+    assert (answer.status_code, answer.json()["code"]) == (503, "QUERY_STOPPED")
+    assert http.get("/sparql/queries", headers=admin).json() == {"queries": []}
+    assert http.get("/version").json()["revision"] == before
+
+
 def command(store: Path, name: str, **arguments: Any) -> str:
     pieces = ask_server(store, Command(name, arguments))
     assert pieces is not None

@@ -29,6 +29,11 @@ pytestmark = pytest.mark.broad
 COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 #: More rows than any answer may have: 120 million on the seeds.
 PRODUCT = "SELECT ?a ?b ?c ?d ?e ?f { ?a ?b ?c . ?d ?e ?f }"
+#: Works for longer than any deadline, and would write little.
+RUNAWAY_UPDATE = (
+    "INSERT { GRAPH <https://w3id.org/rhizome/id/source/none> { <urn:x:a> <urn:x:b> ?n } }"
+    " WHERE { SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . FILTER(?c != ?i) } }"
+)
 FORM = "application/x-www-form-urlencoded"
 CRLF = b"\r\n\r\n"
 
@@ -177,6 +182,23 @@ def test_who_leaves_takes_the_query_along(served: Served) -> None:
                 time.sleep(0.01)
         served.rests()  # not by its deadline of 120 s
     assert served.ask(COUNT)[0] == 200
+
+
+def test_who_leaves_takes_the_update_along(served: Served) -> None:
+    """Q8: it is listed as queries are, ends with its client, and writes nothing."""
+    before = served.running.get("/version").json()["revision"]
+    token = served._make_token("write")
+    body = urlencode({"update": RUNAWAY_UPDATE}).encode()
+    head = f"POST /sparql HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n"
+    head += f"Content-Type: {FORM}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with served.connect() as connection:
+        connection.sendall(head.encode() + body)
+        while not (listed := served.queries()):
+            time.sleep(0.01)
+        assert (listed[0]["kind"], listed[0]["lane"]) == ("update", "writing")
+        assert listed[0]["text"].startswith("INSERT { GRAPH")
+    served.rests()  # not by its deadline of 30 s
+    assert served.running.get("/version").json()["revision"] == before
 
 
 def test_who_stops_reading_is_let_go(served: Served) -> None:

@@ -67,14 +67,18 @@ class Served:
     async def __aexit__(self, *_: object) -> None:
         await self.pool.close()
 
-    async def get(self, text: str, leave_after_s: float | None = None) -> tuple[int, bytes]:
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    async def get(
+        self, text: str, leave_after_s: float | None = None, accept: bytes | None = None
+    ) -> tuple[int, bytes]:
         """Status and body; the client leaves after some seconds, if any are given."""
         scope = {
             "type": "http",
             "method": "GET",
             "path": "/sparql",
             "query_string": f"query={quote(text)}".encode(),
-            "headers": [],
+            "headers": [] if accept is None else [(b"accept", accept)],
             "client": ("192.0.2.1", 1),
             "app": self.app,
         }
@@ -93,6 +97,7 @@ class Served:
             sent.append(message)
 
         await self.app(scope, receive, send)
+        self.headers = tuple(sent[0]["headers"])
         return sent[0]["status"], b"".join(m.get("body", b"") for m in sent[1:])
 
 
@@ -148,5 +153,8 @@ def test_query_time_is_rationed(history: History) -> None:
             status, body = await served.get("ASK {}")
             assert status == 429
             assert json.loads(body)["limit"] == "rate_query_s"
+            for accept in (b"application/json", b"text/html"):
+                assert (await served.get("ASK {}", accept=accept))[0] == 429
+                assert int(dict(served.headers)[b"retry-after"]) >= 1
 
     asyncio.run(main())

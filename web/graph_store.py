@@ -37,7 +37,8 @@ from web.frame import MIN_REVISION, REVISION, read_revision
 from web.limits import GRAPHS_PATH
 from web.negotiation import choose_media_type
 from web.parts import PartsResponse, run_limited
-from web.sparql import GRAPHS, let_be_seen, media_types, written_as
+from web.sparql import GRAPHS, media_types, written_as
+from web.sparql_update import let_be_seen
 
 if TYPE_CHECKING:
     from web.service import Sparql

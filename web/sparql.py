@@ -7,7 +7,6 @@ Without a query it describes itself (SPARQL 1.1 Service Description).
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Mapping
@@ -20,23 +19,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graph.access import Level, Viewer, anonymous
+from graph.access import anonymous
 from graph.curation.formats import format_named
 from graph.errors import BadValueError, RhizomeError, UnknownTermError
 from graph.store.guard import Checked, check_query
 from graph.store.prefixes import PREFIXES
 from graph.store.query import Answer, Query
-from graph.store.writes import Update, Written
 from web.access import CALLER, PRIVATE, VIEWER, viewer_of
 from web.frame import MIN_REVISION, REVISION, read_revision
 from web.kept_tables import Kept, Table, send_table
 from web.limits import Caller, address_of
 from web.negotiation import choose_media_type, request_language
 from web.parts import PartsResponse, run_limited
+from web.problems import problem_headers
 from web.service_description import NAMESPACES, describe_service
 from web.sparql_explain import explain_query, wants_explanation
 from web.sparql_page import read_table, worked_questions
 from web.sparql_request import Asked, read_request
+from web.sparql_update import answer_update
 from web.templating import render_page
 from web.texts import LANGUAGES
 
@@ -81,8 +81,6 @@ LABELS: Final = {
     "trig": "TriG",
     "nq": "N-Quads",
 }
-#: How often it is looked whether a write is seen, in seconds.
-_LOOK_S: Final = 0.01
 # A longer text is checked in a thread: 64 KiB of tokens take 80 ms.
 _INLINE_CHARACTERS: Final = 4_000
 
@@ -98,7 +96,7 @@ async def answer_sparql(request: Request) -> Response:
     asked = await read_request(request)
     is_page = not service.is_plain and _wants_page(request, asked)
     if asked is not None and asked.is_update:
-        return await _update(request, asked)
+        return await answer_update(request, asked)
     if asked is None and is_page:
         return _show(request, "")
     if asked is None:
@@ -137,37 +135,6 @@ async def _describe_service(request: Request) -> Response:
     text = describe_service(address, service.settings, is_plain=service.is_plain)
     asked = Asked(text, (), (), format=request.query_params.get("format"))
     return await _respond(request, await _answer(request, asked, NAMESPACES))
-
-
-async def _update(request: Request, asked: Asked) -> Response:
-    """Run an update; 204 once it is done and every query sees it."""
-    service: Sparql = request.app.state.service
-    viewer = viewer_of(request.scope, anonymous(service.settings))
-    update = Update(asked.text, asked.default_graphs, asked.named_graphs, service.base_of(request))
-    service.writes.admit(viewer)
-    work = partial(service.writes.update, update, viewer)
-    async with service.limiter.query(request):
-        written: Written = await anyio.to_thread.run_sync(work)
-    await let_be_seen(service, viewer, written.revision)
-    headers = {REVISION: str(written.revision), "Cache-Control": "no-store"}
-    return Response(status_code=204, headers=headers)
-
-
-async def let_be_seen(service: Sparql, viewer: Viewer, revision: int) -> None:
-    """Wait a moment until the writer's own queries see a write, as clients of SPARQL expect.
-
-    It is written whatever comes: nothing is raised here. Workers of other levels are not started
-    for it.
-    """
-    if viewer.level is not Level.PUBLIC:
-        return
-    with contextlib.suppress(RhizomeError):
-        pool = await service.pool_for(viewer)
-        deadline = time.monotonic() + service.settings.revision_wait_s
-        while (standing := pool.standing) is not None and time.monotonic() < deadline:
-            if standing.revision >= revision:
-                return
-            await asyncio.sleep(_LOOK_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,5 +370,7 @@ def _show(
         context["graph"] = answer.body.decode()
         context["formats"] = {name: LABELS[name] for name in GRAPHS}
     headers = {} if answer is None else _describe(answer)
+    if error is not None:
+        headers |= problem_headers(error)
     status = 200 if error is None else error.status
     return render_page(request, "sparql.html", context, status=status, headers=headers)

@@ -7,6 +7,7 @@ are still those of the copy; else it is worked out again. Nothing here knows of 
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import threading
 import time
@@ -82,7 +83,9 @@ class SparqlWrites:
         self._dataset = gate.dataset
         self._settings = gate.settings
         self._folder = gate.settings.store / FOLDER
-        self._turn = threading.Lock()
+        shutil.rmtree(self._folder, ignore_errors=True)  # of a process that was killed
+        self._turns = threading.BoundedSemaphore(max(1, gate.settings.sparql_updates))
+        self._numbers = itertools.count()
         self._writer = CopyWriter(gate.settings, stands_by=False)
 
     def admit(self, viewer: Viewer) -> None:
@@ -113,6 +116,8 @@ class SparqlWrites:
             The gate does not take what comes of it.
         WriteConflictError
             Others changed the same graphs during every attempt.
+        QueryStoppedError
+            It was told to stop before it was worked out.
         """
         self.admit(viewer)
         source = _source_of(viewer)
@@ -124,7 +129,7 @@ class SparqlWrites:
         if checked.writes_default and source is None:
             raise BadValueError("update", "no graph", _NAME_A_SOURCE)
         for _ in range(_RETRIES + 1):
-            effect = self._work_out(checked, update.base, viewer)
+            effect = self._work_out(checked, update, viewer)
             try:
                 return Written(self._record(effect, viewer, UPDATE, source)[0].revision)
             except _StaleError:
@@ -190,38 +195,40 @@ class SparqlWrites:
 
     # --- what an update does ------------------------------------------------------------------
 
-    def _work_out(self, checked: CheckedUpdate, base: str | None, viewer: Viewer) -> _Effect:
-        deadline_s = viewer.query_deadline_s
-        message: dict[str, Any] = {"base": base, "statements_max": self._settings.sparql_changes}
-        if not self._turn.acquire(timeout=self._settings.sparql_queue_s):
-            raise StoreUnavailableError("another update is being worked out; try again")
+    def _work_out(self, checked: CheckedUpdate, update: Update, viewer: Viewer) -> _Effect:
+        deadline_s, stop = viewer.query_deadline_s, update.stop
+        statements_max = self._settings.sparql_changes
+        message: dict[str, Any] = {"base": update.base, "statements_max": statements_max}
+        if not self._turns.acquire(timeout=self._settings.sparql_queue_s):
+            raise StoreUnavailableError("other updates are being worked out; try again")
+        folder = self._folder / str(next(self._numbers))
         try:
+            stop.require_going()
             if checked.is_data:
                 message |= {"do": "data", "pieces": checked.pieces}
-                _, lines = self._writer.run(message, checked.text.encode(), deadline_s)
+                _, lines = self._writer.run(message, checked.text.encode(), deadline_s, stop)
                 return self._read_effect(lines, None)
-            origin, copy, revision = self._copy(viewer)
+            origin, copy, revision = self._copy(viewer, folder)
             message |= {"do": "update", "path": str(copy), "origin": str(origin)}
             message["graphs"] = checked.graphs
-            _, lines = self._writer.run(message, checked.text.encode(), deadline_s)
+            _, lines = self._writer.run(message, checked.text.encode(), deadline_s, stop)
             return self._read_effect(lines, revision)
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._turn.release()
+            shutil.rmtree(folder, ignore_errors=True)
+            self._turns.release()
 
-    def _copy(self, viewer: Viewer) -> tuple[Path, Path, int]:
+    def _copy(self, viewer: Viewer, folder: Path) -> tuple[Path, Path, int]:
         """Return two copies of the newest checkpoint, one of them to be changed, and its revision.
 
-        Of the viewer's level. Both, since the checkpoint itself is deleted when readers have moved
-        on.
+        In a folder; of the viewer's level. Both, since the checkpoint itself is deleted when
+        readers have moved on.
         """
         dataset, wait_s = self._dataset, self._settings.revision_wait_s
         follower = dataset.follower_for(viewer, wait_s)
         if follower is None or not follower.wait_for(dataset.revision, wait_s):
             raise StoreUnavailableError("the SPARQL store is behind; try again")
-        shutil.rmtree(self._folder, ignore_errors=True)
         checkpoint = follower.checkpoint
-        origin, copy = self._folder / "origin", self._folder / "copy"
+        origin, copy = folder / "origin", folder / "copy"
         copy_store(checkpoint.path, origin)
         copy_store(origin, copy)
         return origin, copy, checkpoint.revision
@@ -290,9 +297,9 @@ class SparqlWrites:
         def decide(sight: Sight) -> tuple[Iterable[Quad], Iterable[Quad]]:
             nonlocal existed
             self._owners.require_valid(viewer)
-            _refuse_ranks(effect)
             for each in sorted(graphs):
                 self._owners.require_own(each, viewer, sight)
+            self._refuse_ranks(effect)
             if graph is not None:
                 existed = sight.snapshot.graph_count(f"<{graph}>") > 0
                 self._require_held(held, graph, sight, exists=existed)
@@ -314,6 +321,15 @@ class SparqlWrites:
         finally:
             for each in graphs:
                 self._owners.settle(each)
+
+    def _refuse_ranks(self, effect: _Effect) -> None:
+        """Refuse to set the rank of a source: curators alone do (DESIGN 4a, rule 2).
+
+        Nobody writes the seeds, whose ranks go with all else that they state: the gate says so.
+        """
+        ranks = (quad for quad in (*effect.added, *effect.removed) if quad[1] == f"<{RANK}>")
+        if not all(self._gate.is_seed(quad[3][1:-1]) for quad in ranks):
+            raise ForbiddenError("to set the rank of a source")
 
     def _require_held(self, held: Held | None, graph: str, sight: Sight, *, exists: bool) -> None:
         """Refuse to write a graph that is not what the client takes it to be.
@@ -358,12 +374,6 @@ def _require_source(graph: str | None, viewer: Viewer) -> str:
     if source is None:
         raise BadValueError("graph", "default", _NAME_A_SOURCE)
     return source
-
-
-def _refuse_ranks(effect: _Effect) -> None:
-    """Refuse to set the rank of a source: curators alone do (DESIGN 4a, rule 2)."""
-    if any(quad[1] == f"<{RANK}>" for quad in (*effect.added, *effect.removed)):
-        raise ForbiddenError("to set the rank of a source")
 
 
 def _one_graph(quads: Iterable[Quad], upload: Upload) -> Iterable[Quad]:

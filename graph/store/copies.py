@@ -20,6 +20,7 @@ from graph.store.outcome import (
     explain_query_refusal,
 )
 from graph.store.process import BlockingWorker, WorkerDiedError
+from graph.store.stopping import Stop
 
 Message = dict[str, Any]
 
@@ -62,7 +63,9 @@ class CopyWriter:
         self._starter = ThreadPoolExecutor(1, "copy-writer")
         self._next = self._start() if stands_by else None
 
-    def run(self, message: Message, data: bytes, seconds: float) -> tuple[Message, bytes]:
+    def run(
+        self, message: Message, data: bytes, seconds: float, stop: Stop | None = None
+    ) -> tuple[Message, bytes]:
         """Return the answer of a worker to a message, and the data before it.
 
         Parameters
@@ -73,6 +76,8 @@ class CopyWriter:
             The text.
         seconds : float
             After which the process is killed.
+        stop : Stop or None
+            What may have it killed before.
 
         Raises
         ------
@@ -80,13 +85,16 @@ class CopyWriter:
             The engine does not take it.
         QueryTimeoutError, QueryMemoryError
             It was stopped at its deadline, or needs too much memory.
+        QueryStoppedError
+            It was told to stop.
         """
+        stop = stop or Stop()
         pieces: list[bytes] = []
         answer: Message = {}
         text = data.decode("utf-8", "replace") if message["do"] != "put" else ""
         memory_mb = self._settings.sparql_memory_mb
         try:
-            with self._take() as worker:
+            with self._take() as worker, stop.killing(worker.kill):
                 for piece in worker.stream({**message, "seconds": seconds}, seconds, data):
                     if isinstance(piece, dict):
                         answer = piece
@@ -95,6 +103,7 @@ class CopyWriter:
         except WorkerDiedError as died:
             if self._is_closed:
                 raise StoreUnavailableError("the service stops") from died
+            stop.require_going()
             raise explain_query_death(died, seconds, memory_mb) from died
         if "error" in answer and message["do"] == "put":
             raise explain_parse_refusal(answer, "the body", "RDF", self._settings)

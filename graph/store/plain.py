@@ -22,6 +22,7 @@ from graph.settings import Settings
 from graph.store.copies import CopyWriter, copy_store
 from graph.store.directory import Checkpoint
 from graph.store.query import RdfText
+from graph.store.stopping import Stop
 
 _logger = logging.getLogger(__name__)
 
@@ -51,16 +52,18 @@ class PlainStore:
         """How many changes there were."""
         return self.checkpoint.revision
 
-    def update(self, text: str, base: str | None, seconds: float) -> int:
+    def update(self, text: str, base: str | None, seconds: float, stop: Stop | None = None) -> int:
         """Run a checked update, whole or not at all, and return the revision that holds it.
 
         Raises
         ------
         QuerySyntaxError, ForbiddenError, QueryTimeoutError, QueryMemoryError
             It cannot be run.
+        QueryStoppedError
+            It was told to stop.
         """
         message = {"do": "update", "base": base}
-        revision, _ = self._change(message, text.encode(), seconds)
+        revision, _ = self._change(message, text.encode(), seconds, stop)
         return revision
 
     def put(
@@ -98,13 +101,15 @@ class PlainStore:
         revision, answer = self._change(message, data, seconds)
         return revision, bool(answer["existed"])
 
-    def _change(self, message: dict[str, Any], data: bytes, seconds: float) -> tuple[int, Any]:
+    def _change(
+        self, message: dict[str, Any], data: bytes, seconds: float, stop: Stop | None = None
+    ) -> tuple[int, Any]:
         with self._lock:
             draft = self._folder / _DRAFT
             shutil.rmtree(draft, ignore_errors=True)
             copy_store(self.checkpoint.path, draft)
             try:
-                answer, _ = self._writer.run({**message, "path": str(draft)}, data, seconds)
+                answer, _ = self._writer.run({**message, "path": str(draft)}, data, seconds, stop)
                 self._publish(draft)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)

@@ -172,6 +172,10 @@ class BlockingWorker:
             raise self.end(1.0) from error
         raise self.end(1.0)
 
+    def kill(self) -> None:
+        """End the process now, from any thread; who waits for its answer is told that it died."""
+        self._process.kill()
+
     def end(self, timeout_s: float = 0.0) -> WorkerDiedError:
         """Close the socket, see the process end, and return how it did."""
         if self._died is None:

@@ -21,12 +21,17 @@ from graph.store.query import Query
 WAITING: Final = "waiting"
 FAST: Final = "fast"
 SLOW: Final = "slow"
+#: An update, which has a process of its own.
+WRITING: Final = "writing"
 _TEXT: Final = 200
 
 
 @dataclass(slots=True)
 class Run:
-    """One query that runs: `lane` is where it is now, `is_stopped` whether it was told to end."""
+    """One query or update that runs: `lane` is where it is now.
+
+    `is_stopped` tells whether it was told to end.
+    """
 
     id: str
     query: Query
@@ -45,6 +50,12 @@ class Run:
         """Note where the query is, and how it is ended there."""
         self.lane, self._end = lane, end
 
+    @property
+    def _kind(self) -> str:
+        if self.lane == WRITING:
+            return "update"
+        return "graph" if self.query.is_graph else "query"
+
     def stop(self) -> None:
         """End the query, wherever it is."""
         self.is_stopped = True
@@ -61,7 +72,7 @@ class Run:
             "seconds": round(time.perf_counter() - self.began, 3),
             "deadline_s": self.query.deadline_s,
             "caller": self.query.caller,
-            "kind": "graph" if self.query.is_graph else "query",
+            "kind": self._kind,
             "text": text if len(text) <= _TEXT else f"{text[: _TEXT - 1]}…",
         }
 

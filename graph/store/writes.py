@@ -7,7 +7,7 @@ gate and the bare one both have. Its methods wait, so endpoints call them in a t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from graph.access import Viewer
@@ -15,17 +15,22 @@ from graph.errors import BadValueError
 from graph.settings import Settings
 from graph.store.plain import PlainStore
 from graph.store.query import RdfText
+from graph.store.stopping import Stop
 from graph.store.updates import check_update
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An update as it was asked: its text, the graphs that the protocol names, and its base."""
+    """An update as it was asked: its text, the graphs that the protocol names, and its base.
+
+    `stop` ends it while it is being worked out; once it is being recorded it is done.
+    """
 
     text: str
     using: tuple[str, ...]
     using_named: tuple[str, ...]
     base: str | None
+    stop: Stop = field(default_factory=Stop, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +100,12 @@ class PlainWrites:
         ------
         QuerySyntaxError, QueryTooLargeError, ForbiddenError
             It is none, may not be tried, or fails.
+        QueryStoppedError
+            It was told to stop.
         """
         checked = check_update(update.text, self._settings, update.using, update.using_named)
-        return Written(self._store.update(checked.text, update.base, viewer.query_deadline_s))
+        seconds = viewer.query_deadline_s
+        return Written(self._store.update(checked.text, update.base, seconds, update.stop))
 
     def put(
         self,
