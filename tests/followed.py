@@ -121,12 +121,14 @@ def quad(subject: str, value: str, graph: str = A) -> Quad:
     return (f"<{ENTITY}organisation/{subject}>", "<http://e/p>", write_literal(value), graph)
 
 
-def when(kind: str, fault: str, times: int = 1, text: str = "") -> Callable[[str, str], str | None]:
-    """A script: so many requests of a kind, whose text holds another, meet a fault."""
+def when(
+    kind: str, fault: str, times: int = 1, text: str = "", without: str = "\0"
+) -> Callable[[str, str], str | None]:
+    """A script: so many requests of a kind, whose text holds one and not another, meet a fault."""
     left = [times]
 
     def script(asked: str, words: str) -> str | None:
-        if asked == kind and text in words and left[0]:
+        if asked == kind and text in words and without not in words and left[0]:
             left[0] -= 1
             return fault
         return None

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,13 +22,17 @@ from graph.errors import (
     StoreUnavailableError,
 )
 from graph.shapes import load_model
+from graph.store.external_marker import MARKER_GRAPH
 from graph.store.external_pool import ExternalPool
 from graph.store.query import Answer, Query
 from tests.fake_sparql import fake_server
-from tests.followed import A, Followed, quad, when
+from tests.followed import A, Followed, quad
+from tests.followed import when as when_any
 
 COUNT = "SELECT (COUNT(*) AS ?n) { ?s <http://e/p> ?o }"
 Test = Callable[[ExternalPool], Awaitable[None]]
+#: Of clients' queries, not of what a new connection asks first.
+when = partial(when_any, without=MARKER_GRAPH)
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +220,7 @@ def test_an_endless_answer_is_cut_where_its_rows_are_whole(
 
 
 def test_an_open_circuit_refuses_at_once_and_closes_again(fed: Followed) -> None:
-    fed.server.script = when("query", "hang", 1)
+    fed.server.script = when_any("query", "hang", 1)
     assert fed.step() is not None
     asked = len(fed.server.asked)
     error = refused(fed, ask())
@@ -302,3 +307,45 @@ def test_a_pool_that_is_closed_answers_no_more(fed: Followed) -> None:
             await pool.query(ask())
 
     run(fed, test)
+
+
+# --- a server that is not what it was ----------------------------------------------------------
+
+
+def test_a_new_connection_asks_first_whether_the_server_holds_what_it_was_fed(
+    fed: Followed,
+) -> None:
+    """It was started again without its data, or with older: no answer of it is told."""
+    kept = list(fed.server.store)
+
+    async def test(pool: ExternalPool) -> None:
+        assert (await pool.query(ask(format="csv"))).body == b"n\r\n20\r\n"
+        asked = fed.server.count("query")
+        await pool.query(ask())
+        assert fed.server.count("query") == asked + 1, "a kept connection is not asked again"
+        fed.server.store.clear()
+        pool._client.close()  # as all connections are when a server starts
+        epoch = fed.follower.epoch
+        with pytest.raises(StoreUnavailableError) as caught:
+            await pool.query(ask())
+        assert "does not hold what it was fed" in caught.value.message
+        assert fed.follower.epoch > epoch
+        asked = fed.server.count("query")
+        with pytest.raises(StoreUnavailableError):
+            await pool.query(ask())
+        assert fed.server.count("query") == asked, "nobody is sent there until it is looked into"
+
+    run(fed, test)
+    assert fed.step() is None
+    assert set(fed.server.store) == set(kept)
+    assert answer(fed, ask(format="csv")).body == b"n\r\n20\r\n"
+
+
+def test_a_server_that_tells_no_marker_is_not_asked_further(fed: Followed) -> None:
+    fed.server.script = when_any("query", "html", 1, MARKER_GRAPH)
+    assert "did not tell what it holds" in refused(fed, ask()).message
+
+
+def test_a_server_that_is_busy_when_greeted_is_asked_again(fed: Followed) -> None:
+    fed.server.script = when_any("query", "busy", 1, MARKER_GRAPH)
+    assert answer(fed, ask(format="csv")).body == b"n\r\n20\r\n"

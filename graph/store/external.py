@@ -16,6 +16,7 @@ from graph.errors import SettingError, StoreUnavailableError
 from graph.settings import Settings, variable_name
 from graph.store.commit import Commit
 from graph.store.effect import Triple, balance_commits
+from graph.store.external_answers import TABLE_ACCEPT, UnreadableError
 from graph.store.external_marker import (
     MERGED_GRAPH,
     Marker,
@@ -27,8 +28,10 @@ from graph.store.external_marker import (
     write_change,
     write_dropping,
 )
-from graph.store.external_requests import Requests
+from graph.store.external_requests import Requests, read_rows
+from graph.store.results import AnswerTooLargeError
 from graph.store.snapshot import Snapshot
+from graph.store.sparql_client import Greeting, Pairs, Reply
 from graph.store.stamp import digest_quads
 from graph.terms import Quad
 
@@ -83,6 +86,20 @@ class ExternalStore:
         """
         found = self.requests.select(marker_query(), self._settings.sparql_probe_s)
         return [read_marker(row["m"]) for row in found if "m" in row]
+
+    def greeting(self, judge: Callable[[list[Marker | None] | None], None]) -> Greeting:
+        """Return the question for the markers, for new connections; None stands for no table."""
+
+        def read(reply: Reply) -> None:
+            try:
+                rows = read_rows(reply)
+            except (UnreadableError, AnswerTooLargeError):
+                judge(None)
+            else:
+                judge([read_marker(row["m"]) for row in rows if "m" in row])
+
+        form = Pairs((("query", marker_query()),))
+        return Greeting(self.requests.query_address, form, TABLE_ACCEPT, read)
 
     def graph_counts(self, graphs: Collection[str] | None = None) -> dict[str, int]:
         """Return how many statements each named graph holds, of all or of some, by IRI.

@@ -118,6 +118,23 @@ class ExternalFollower:
             self._is_suspect = True
             self._changed.notify_all()
 
+    def doubt(self, reason: str) -> None:
+        """Let nobody ask, and what is being answered be nothing, until it was looked into."""
+        with self._changed:
+            self.epoch += 1
+            self._is_suspect = True
+            self.fault = reason
+            self._changed.notify_all()
+
+    def is_of(self, marker: Marker | None, revision: int) -> bool:
+        """Tell whether a marker is that of our log, whole, at a revision or a later one."""
+        return (
+            marker is not None
+            and marker.log == name_log(self._log)
+            and marker.part is None
+            and marker.revision >= revision
+        )
+
     def hold(self, reason: str) -> None:
         """Let nobody ask, and what is being answered be nothing, until the server is in step.
 
@@ -183,7 +200,8 @@ class ExternalFollower:
     def _fail(self, fault: str) -> None:
         self._failures += 1
         if fault != self._told:
-            _logger.error("SPARQL is not answered: %s", fault)
+            # Where the server stands is told here alone: the fault is told to everyone.
+            _logger.error("SPARQL is not answered (%s): %s", self.store.place, fault)
             self._told = fault
         self._publish(self.revision, fault)
 
@@ -254,12 +272,12 @@ class ExternalFollower:
             return None, "its marker cannot be read"
         if marker.log != name:
             raise NotOursError(
-                f"the SPARQL server at {self.store.place} holds the data of another Rhizome: give "
+                f"the SPARQL server holds the data of another Rhizome: give "
                 "this one a server of its own, or empty that one"
             )
         if marker.revision > self._log.revision:
             raise NotOursError(
-                f"the SPARQL server at {self.store.place} holds revision {marker.revision}, and "
+                f"the SPARQL server holds revision {marker.revision}, and "
                 f"the log ends at {self._log.revision}: commits are missing; restore the log from "
                 "a backup, or empty the server to accept the loss"
             )
@@ -287,7 +305,7 @@ class ExternalFollower:
             return "its marker is gone"
         if not self.store.merged_graph and (count := self.store.merged_count()):
             raise NotOursError(
-                f"the SPARQL server at {self.store.place} holds {count} statements of others in "
+                f"the SPARQL server holds {count} statements of others in "
                 "its default graph: give Rhizome a server of its own, or set "
                 "RHIZOME_SPARQL_MERGED=named where that graph is the union of all graphs"
             )
@@ -299,8 +317,7 @@ class ExternalFollower:
             last, now = self._fed_for_difference, time.monotonic()
             if last is not None and now - last < self._settings.sparql_refeed_s:
                 raise StoreUnavailableError(
-                    f"the SPARQL server at {self.store.place} differs from the log although it "
-                    f"was fed anew: {difference}"
+                    f"the SPARQL server differs from the log although it was fed anew: {difference}"
                 )
             self._fed_for_difference = now
             _logger.warning("feeding the SPARQL server anew: %s", difference)
@@ -319,8 +336,7 @@ class ExternalFollower:
         if wrong := self._compare(version):
             self._fed_for_difference = time.monotonic()
             raise StoreUnavailableError(
-                f"the SPARQL server at {self.store.place} differs from the log although it was "
-                f"fed anew: {wrong}"
+                f"the SPARQL server differs from the log although it was fed anew: {wrong}"
             )
         self._publish(marker.revision, None)
 

@@ -30,7 +30,7 @@ from graph.store import external_answers as answers
 from graph.store import results
 from graph.store.external import ExternalStore
 from graph.store.external_follower import ExternalFollower
-from graph.store.external_marker import MARKER_GRAPH, MERGED_GRAPH
+from graph.store.external_marker import MARKER_GRAPH, MERGED_GRAPH, Marker
 from graph.store.external_query import (
     hide_graphs,
     refuse_escapes,
@@ -44,7 +44,14 @@ from graph.store.guard import check_query
 from graph.store.pool import InLoop, Standing
 from graph.store.query import ANSWER_BYTES, Answer, Query
 from graph.store.running import Running
-from graph.store.sparql_client import Call, Pairs, Reply, ServerFailedError
+from graph.store.sparql_client import (
+    Call,
+    Greeting,
+    Pairs,
+    Reply,
+    ServerFailedError,
+    SparqlClient,
+)
 from graph.store.tokens import LANGUAGE
 
 if TYPE_CHECKING:
@@ -74,6 +81,7 @@ class ExternalPool(InLoop):
         self._settings = settings
         self._follower = follower
         self._store = follower.store
+        self._client = SparqlClient(self._store.requests.credentials, self._greet)
         count = max(1, settings.sparql_connections)
         self._turns = asyncio.Semaphore(count)
         self._threads = ThreadPoolExecutor(count, "sparql")
@@ -108,6 +116,7 @@ class ExternalPool(InLoop):
         self._is_closed = True
         self._tell_waiting()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
 
     async def query(self, query: Query, min_revision: int = 0) -> Answer:
         """Return the answer to a query.
@@ -223,7 +232,7 @@ class ExternalPool(InLoop):
         accept = answers.TABLE_ACCEPT if form in ("SELECT", "ASK") else answers.GRAPH_ACCEPT
 
         def send() -> Reply:
-            return self._store.requests.client.post(
+            return self._client.post(
                 self._store.requests.query_address,
                 fields,
                 accept,
@@ -249,6 +258,26 @@ class ExternalPool(InLoop):
             if not working.done():  # the deadline, or a client that left
                 call.abort()
                 working.add_done_callback(_forget)
+
+    def _greet(self) -> Greeting:
+        """Return what a new connection asks first: whether the server holds what it was fed.
+
+        One that was started again, or another one at its address, may hold nothing, or old data.
+        """
+        revision = self._follower.revision
+
+        def judge(markers: list[Marker | None] | None) -> None:
+            if markers is not None and len(markers) == 1:
+                if self._follower.is_of(markers[0], revision):
+                    return
+            elif markers is None:
+                self._follower.suspect()
+                raise ServerFailedError("it did not tell what it holds")
+            if self._follower.fault is None:
+                self._follower.doubt("the server does not hold what it was fed")
+            raise ServerFailedError("it does not hold what it was fed")
+
+        return self._store.greeting(judge)
 
     def _write_form(self, query: Query) -> Pairs:
         merged = self._store.merged_graph

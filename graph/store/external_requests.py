@@ -59,11 +59,7 @@ class Requests:
         form = Pairs((("query", text),))
         reply = self._post(self.query_address, form, answers.TABLE_ACCEPT, seconds, True)
         try:
-            received = answers.Received(reply.media_type, reply.body, reply.is_cut)
-            table, is_cut = answers.read_table(received)
-            if isinstance(table, bool) or is_cut:
-                raise answers.UnreadableError("it answered no whole table")
-            return [{name: term.value for name, term in row.items()} for row in table]
+            return read_rows(reply)
         except (answers.UnreadableError, results.AnswerTooLargeError) as error:
             raise self.unavailable(str(error) or "its answer is too large") from error
 
@@ -98,7 +94,22 @@ class Requests:
 
     def unavailable(self, reason: str) -> StoreUnavailableError:
         """Return the error that names the server and a reason."""
-        return StoreUnavailableError(f"the SPARQL server at {self.place} fails: {reason}")
+        return StoreUnavailableError(f"the SPARQL server fails: {reason}")
+
+
+def read_rows(reply: Reply) -> list[Mapping[str, str]]:
+    """Return the rows of a table, values by the name of their column.
+
+    Raises
+    ------
+    UnreadableError, AnswerTooLargeError
+        It is no whole table.
+    """
+    received = answers.Received(reply.media_type, reply.body, reply.is_cut)
+    table, is_cut = answers.read_table(received)
+    if isinstance(table, bool) or is_cut:
+        raise answers.UnreadableError("it answered no whole table")
+    return [{name: term.value for name, term in row.items()} for row in table]
 
 
 def explain_status(reply: Reply, credentials: Credentials) -> str:

@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
@@ -27,6 +27,8 @@ _PIECE: Final = 64 * 1024
 _FORM: Final = "application/x-www-form-urlencoded"
 #: Idle connections that are kept.
 _KEPT: Final = 8
+#: A longer answer to a greeting is none.
+_GREETING_BYTES: Final = 64 * 1024
 # Beyond the deadline, for a watch that does not ring.
 _SLACK_S: Final = 5.0
 _FAILURES: Final = (OSError, http.client.HTTPException, ValueError)
@@ -73,6 +75,15 @@ class Reply:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+class Greeting(NamedTuple):
+    """What a new connection asks first, and who judges the answer by raising ServerFailedError."""
+
+    address: Address
+    form: Pairs
+    accept: str
+    judge: Callable[[Reply], None]
+
+
 class Call:
     """One request under way: its deadline, and the means to end it from another thread."""
 
@@ -109,10 +120,17 @@ def _shut(connected: socket.socket) -> None:
 
 
 class SparqlClient:
-    """Requests to one server, from any thread; idle connections are kept."""
+    """Requests to one server, from any thread; idle connections are kept.
 
-    def __init__(self, credentials: Credentials) -> None:
+    `greet` returns what each new connection has to ask first: a server that was started again
+    may not be what it was, and then all its connections are new.
+    """
+
+    def __init__(
+        self, credentials: Credentials, greet: Callable[[], Greeting] | None = None
+    ) -> None:
         self._credentials = credentials
+        self._greet = greet
         self._idle: deque[tuple[tuple[str, str, int], http.client.HTTPConnection]] = deque()
         self._lock = threading.Lock()
         self._tls: ssl.SSLContext | None = None
@@ -169,9 +187,7 @@ class SparqlClient:
             It does not come whole.
         """
         connection = self._connect(address, call)
-        watch = threading.Timer(max(0.0, call.left_s), call.abort)
-        watch.daemon = True
-        watch.start()
+        watch = _watch(call)
         try:
             with _translated(call):
                 body = None if form is None else form.encode()
@@ -206,12 +222,14 @@ class SparqlClient:
     ) -> Reply:
         kept = self._take(address.place) if is_kept else None
         connection = kept or self._connect(address, call)
+        if kept is None and self._greet is not None:
+            reply, connection = self._ask_first(self._greet(), connection, address, call)
+            if reply is not None:
+                return reply
         if kept is not None and kept.sock is not None:
             kept.sock.settimeout(max(1.0, call.left_s + _SLACK_S))
             call.hold(kept.sock)
-        watch = threading.Timer(max(0.0, call.left_s), call.abort)
-        watch.daemon = True
-        watch.start()
+        watch = _watch(call)
         is_whole = False
         try:
             with _translated(call, is_stale=kept is not None):
@@ -229,6 +247,43 @@ class SparqlClient:
                 self._keep(address.place, connection)
             else:
                 connection.close()
+
+    def _ask_first(
+        self,
+        greeting: Greeting,
+        connection: http.client.HTTPConnection,
+        address: Address,
+        call: Call,
+    ) -> tuple[Reply | None, http.client.HTTPConnection]:
+        """Greet a new connection; return a reply that is none, and the connection to go on with.
+
+        A server that is busy, or refuses us, has then said so to the request itself.
+
+        Raises
+        ------
+        ServerFailedError
+            No answer came, or one that is judged wrong.
+        """
+        watch = _watch(call)
+        is_open = False
+        try:
+            with _translated(call):
+                response = self._ask(
+                    connection, greeting.address, greeting.form.encode(), greeting.accept
+                )
+                with response:
+                    body, is_cut = _read(response, _GREETING_BYTES)
+            reply = Reply(response.status, _lower(response), body, is_cut)
+            if reply.status != 200:
+                return reply, connection
+            greeting.judge(reply)
+            is_open = not (is_cut or response.will_close or call.is_aborted)
+        finally:
+            watch.cancel()
+            if not is_open:
+                call.hold(None)
+                connection.close()
+        return None, connection if is_open else self._connect(address, call)
 
     def _ask(
         self,
@@ -288,6 +343,14 @@ class SparqlClient:
                 self._idle.append((place, connection))
                 return
         connection.close()
+
+
+def _watch(call: Call) -> threading.Timer:
+    """Return a started timer that ends a request at its deadline."""
+    watch = threading.Timer(max(0.0, call.left_s), call.abort)
+    watch.daemon = True
+    watch.start()
+    return watch
 
 
 class _StaleError(Exception):
