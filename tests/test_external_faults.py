@@ -30,11 +30,14 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_way_to_fail_opens_the_circuit_and_is_told(followed: Followed, fault: str) -> None:
+def test_each_way_to_fail_opens_the_circuit_and_is_told(
+    followed: Followed, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
     followed.server.script = when("query", fault, 99)
     said = followed.step()
     assert said is not None
-    assert followed.server.address in said
+    assert followed.server.address in caplog.text
+    assert followed.server.address not in said, "where it stands is nobody else's business"
     if fault == "die_before":
         assert "closed the connection" in said or "broke off" in said
     else:

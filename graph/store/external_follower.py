@@ -272,7 +272,7 @@ class ExternalFollower:
             return None, "its marker cannot be read"
         if marker.log != name:
             raise NotOursError(
-                f"the SPARQL server holds the data of another Rhizome: give "
+                "the SPARQL server holds the data of another Rhizome: give "
                 "this one a server of its own, or empty that one"
             )
         if marker.revision > self._log.revision:
