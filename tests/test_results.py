@@ -12,6 +12,7 @@ import pyoxigraph as ox
 import pytest
 
 from graph.store import results
+from graph.store.lines import MoreError, PassedError
 from graph.store.prefixes import PREFIXES
 from graph.store.results import AnswerTooLargeError, Body, write_boolean, write_graph
 from graph.store.tables import write_table
@@ -231,3 +232,52 @@ def test_no_graph_is_larger_than_its_bytes(store: ox.Store, format: str) -> None
         assert isinstance(answer, ox.QueryTriples)
         with pytest.raises(AnswerTooLargeError):
             write_graph(answer, format, 100, 4_000, PREFIXES)
+
+
+NUMBERS = " ".join(map(str, range(2_000)))
+CONSTRUCT = f"CONSTRUCT {{ ?s ?p ?n . ?s ?p 1 }} {{ ?s ?p ?o VALUES ?n {{ {NUMBERS} }} }}"
+
+
+@pytest.mark.parametrize("format", ["turtle", "nt"])
+def test_a_graph_of_more_than_is_held_is_streamed_where_it_may_be(
+    store: ox.Store, format: str
+) -> None:
+    """Each triple once, though the engine's own writer repeats them."""
+
+    def triples() -> ox.QueryTriples:
+        answer = store.query(CONSTRUCT)
+        assert isinstance(answer, ox.QueryTriples)
+        return answer
+
+    sent: list[bytes] = []
+    expected = set(triples())
+    body = write_graph(
+        triples(), format, 10**6, 50_000, PREFIXES, 10**6, 10**9, lambda: sent.append
+    )
+    assert (body.pieces, body.rows, body.is_truncated) == ([], len(expected), False)
+    text = b"".join(sent)
+    assert text.count(b" .\n") == len(expected) > 2_000
+    assert {quad.triple for quad in ox.parse(text, format=ox.RdfFormat.TURTLE)} == expected
+    assert len(sent) > 3
+    with pytest.raises(MoreError):
+        write_graph(triples(), format, 10**6, 50_000, PREFIXES, 10**6, 10**9)
+    for rows, size in ((1_900, 10**9), (10**6, 60_000)):
+        with pytest.raises(PassedError):
+            write_graph(triples(), format, 10**6, 50_000, PREFIXES, rows, size, lambda: sent.append)
+
+
+@pytest.mark.parametrize("format", ["jsonld", "rdfxml"])
+def test_what_is_written_by_subject_is_cut_and_never_begun(format: str) -> None:
+    store = ox.Store()
+    store.load(
+        b"".join(b"<http://e/%d> <http://e/p> <http://e/o> .\n" % n for n in range(5_000)),
+        format=ox.RdfFormat.N_TRIPLES,
+    )
+    answer = store.query("CONSTRUCT WHERE { ?s ?p ?o }")
+    assert isinstance(answer, ox.QueryTriples)
+
+    def begin() -> Any:
+        raise AssertionError("begun")
+
+    body = write_graph(answer, format, 1_000, 10**6, PREFIXES, 10**6, 10**9, begin)
+    assert (body.rows, body.is_truncated) == (1_000, True)

@@ -251,6 +251,23 @@ def test_a_held_answer_has_its_length_and_says_that_it_is_cut(served: Served) ->
     served.rests()
 
 
+def test_a_constructed_graph_of_more_than_is_held_is_streamed(served: Served) -> None:
+    """As lines, each triple once, to a token; without one it is cut, and says so."""
+    text = "CONSTRUCT { ?a ?b ?f } { ?a ?b ?c . ?d ?e ?f } LIMIT 600000"
+    address = "/sparql?" + urlencode({"query": text})
+    names = {"Authorization": f"Bearer {served.admin}", "Accept": "text/turtle"}
+    answer = served.running.get(address, **names)
+    assert (answer.status, answer.headers["transfer-encoding"]) == (200, "chunked")
+    assert "rhizome-truncated" not in answer.headers
+    lines = answer.body.splitlines()
+    assert len(answer.body) > 16 * 2**20
+    assert len(set(lines)) == len(lines)
+    assert {line[-2:] for line in lines} == {b" ."}
+    cut = served.running.get(address, Accept="text/turtle")
+    assert (cut.status, cut.headers["rhizome-truncated"]) == (200, "true")
+    served.rests()
+
+
 def test_a_graph_that_is_large_comes_in_parts(served: Served) -> None:
     answer = served.running.get("/graphs?default", Accept="application/n-triples")
     assert answer.status == 200

@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 import pyoxigraph as ox
 import pytest
 
+from graph.store.lines import MoreError, PassedError
 from graph.store.results import TRUNCATED_LINK, Body
-from graph.store.tables import MoreError, PassedError, write_table
+from graph.store.tables import write_table
 
 FORMATS = ("json", "xml", "csv", "tsv")
 NATIVE = {

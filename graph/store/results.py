@@ -8,13 +8,14 @@ Tables are written in `tables`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Final, cast
 
 import pyoxigraph as ox
 
 from graph.store.graph_formats import write_json_ld, write_rdf_xml
+from graph.store.lines import FullError, Limits, Lines, Send
 
 #: In the head of JSON and XML results that were cut; SPARQL's own place for further information.
 TRUNCATED_LINK: Final = "https://w3id.org/rhizome/sparql#truncated"
@@ -27,8 +28,8 @@ _BOOLEANS: Final = {
 }
 _KIND: Final = re.compile(r"https://w3id\.org/rhizome/id/([a-z]+(?:-[a-z]+)*)/")
 _IRI: Final = re.compile(rb"<([^<>\s\"]*)>")
-#: What is gathered before it is looked at.
-_PIECE: Final = 64 * 1024
+#: Formats in which lines of N-Triples are an answer, so that they can be streamed.
+_OF_LINES: Final = ("nt", "turtle")
 
 
 class AnswerTooLargeError(Exception):
@@ -57,6 +58,9 @@ def write_graph(
     rows_max: int,
     bytes_max: int,
     prefixes: Mapping[str, str],
+    streamed_rows: int = 0,
+    streamed_bytes: int = 0,
+    begin: Callable[[], Send] | None = None,
 ) -> Body:
     """Return the triples of a CONSTRUCT or DESCRIBE, at most so many, each once.
 
@@ -69,6 +73,12 @@ def write_graph(
         Where to cut.
     prefixes : Mapping[str, str]
         Namespace by prefix, for all but N-Triples; those that no triple needs are left out.
+    streamed_rows, streamed_bytes : int
+        Where more may be had than is held: limits of an answer that is sent as it comes, as
+        lines, which N-Triples and Turtle have.
+    begin : function or None
+        Called once there is more than is held; returns what takes the pieces. The body then has
+        no pieces.
 
     Raises
     ------
@@ -76,16 +86,23 @@ def write_graph(
         The first triple alone is larger, or RDF/XML and JSON-LD are for all their tags.
     UnwritableError
         RDF/XML or JSON-LD cannot say it.
+    MoreError
+        There is more than is held, and it may be streamed, but not here.
+    PassedError
+        What is streamed passes its limits.
     """
-    lines = _Lines(rows_max, bytes_max)
+    limits = Limits(rows_max, bytes_max, streamed_rows, streamed_bytes)
+    lines = Lines(limits, begin, is_streamed=format in _OF_LINES)
     try:
         if isinstance(triples, ox.QueryTriples):  # no object of ours for each triple
             triples.serialize(cast("IO[bytes]", lines), format=ox.RdfFormat.N_TRIPLES)
         else:
             ox.serialize(triples, cast("IO[bytes]", lines), format=ox.RdfFormat.N_TRIPLES)
         lines.look()
-    except _FullError:
+    except FullError:
         pass
+    if lines.has_begun:
+        return Body([], lines.rows, False)
     distinct, is_truncated = lines.cut()
     if is_truncated and not distinct:
         raise AnswerTooLargeError
@@ -95,68 +112,6 @@ def write_graph(
             raise AnswerTooLargeError
         written = _write_lines(distinct, "nt", prefixes)  # which are Turtle, too
     return Body([written], len(distinct), is_truncated)
-
-
-class _FullError(Exception):
-    """Stops the engine's writer: a limit is reached."""
-
-
-class _Lines:
-    """The file that the engine writes triples to: keeps each once, and stops it at a limit."""
-
-    def __init__(self, rows_max: int, bytes_max: int) -> None:
-        self._rows_max = rows_max
-        self._bytes_max = bytes_max
-        self._distinct: dict[bytes, None] = {}
-        self._size = 0
-        self._rest: list[bytes] = []
-        self._rest_bytes = 0
-
-    def write(self, piece: bytes) -> int:
-        """Take a piece."""
-        self._rest.append(piece)
-        self._rest_bytes += len(piece)
-        if self._rest_bytes >= _PIECE:
-            self.look()
-        return len(piece)
-
-    def flush(self) -> None:
-        """Do nothing: lines are looked at when there are enough."""
-
-    def look(self) -> None:
-        """Take the whole lines that have come.
-
-        Raises
-        ------
-        _FullError
-            There are more of them than may be.
-        """
-        text = b"".join(self._rest)
-        end = text.rfind(b"\n") + 1
-        self._rest, self._rest_bytes = [text[end:]], len(text) - end
-        known = self._distinct
-        # A line feed in a text is escaped, and nothing else ends a line.
-        for line in text[:end].split(b"\n")[:-1]:
-            if line not in known:
-                known[line] = None
-                self._size += len(line) + 1
-        is_long = self._size + self._rest_bytes > self._bytes_max
-        if is_long or len(known) > self._rows_max:
-            raise _FullError
-
-    def cut(self) -> tuple[list[bytes], bool]:
-        """Return as many lines as there may be, and whether there were more."""
-        lines, size = list(self._distinct), self._size
-        is_truncated = size + self._rest_bytes > self._bytes_max or len(lines) > self._rows_max
-        del lines[self._rows_max :]
-        if size > self._bytes_max:
-            left = self._bytes_max
-            for count, line in enumerate(lines):
-                left -= len(line) + 1
-                if left < 0:
-                    del lines[count:]
-                    break
-        return lines, is_truncated
 
 
 def _write_lines(lines: list[bytes], format: str, prefixes: Mapping[str, str]) -> bytes:

@@ -14,10 +14,9 @@ from typing import IO, Final, cast
 
 import pyoxigraph as ox
 
+from graph.store.lines import FullError, Limits, MoreError, PassedError, Send
 from graph.store.results import TRUNCATED_LINK, AnswerTooLargeError, Body
 
-#: Takes pieces of an answer that has begun.
-Send = Callable[[bytes], None]
 #: What is gathered before it is looked at, or sent.
 _PIECE: Final = 64 * 1024
 _LINK_JSON: Final = f',"link":["{TRUNCATED_LINK}"]'.encode()
@@ -31,18 +30,6 @@ _JSON_ROW: Final = re.compile(rb',\{"(?=[^},])')
 # The last string may be cut short: the engine was stopped in the middle. No way back is kept
 # (`+` after a quantifier): it would take a hundred bytes for each of a string.
 _JSON_PART: Final = re.compile(rb'"(?:[^"\\]++|\\(?:.|\Z))*+(?:"|\Z)|(,)\{', re.DOTALL)
-
-
-class MoreError(Exception):
-    """There is more than is held, and whoever asked would have it streamed."""
-
-
-class PassedError(Exception):
-    """An answer that has begun passes its limits: it has to be broken off."""
-
-
-class _FullError(Exception):
-    """Stops the engine's writer: a limit is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +46,6 @@ class _Table:
     foot: bytes
     link: bytes = b""
     before: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much of a table is held and cut, and how much may be streamed; 0 rows: nothing is."""
-
-    rows: int
-    size: int
-    streamed_rows: int = 0
-    streamed_size: int = 0
 
 
 def write_table(
@@ -108,7 +85,7 @@ def write_table(
     sink = _Sink(_TABLES[format], limits, begin)
     try:
         solutions.serialize(cast("IO[bytes]", sink), format=_TABLES[format].format)
-    except _FullError:
+    except FullError:
         return sink.cut()
     return sink.end()
 
@@ -151,7 +128,7 @@ class _Sink:
         if not is_long and len(held) <= limits.size:
             return
         if limits.streamed_rows <= limits.rows:
-            raise _FullError
+            raise FullError
         if self._begin is None:
             raise MoreError
         self._send = self._begin()

@@ -19,6 +19,7 @@ import pyoxigraph as ox
 
 from graph.store import frames, nesting, results, sandbox, tables
 from graph.store.graph_formats import UnwritableError
+from graph.store.lines import MoreError, PassedError, Send
 from graph.store.worker_datasets import choose_dataset, resolve
 from graph.store.worker_texts import FORMATS, RefusedError, write_line, write_lines
 
@@ -66,8 +67,8 @@ class Worker:
             answer = refusal.message
         except results.AnswerTooLargeError:
             answer = {"error": "answer", "detail": ""}
-        except (tables.MoreError, tables.PassedError) as error:
-            kind = "more" if isinstance(error, tables.MoreError) else "passed"
+        except (MoreError, PassedError) as error:
+            kind = "more" if isinstance(error, MoreError) else "passed"
             answer = {"error": kind, "detail": ""}
         except UnwritableError as error:
             answer = {"error": "unwritable", "detail": str(error)}
@@ -178,17 +179,26 @@ class Worker:
                 self._begin if message.get("may_begin") else None,
             )
         else:
-            # A graph is held whole, since it is written by subject: it may have as many rows as a
-            # table that is streamed, but no more bytes.
-            rows_max = max(rows_max, message.get("streamed_rows", 0))
-            body = results.write_graph(answer, format, rows_max, bytes_max, message["prefixes"])
+            # A graph is held whole as far as it may be, since it is written by subject: up to as
+            # many triples as a table that is streamed has rows.
+            streamed_rows = message.get("streamed_rows", 0)
+            body = results.write_graph(
+                answer,
+                format,
+                max(rows_max, streamed_rows),
+                bytes_max,
+                message["prefixes"],
+                streamed_rows,
+                message.get("streamed_bytes", 0),
+                self._begin if message.get("may_begin") else None,
+            )
         del answer, store, whole
         done = time.perf_counter()
         taken = {"plan_s": planned - began, "answer_s": done - planned}
         in_parts = message.get("in_parts", False)
         return {**self._answer(body, done - began, in_parts=in_parts), **taken}
 
-    def _begin(self, *, is_truncated: bool = False, size: int | None = None) -> tables.Send:
+    def _begin(self, *, is_truncated: bool = False, size: int | None = None) -> Send:
         """Announce an answer in parts, of so many bytes if that is known; return what sends one."""
         announced = {"is_truncated": is_truncated, "size": size}
         self.send(frames.pack_message(announced, frames.BEGIN))
