@@ -59,13 +59,14 @@ MORE = {
     "from": f"SELECT ?s ?o FROM <{ENTITY}source/eccp-plant-intercluster> {{ ?s rz:name ?o }}",
     "boolean": "SELECT ?s ?p ?o { ?s ?p ?o FILTER(DATATYPE(?o) = xsd:boolean) }",
 }
-# What a server answers wrongly, not always, and why. Nothing else may differ.
-KNOWN_FAILURES = {
+# What a server answers wrongly, not always, and why: the numbers of rows that it then has. Nothing
+# else may differ.
+KNOWN_FAILURES: dict[str, dict[str, set[int]]] = {
     # A path of any length inside MINUS or NOT EXISTS, from a variable that is bound outside: with
     # some plans, which one server keeps and another does not choose, 1 or 12 rows instead of 6. It
     # came in 2 of 60 new servers, when the processors were busy. The same path alone is right.
-    "virtuoso": {"06-0"},
-    "oxigraph": set[str](),
+    "virtuoso": {"06-0": {1, 12}},
+    "oxigraph": {},
 }
 PROLOGUE = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in PREFIXES.items())
 NAMED = [*QUESTIONS, *VARIED, *((name, PROLOGUE + text, False) for name, text in MORE.items())]
@@ -150,9 +151,9 @@ def test_every_question_has_the_answer_of_the_embedded_store(
     differing = {}
     for name, text, ordered in NAMED:
         here, there = (rows(http, text, ordered=ordered) for http in (client, behind.http))
-        if here != there:
+        if here != there and len(there) not in KNOWN_FAILURES[behind.name].get(name, ()):
             differing[name] = (here[:3], there[:3])
-    assert not differing.keys() - KNOWN_FAILURES[behind.name], differing
+    assert not differing
 
 
 @pytest.mark.broad
