@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from graph.errors import RateLimitedError
 from web.answers import Answered
 from web.frame import log_request
 from web.limits import rate_key
@@ -67,7 +66,7 @@ class Repeats:
         began = time.perf_counter()
         try:
             self._service.limiter.take(scope["path"], rate_key(peer))
-        except RateLimitedError:  # told the usual way
+        except Exception:  # too many requests, say: the usual way meets it again, and tells it
             return None
         log_request(scope, answer.status, time.perf_counter() - began)
         return answer
