@@ -5,8 +5,10 @@ Floor 4. So a slip in a path is found when a file is read, also where today's an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from graphql import (
     FieldNode,
@@ -17,22 +19,31 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
     parse,
+    print_ast,
 )
 
 from graph.errors import BadValueError
+from schema.question import LANG, LANGUAGES
 from schema.rows import Path
+
+#: How a document that asks for texts declares the languages of its reader.
+_LANGUAGES: Final = f"${LANG}: [String!] = {json.dumps(LANGUAGES)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """The one operation of a document, and the fragments it may spread."""
+    """The one operation of a document, the fragments it may spread, whether it has `$lang`."""
 
     node: OperationDefinitionNode
     fragments: dict[str, FragmentDefinitionNode]
+    takes_languages: bool = False
 
 
 def read_operation(text: str, variables: Collection[str]) -> Operation:
     """Return the operation of a document that has one, with exactly these variables.
+
+    Beside them it may declare `$lang`, the languages of the reader, with those of the library as
+    its default.
 
     Raises
     ------
@@ -46,12 +57,16 @@ def read_operation(text: str, variables: Collection[str]) -> Operation:
     operations = [d for d in definitions if isinstance(d, OperationDefinitionNode)]
     if len(operations) != 1:
         raise BadValueError("graphql", f"{len(operations)} operations", "one operation")
-    declared = {d.variable.name.value for d in operations[0].variable_definitions or ()}
+    nodes = {d.variable.name.value: d for d in operations[0].variable_definitions or ()}
+    lang = nodes.pop(LANG, None)
+    if lang is not None and (written := print_ast(lang)) != _LANGUAGES:
+        raise BadValueError("variables", written[:60], f"declared as {_LANGUAGES}")
+    declared = set(nodes)
     if declared != set(variables):
         expected = f"what the document declares: {' '.join(sorted(declared)) or 'none'}"
         raise BadValueError("variables", " ".join(sorted(variables)), expected)
     fragments = {d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)}
-    return Operation(operations[0], fragments)
+    return Operation(operations[0], fragments, lang is not None)
 
 
 def check_paths(operation: Operation, paths: Iterable[Path]) -> None:

@@ -15,8 +15,8 @@ from graph.model import ONTOLOGY_GRAPH, Model
 from graph.settings import Settings
 from graph.store.prefixes import PREFIXES
 from graph.terms import RDF_TYPE, RDFS, XSD, Quad, write_iri, write_literal
-from schema.question import Question
-from schema.questions import LANGUAGES, load_questions
+from schema.question import LANGUAGES, Question
+from schema.questions import load_questions
 
 SH: Final = "http://www.w3.org/ns/shacl#"
 QUESTIONS: Final = "https://w3id.org/rhizome/questions/"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final
@@ -21,6 +21,10 @@ from schema.rows import Cell, Path, Row, cell_of, flatten, sort_rows
 Texts = Mapping[str, str]
 Variables = Mapping[str, str | int | bool]
 
+#: Languages of the library, and of its readers: the first is that of a text as it stands.
+LANGUAGES: Final = ("en", "fr")
+#: The variable of a document that takes a reader's languages, his own first.
+LANG: Final = "lang"
 _PLACEHOLDER: Final = re.compile(r"\{\{(\w*):(\w*)\}\}")
 _WRITERS: Final[Mapping[str, Callable[[str], str]]] = {
     "iri": write_iri,
@@ -164,7 +168,8 @@ class Question:
     """A question of a user, with its number in the list of competency questions.
 
     `scopes` are those that a token needs to ask it; none for what anybody may. `construct` is a
-    CONSTRUCT whose graph is the answer as RDF, empty for none.
+    CONSTRUCT whose graph is the answer as RDF, empty for none. `language` is the reader's, in which
+    texts are wanted; `takes_languages` tells whether the document has a variable for it.
     """
 
     number: int
@@ -178,15 +183,30 @@ class Question:
     scopes: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     construct: str = ""
+    language: str = LANGUAGES[0]
+    takes_languages: bool = False
 
     @property
     def name(self) -> str:
         """Name of the question's files, without suffix."""
         return f"{self.number:02}-{self.slug}"
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the reader, his own first: texts without it are shown in the others."""
+        return (self.language, *(each for each in LANGUAGES if each != self.language))
+
+    def read_in(self, language: str) -> Question:
+        """Return the same question for a reader of one of the languages."""
+        return replace(self, language=language)
+
+    def document_variables(self, values: Variables) -> dict[str, Any]:
+        """Return the variables of the document: values, and the languages where it takes them."""
+        return {**values, LANG: list(self.languages)} if self.takes_languages else dict(values)
+
     def sparql(self, table: Table, variables: Variables | None = None) -> str:
         """Return the SELECT of a table with its placeholders filled, by default with defaults."""
-        return fill(table.sparql, {**self.variables, **(variables or {})})
+        return self._fill(table.sparql, variables)
 
     def read_values(self, given: Mapping[str, str]) -> dict[str, str | int]:
         """Return a value for each parameter: what was given, as its kind, else the default.
@@ -228,14 +248,19 @@ class Question:
 
     def graph(self, variables: Variables | None = None) -> str:
         """Return the CONSTRUCT with its placeholders filled, by default with defaults."""
-        return fill(self.construct, {**self.variables, **(variables or {})})
+        return self._fill(self.construct, variables)
 
-    def ask(self, answer: Callable[[str, Variables], Mapping[str, Any]]) -> dict[str, Any]:
+    def _fill(self, sparql: str, variables: Variables | None) -> str:
+        first, second = self.languages
+        tags = {"language": first, "otherLanguage": second}
+        return fill(sparql, {**tags, **self.variables, **(variables or {})})
+
+    def ask(self, answer: Callable[[str, Mapping[str, Any]], Mapping[str, Any]]) -> dict[str, Any]:
         """Return the data of the GraphQL document, with all pages of `pages` in one.
 
         `answer` asks a document with variables and returns the data.
         """
-        variables = dict(self.variables)
+        variables = self.document_variables(self.variables)
         data = dict(answer(self.graphql, variables))
         while self.pages is not None and data[self.pages]["pageInfo"]["hasNextPage"]:
             variables["after"] = data[self.pages]["pageInfo"]["endCursor"]

@@ -24,6 +24,10 @@ that GraphQL cannot give has `without_graphql`, and empty paths.
 `enums` names columns that hold an enum: `STATED` in GraphQL, "stated" in the data. `ordered` says
 that the order counts. In SPARQL a placeholder `{{name:kind}}` stands where a term stands, for the
 variable `name` as `iri`, `string` or `integer`; only `write_iri` and `write_literal` fill it.
+
+Texts come in the language of the reader, else in the other one, else in any. A document that asks
+for texts declares `$lang: [String!] = ["en", "fr"]` and gives it to `lang` of each such field; a
+SELECT has `{{language:string}}` and `{{otherLanguage:string}}`. So none of them is a parameter.
 """
 
 from __future__ import annotations
@@ -39,7 +43,7 @@ from typing import Any, Final
 from graph.access import Scope
 from graph.errors import BadValueError, OntologyError
 from schema.answer_paths import check_paths, read_operation
-from schema.question import Kind, Parameter, Question, Table, Texts
+from schema.question import LANGUAGES, Kind, Parameter, Question, Table, Texts
 from schema.rows import Row, flatten, read_path, spine
 
 __all__ = [
@@ -53,7 +57,6 @@ __all__ = [
 ]
 
 QUESTIONS: Final = File(__file__).parent.parent / "seeds" / "questions"
-LANGUAGES: Final = ("en", "fr")
 #: The questions that the forms for people offer.
 WORKED: Final = (2, 10, 45)
 
@@ -80,17 +83,17 @@ def load_questions(folder: File = QUESTIONS) -> tuple[Question, ...]:
 def worked_questions(language: str) -> list[dict[str, Any]]:
     """Return the questions for the forms; in English where there is no text in the language."""
     tag = language if language in LANGUAGES else LANGUAGES[0]
+    asked = (each.read_in(tag) for each in load_questions() if each.number in WORKED)
     return [
         {
             "number": question.number,
             "title": question.title[tag],
             "text": question.text[tag],
             "graphql": question.graphql,
-            "variables_json": json.dumps(dict(question.variables), indent=2),
+            "variables_json": json.dumps(question.document_variables(question.variables), indent=2),
             "sparql": question.sparql(question.tables[0]),
         }
-        for question in load_questions()
-        if question.number in WORKED
+        for question in asked
     ]
 
 
@@ -161,12 +164,15 @@ def _read_question(values: Mapping[str, Any], stem: str) -> Question:
     entry = _Entry(values, "")
     pages = entry.take("pages", str, "") or None
     parameters = _read_parameters(entry.take("variables", dict, {}))
+    graphql = entry.take("graphql", str).strip() + "\n"
+    names = {*(each.name for each in parameters), *(["after"] if pages else [])}
+    document = read_operation(graphql, names)
     question = Question(
         number=entry.take("number", int),
         slug=entry.take("slug", str),
         title=entry.take_texts("title"),
         text=entry.take_texts("text"),
-        graphql=entry.take("graphql", str).strip() + "\n",
+        graphql=graphql,
         variables={each.name: each.default for each in parameters},
         tables=tuple(
             _read_table(_Entry(table, f"table[{at}]."))
@@ -176,6 +182,7 @@ def _read_question(values: Mapping[str, Any], stem: str) -> Question:
         scopes=tuple(map(str, entry.take("scopes", list, []))),
         parameters=parameters,
         construct=entry.take("construct", str, "").strip(),
+        takes_languages=document.takes_languages,
     )
     entry.close()
     for scope in question.scopes:
@@ -183,8 +190,6 @@ def _read_question(values: Mapping[str, Any], stem: str) -> Question:
             raise BadValueError("scopes", scope[:60], f"one of {', '.join(Scope)}")
     if not _NAME.match(stem) or question.name != stem:
         raise BadValueError("file name", stem, f"number and slug: {question.name}")
-    names = {*question.variables, *(["after"] if pages else [])}
-    document = read_operation(question.graphql, names)
     for table in question.tables:
         check_paths(document, (*table.paths, *table.minus))
         question.sparql(table)

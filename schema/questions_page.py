@@ -35,7 +35,9 @@ How to ask: open `/questions`, choose one and change what it is about; take the 
 into the form at `/graphql`, a SELECT into the form at `/sparql`. The SELECTs hold the default
 values; put your own identifiers in their place. Where a token is needed, it goes into the header
 `Authorization`. SPARQL without a dataset sees the statements of all sources merged, each once;
-`GRAPH ?source {{ ... }}` sees which source makes a statement. GraphQL answers a field with one
+`GRAPH ?source {{ ... }}` sees which source makes a statement. Texts come in English, else in French;
+a French reader (`?lang=fr`, `--lang fr`) gets them the other way round: `$lang` is then
+`["fr", "en"]`, and the SELECTs have the two tags exchanged. GraphQL answers a field with one
 value by the source of the highest rank; `claims` shows the values of all.
 
 How to read: an empty cell is unknown. Identifiers are shortened: `organisation/cta` stands for

@@ -82,7 +82,6 @@ def write_json(
     question: Question,
     values: Mapping[str, Any],
     tables: Mapping[int, Sequence[Row]],
-    language: str,
     **more: object,
 ) -> bytes:
     """Return the answer of a question as JSON: each table with its title, columns and rows.
@@ -91,13 +90,13 @@ def write_json(
     """
     document = {
         "question": question.name,
-        "title": question.title[language],
+        "title": question.title[question.language],
         "parameters": dict(values),
         **more,
         "tables": [
             {
                 "table": at + 1,
-                "title": question.tables[at].title[language],
+                "title": question.tables[at].title[question.language],
                 "columns": list(question.tables[at].columns),
                 "rows": [dict(zip(question.tables[at].columns, row, strict=True)) for row in rows],
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pyoxigraph
@@ -48,8 +49,10 @@ class Asker:
         text = "".join(f"{statement} .\n" for statement in statements)
         self.store.load(text.encode(), format=format)
 
-    def ask_graphql(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        request = Request(document, None, variables, ("en", "fr"))
+    def ask_graphql(
+        self, document: str, variables: Mapping[str, Any], languages: tuple[str, ...] = ("en", "fr")
+    ) -> Mapping[str, Any]:
+        request = Request(document, None, variables, languages)
         answer = self.engine.answer(request, self.snapshot, self.viewer)
         assert answer.errors == ()
         assert answer.data is not None
@@ -57,7 +60,7 @@ class Asker:
 
     def graphql_rows(self, question: Question) -> list[list[Row]]:
         """The rows of each table that GraphQL can give."""
-        data = question.ask(self.ask_graphql)
+        data = question.ask(partial(self.ask_graphql, languages=question.languages))
         return [table.answer_rows(data) for table in question.tables if table.paths]
 
     def sparql_rows(self, question: Question) -> list[list[Row]]:

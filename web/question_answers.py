@@ -66,10 +66,8 @@ def require_scopes(request: Request, question: Question) -> None:
             raise ForbiddenError(f"asking {question.name}", scope)
 
 
-async def ask(
-    request: Request, question: Question, values: Values, places: Sequence[int], language: str
-) -> Asked:
-    """Return the rows of some tables of a question, texts in a language where there are several.
+async def ask(request: Request, question: Question, values: Values, places: Sequence[int]) -> Asked:
+    """Return the rows of some tables of a question, texts in its language where there are several.
 
     Raises
     ------
@@ -86,7 +84,7 @@ async def ask(
         table = question.tables[place]
         if table.paths:
             if data is None:
-                data, is_cut = await _ask_graphql(request, question, values, language)
+                data, is_cut = await _ask_graphql(request, question, values)
             tables[place] = table.answer_rows(data)
         else:
             text = question.sparql(table, values)
@@ -97,11 +95,11 @@ async def ask(
 
 
 async def _ask_graphql(
-    request: Request, question: Question, values: Values, language: str
+    request: Request, question: Question, values: Values
 ) -> tuple[Mapping[str, Any], bool]:
     """Return the data of the document, pages followed as far as is allowed, and whether cut."""
     service: Service = request.app.state.service
-    data = await _answer(request, question, values, language)
+    data = await _answer(request, question, values)
     left = service.settings.question_pages - 1
     while question.pages is not None and data[question.pages]["pageInfo"]["hasNextPage"]:
         if left <= 0:
@@ -109,16 +107,16 @@ async def _ask_graphql(
         left -= 1
         known = data[question.pages]
         after = {**values, "after": known["pageInfo"]["endCursor"]}
-        page = (await _answer(request, question, after, language))[question.pages]
+        page = (await _answer(request, question, after))[question.pages]
         data[question.pages] = {**page, "nodes": [*known["nodes"], *page["nodes"]]}
     return data, False
 
 
-async def _answer(
-    request: Request, question: Question, values: Values, language: str
-) -> dict[str, Any]:
-    asked: dict[str, object] = {"query": question.graphql, "variables": dict(values)}
-    headers = {**dict(request.scope["headers"]), b"accept-language": language.encode()}
+async def _answer(request: Request, question: Question, values: Values) -> dict[str, Any]:
+    variables = question.document_variables(values)
+    asked: dict[str, object] = {"query": question.graphql, "variables": variables}
+    language = question.language.encode()
+    headers = {**dict(request.scope["headers"]), b"accept-language": language}
     found = await answer_request(asked, headers, request.scope)
     if found.answer.error is not None:
         raise found.answer.error

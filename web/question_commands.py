@@ -68,10 +68,11 @@ def run_question(
     QueryTooLargeError
         The answer is more than one may ask at once.
     """
-    language, format = arguments["language"], arguments["format"]
+    format = arguments["format"]
     if not arguments["name"]:
         for question in load_questions():
-            yield Piece.out(f"{question.name}  {question.title[language]}\n".encode())
+            title = question.title[arguments["language"]]
+            yield Piece.out(f"{question.name}  {title}\n".encode())
         return
     question, places = _asked(arguments)
     values = question.read_values(read_pairs(arguments["parameters"]))
@@ -84,19 +85,19 @@ def run_question(
         yield Piece.out(answer.body)
         yield _say_of(answer.revision, f"{answer.rows} statements", is_cut=answer.is_truncated)
         return
-    found = _ask(dataset, pool, question, values, places, language)
+    found = _ask(dataset, pool, question, values, places)
     yield from _write(question, values, found, arguments)
 
 
 def _asked(arguments: Mapping[str, Any]) -> tuple[Question, Sequence[int]]:
-    """Return the question that is asked, and the places of its tables that are.
+    """Return the question that is asked, in the reader's language, and the places of its tables.
 
     Raises
     ------
     NotFoundError, UnknownTermError, BadValueError
         There is no such question or table, or it has no graph.
     """
-    question = find_question(arguments["name"])
+    question = find_question(arguments["name"]).read_in(arguments["language"])
     place = find_table(question, arguments["table"] or "1")
     if arguments["format"] in GRAPHS:
         if not question.construct:
@@ -132,7 +133,6 @@ def _ask(
     question: Question,
     values: Variables,
     places: Sequence[int],
-    language: str,
 ) -> _Found:
     """Return the rows of the tables that are asked."""
     data: Mapping[str, Any] | None = None
@@ -141,7 +141,7 @@ def _ask(
     for at in places:
         table = question.tables[at]
         if table.paths:
-            data = data or _ask_graphql(dataset, snapshot, question, values, language)
+            data = data or _ask_graphql(dataset, snapshot, question, values)
             tables[at] = table.answer_rows(data)
         else:
             answer = _ask_sparql(dataset, pool, question.sparql(table, values), "json")
@@ -152,16 +152,16 @@ def _ask(
 
 
 def _ask_graphql(
-    dataset: Dataset, snapshot: Snapshot, question: Question, values: Variables, language: str
+    dataset: Dataset, snapshot: Snapshot, question: Question, values: Variables
 ) -> Mapping[str, Any]:
     settings = dataset.settings
     viewer = _operator(settings)
     if not snapshot.search.is_ready:
         snapshot.search.build(snapshot)
     engine = Engine(dataset.model, load_schema(dataset.model), settings, dataset.log)
-    languages = (language, *settings.language_chain)
+    languages = (question.language, *settings.language_chain)
 
-    def answer(document: str, variables: Variables) -> Mapping[str, Any]:
+    def answer(document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         found = engine.answer(Request(document, None, variables, languages), snapshot, viewer)
         if found.error is not None:
             raise found.error
@@ -197,7 +197,7 @@ def _counted(answer: Any, most: int) -> Any:
     """Return the same function, which refuses to be called too often."""
     calls = 0
 
-    def counted(document: str, variables: Variables) -> Any:
+    def counted(document: str, variables: Mapping[str, Any]) -> Any:
         nonlocal calls
         calls += 1
         if calls > most:
@@ -213,17 +213,17 @@ def _write(
     found: _Found,
     arguments: Mapping[str, Any],
 ) -> Iterator[Piece]:
-    language, format = arguments["language"], arguments["format"]
+    format = arguments["format"]
     if format == "json":
         more = {"revision": found.revision, "truncated": found.is_cut}
-        yield Piece.out(write_json(question, values, found.tables, language, **more))
+        yield Piece.out(write_json(question, values, found.tables, **more))
         return
     ((place, rows),) = found.tables.items()
     table = question.tables[place]
     yield Piece.out(write_table(table, rows, format))
     count = len(question.tables)
     part = f" (table {place + 1} of {count}, --table chooses)" if count > 1 else ""
-    what = f"{table.title[language]}{part}, {len(rows)} rows"
+    what = f"{table.title[question.language]}{part}, {len(rows)} rows"
     yield _say_of(found.revision, what, is_cut=found.is_cut)
 
 

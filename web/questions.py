@@ -82,13 +82,13 @@ async def list_questions(request: Request) -> Response:
 async def answer_question(request: Request) -> Response:
     """Ask a question: as a page (en, fr), or by suffix as csv, tsv, json, ttl; `rq` is its text."""
     name, _, suffix = request.path_params["name"].partition(".")
-    question = find_question(name)
     language = request_language(request, LANGUAGES)
+    question = find_question(name).read_in(language)
     given = {k: v for k, v in request.query_params.items() if k not in _OTHERS and v.strip()}
     refuse_unknown(request.query_params, [*_OTHERS, *question.variables])
     suffix = _read_suffix(request, question, suffix)
     if suffix == "html":
-        return await _show(request, question, given, language)
+        return await _show(request, question, given)
     values = question.read_values(given)
     place = find_table(question, request.query_params.get("table", "1"))
     if suffix in SOURCES:
@@ -96,16 +96,16 @@ async def answer_question(request: Request) -> Response:
     if suffix in GRAPH_SUFFIXES:
         return await _send_graph(request, question, values, suffix)
     require_scopes(request, question)
-    tag = _tag(request, question, values, language, suffix, place)
+    tag = _tag(request, question, values, suffix, place)
     if tag is not None and matches(request.headers.get("if-none-match"), tag):
         return answer_if_changed(request, tag, Response)  # nothing need be asked
     is_all = suffix == "json" and "table" not in request.query_params
     places = range(len(question.tables)) if is_all else [place]
-    asked = await ask(request, question, values, places, language)
+    asked = await ask(request, question, values, places)
     revision = request.scope.get(SEEN)
     if suffix == "json":
         more = {"revision": revision, "truncated": asked.is_cut}
-        content = write_json(question, values, asked.tables, language, **more)
+        content = write_json(question, values, asked.tables, **more)
     else:
         content = write_table(question.tables[place], asked.tables[place], suffix)
     headers = _headers(request, question, place, suffix, tag) | {"Content-Language": language}
@@ -133,7 +133,8 @@ def _send_source(question: Question, values: Values, place: int, suffix: str) ->
     text = question.graphql if suffix == "graphql" else question.sparql(table, values)
     if not text:
         raise BadValueError("suffix", suffix, f"possible: {table.without_sparql['en']}")
-    return Response(text, headers={"Cache-Control": "no-cache"}, media_type=SOURCES[suffix])
+    headers = {"Cache-Control": "no-cache", "Vary": "Accept-Language"}
+    return Response(text, headers=headers, media_type=SOURCES[suffix])
 
 
 async def _send_graph(
@@ -166,7 +167,7 @@ def _headers(
 
 
 def _tag(
-    request: Request, question: Question, values: Values, language: str, suffix: str, place: int
+    request: Request, question: Question, values: Values, suffix: str, place: int
 ) -> str | None:
     """Return the entity tag of an answer; none for who has a token."""
     if VIEWER in request.scope:
@@ -175,7 +176,8 @@ def _tag(
     snapshot = service.public_snapshot
     state = f"{service.version}-{snapshot.revision}-{snapshot.dataset_hash:x}"
     table = request.query_params.get("table", "")
-    key = "\0".join([state, question.name, repr(sorted(values.items())), language, suffix, table])
+    asked = [question.name, repr(sorted(values.items())), question.language]
+    key = "\0".join([state, *asked, suffix, table])
     return f'W/"{hashlib.sha256(f"{key}{place}".encode()).hexdigest()[:32]}"'
 
 
@@ -195,19 +197,17 @@ class TableView:
     files: Sequence[tuple[str, str]]
 
 
-async def _show(
-    request: Request, question: Question, given: Mapping[str, str], language: str
-) -> Response:
+async def _show(request: Request, question: Question, given: Mapping[str, str]) -> Response:
     """Show the question, the form of its parameters, and the answer or what is wrong."""
     error: RhizomeError | None = None
     asked, values = None, dict(question.variables)
     try:
         values = question.read_values(given)
         if Scope.WRITE not in question.scopes:
-            asked = await ask(request, question, values, range(len(question.tables)), language)
+            asked = await ask(request, question, values, range(len(question.tables)))
     except RhizomeError as met:
         error = met
-    context = _context(request, question, values, language, asked) | {"error": error}
+    context = _context(request, question, values, asked) | {"error": error}
     needs_token = isinstance(error, AccessError)
     context["needs_token"] = needs_token
     headers = {"Cache-Control": PRIVATE} if VIEWER in request.scope else {}
@@ -219,10 +219,10 @@ def _context(
     request: Request,
     question: Question,
     values: Mapping[str, Any],
-    language: str,
     asked: Asked | None,
 ) -> dict[str, Any]:
     service: Service = request.app.state.service
+    language = question.language
     snapshot = service.public_snapshot
     names = EntityNames(snapshot, (language, *service.languages))
     changed = {k: v for k, v in values.items() if v != question.variables[k]}
@@ -260,7 +260,9 @@ def _context(
         "is_asked": asked is not None,
         "is_cut": asked is not None and asked.is_cut,
         "graphql": question.graphql,
-        "variables": orjson.dumps(dict(values), option=orjson.OPT_INDENT_2).decode(),
+        "variables": orjson.dumps(
+            question.document_variables(values), option=orjson.OPT_INDENT_2
+        ).decode(),
         "json": f"{address}.json?{query}",
         "graphs": [(f.label, f"{address}.{each}?{query}") for each, f in graphs],
         "rows_max": PAGE_ROWS,

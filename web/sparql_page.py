@@ -23,7 +23,7 @@ def worked_questions(language: str) -> list[dict[str, str]]:
         {
             "title": question.title[language],
             "text": question.text[language],
-            "sparql": question.sparql(question.tables[0]),
+            "sparql": question.read_in(language).sparql(question.tables[0]),
         }
         for question in load_questions()
         if question.number in WORKED
