@@ -65,8 +65,11 @@ class Parameter:
         Raises
         ------
         BadValueError
-            It is not of the kind.
+            It is not of the kind, or blank.
         """
+        if not text.strip():
+            expected = f"a value; without the parameter it is {self.default}"
+            raise BadValueError(self.name, text[:40], expected)
         if len(text) > _VALUE_CHARACTERS:
             expected = f"of at most {_VALUE_CHARACTERS} characters"
             raise BadValueError(self.name, f"{text[:40]}…", expected)

@@ -31,12 +31,14 @@ below is what the service gives. The numbers are those of the list of competency
 
 How to ask: open `/questions`, choose one and change what it is about; take the answer away from
 `/questions/NAME.csv?parameter=value` (also `.json`, `.tsv`), or by
-`python server.py question NAME` ([how](linked-data.md)). Or paste a document (and its variables)
+`python server.py question NAME` ([how](linked-data.md)). A parameter that is left out has its
+default; an empty one (`?cluster=`) is refused, but for the page, whose form sends emptied fields:
+there it has its default, too. Or paste a document (and its variables)
 into the form at `/graphql`, a SELECT into the form at `/sparql`. The SELECTs hold the default
 values; put your own identifiers in their place. Where a token is needed, it goes into the header
 `Authorization`. SPARQL without a dataset sees the statements of all sources merged, each once;
-`GRAPH ?source {{ ... }}` sees which source makes a statement. Texts come in English, else in French;
-a French reader (`?lang=fr`, `--lang fr`) gets them the other way round: `$lang` is then
+`GRAPH ?source {{ ... }}` sees which source makes a statement. Texts come in English, else in
+French; a French reader (`?lang=fr`, `--lang fr`) gets them the other way round: `$lang` is then
 `["fr", "en"]`, and the SELECTs have the two tags exchanged. GraphQL answers a field with one
 value by the source of the highest rank; `claims` shows the values of all.
 

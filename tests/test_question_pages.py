@@ -96,7 +96,21 @@ def test_a_parameter_changes_the_answer(client: TestClient) -> None:
     short = client.get("/questions/3.json?cluster=organisation/femac").json()
     assert other["parameters"] == {"cluster": FEMAC}
     assert other["tables"] == short["tables"] != default["tables"]
-    assert client.get("/questions/3.json?cluster=").json() == default
+
+
+@pytest.mark.parametrize("blank", ["", "%20", "%0A"])
+def test_an_empty_parameter_is_refused_but_in_the_form(client: TestClient, blank: str) -> None:
+    for path in ("3.csv?cluster", "12.json?deadline", "46.csv?text", "3.rq?cluster"):
+        problem = client.get(f"/questions/{path}={blank}").json()
+        assert (problem["status"], problem["code"]) == (400, "BAD_VALUE")
+        number, name = int(path.partition(".")[0]), path.partition("?")[2]
+        default = BY_NUMBER[number].variables[name]
+        assert problem["expected"] == f"a value; without the parameter it is {default}"
+    # A form sends the fields that were emptied, too.
+    html = {"Accept": "text/html"}
+    page = client.get(f"/questions/12?lang=en&deadline={blank}", headers=html)
+    assert page.status_code == 200
+    assert 'name="deadline" type="date" value="2027-01-31"' in page.text
 
 
 def test_an_answer_need_not_be_sent_twice(client: TestClient) -> None:
@@ -370,6 +384,7 @@ def test_the_command_line_asks_the_same(
     capsys.readouterr()
     for wrong, message in (
         (["12", "--param", "deadline=soon"], "'soon' is not a day"),
+        (["46", "--param", "text="], "text: '' is not a value; without the parameter it is Ind"),
         (["99"], "not found: question 99"),
         (["2", "--table", "9"], "unknown table '9'; known: 1, 2, 3, 4"),
         (["2", "--format", "turtle"], "the answer of this question is no graph"),

@@ -375,6 +375,8 @@ def test_a_parameter_takes_values_of_its_kind(kind: str, text: str, value: objec
         ("date", "2026-02-30"),
         ("date", "20261122"),
         ("date", "2026-W01-1"),
+        ("string", ""),
+        ("string", " \t"),
         ("string", "\ud800"),
         ("string", "x" * 1_001),
     ],

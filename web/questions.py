@@ -84,11 +84,13 @@ async def answer_question(request: Request) -> Response:
     name, _, suffix = request.path_params["name"].partition(".")
     language = request_language(request, LANGUAGES)
     question = find_question(name).read_in(language)
-    given = {k: v for k, v in request.query_params.items() if k not in _OTHERS and v.strip()}
+    given = {k: v for k, v in request.query_params.items() if k not in _OTHERS}
     refuse_unknown(request.query_params, [*_OTHERS, *question.variables])
     suffix = _read_suffix(request, question, suffix)
     if suffix == "html":
-        return await _show(request, question, given)
+        # A form sends the fields that were emptied, too: there they mean the default.
+        filled = {name: value for name, value in given.items() if value.strip()}
+        return await _show(request, question, filled)
     values = question.read_values(given)
     place = find_table(question, request.query_params.get("table", "1"))
     if suffix in SOURCES:
