@@ -21,6 +21,7 @@ from schema.questions import load_questions
 SH: Final = "http://www.w3.org/ns/shacl#"
 QUESTIONS: Final = "https://w3id.org/rhizome/questions/"
 PREFIX_SET: Final = "https://w3id.org/rhizome/prefixes"
+_DESCRIPTION: Final = "http://purl.org/dc/terms/description"
 _TARGET: Final = "https://schema.org/target"
 _GRAPH: Final = write_iri(ONTOLOGY_GRAPH)
 
@@ -48,8 +49,10 @@ def describe_prefixes(prefixes: Mapping[str, str]) -> Iterator[Quad]:
 def describe_questions(endpoint: str) -> Iterator[Quad]:
     """Yield each SPARQL text of the library with what it asks, in both languages.
 
-    The first table of a question has the question's IRI, the others theirs below it. Parameters
-    have their defaults.
+    Editors take each `rdfs:comment`, or `rdfs:label`, for an example of its own, in whatever
+    language: so there is one, in English, and `dct:description` has both languages. The first
+    table of a question has the question's IRI, the others theirs below it. Parameters have
+    their defaults.
     """
     for question in load_questions():
         name = QUESTIONS + question.name
@@ -69,8 +72,10 @@ def _executable(
     kinds = ("SPARQLExecutable", f"SPARQL{form.capitalize()}Executable")
     for kind in kinds:
         yield _quad(node, RDF_TYPE[1:-1], write_iri(SH + kind))
+    comment = write_literal(titles[LANGUAGES[0]], language=LANGUAGES[0])
+    yield _quad(node, f"{RDFS}comment", comment)
     for language, title in titles.items():
-        yield _quad(node, f"{RDFS}comment", write_literal(title, language=language))
+        yield _quad(node, _DESCRIPTION, write_literal(title, language=language))
     yield _quad(node, SH + form, write_literal(text))
     yield _quad(node, f"{SH}prefixes", write_iri(PREFIX_SET))
     if endpoint:

@@ -178,24 +178,38 @@ def test_names_of_parts_lead_to_the_description(client: TestClient) -> None:
 # --- what SPARQL editors read -------------------------------------------------------------------
 
 
-def test_editors_find_examples_in_both_languages(client: TestClient) -> None:
+# What the editor of the Swiss Institute of Bioinformatics asks, and others after it.
+@pytest.mark.parametrize("text", ["rdfs:comment", "rdfs:label|rdfs:comment"])
+def test_editors_find_each_example_once(client: TestClient, text: str) -> None:
     rows = select(
         client,
-        """PREFIX sh: <http://www.w3.org/ns/shacl#>
+        f"""PREFIX sh: <http://www.w3.org/ns/shacl#>
         PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
-        SELECT DISTINCT ?sq ?comment ?query (LANG(?comment) AS ?language) WHERE {
-          ?sq a sh:SPARQLExecutable ; rdfs:comment ?comment ; sh:select|sh:ask|sh:construct ?query
-        } ORDER BY ?sq""",
+        SELECT DISTINCT ?sq ?comment ?query WHERE {{
+          ?sq a sh:SPARQLExecutable ; {text} ?comment ;
+            sh:select|sh:ask|sh:construct|sh:describe ?query
+        }} ORDER BY ?sq""",
     )
-    texts = {
-        question.sparql(table)
-        for question in load_questions()
-        for table in question.tables
-        if table.sparql
-    } | {question.graph() for question in load_questions() if question.construct}
-    assert {query for _, _, query, _ in rows} == texts
-    assert {language for *_, language in rows} == {"en", "fr"}
+    texts = [q.sparql(table) for q in load_questions() for table in q.tables if table.sparql]
+    texts += [question.graph() for question in load_questions() if question.construct]
+    assert sorted(query for _, _, query in rows) == sorted(texts)
+    names = [name for name, _, _ in rows]
+    assert len(set(names)) == len(names)
+    comments = {comment for _, comment, _ in rows}
+    assert all(any(q.title["en"] in each for q in load_questions()) for each in comments)
+
+
+def test_examples_are_described_in_both_languages(client: TestClient) -> None:
+    rows = select(
+        client,
+        """PREFIX dct: <http://purl.org/dc/terms/>
+        PREFIX sh: <http://www.w3.org/ns/shacl#>
+        SELECT DISTINCT ?sq (LANG(?text) AS ?language) ?text
+        WHERE { ?sq a sh:SPARQLExecutable ; dct:description ?text } ORDER BY ?sq""",
+    )
+    assert {language for _, language, _ in rows} == {"en", "fr"}
     assert len(rows) == 2 * len({name for name, *_ in rows})
+    assert any("Qui a signé" in text for _, language, text in rows if language == "fr")
 
 
 def test_an_example_is_named_by_its_page(client: TestClient) -> None:
