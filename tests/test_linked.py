@@ -48,7 +48,14 @@ class TestResolving:
         assert response.status_code == 200
         assert response.headers["content-type"].partition(";")[0] == accept
 
-    @pytest.mark.parametrize("accept", [None, "*/*", BROWSER, "text/html;q=0.9, text/turtle;q=0.8"])
+    @pytest.mark.parametrize(
+        "accept",
+        [
+            *(None, "*/*", BROWSER, "text/html;q=0.9, text/turtle;q=0.8"),
+            *("application/xhtml+xml", "application/xhtml+xml, application/xml;q=0.9"),
+            "application/xml, application/xhtml+xml, text/html",
+        ],
+    )
     def test_people_are_sent_to_the_page(self, client: TestClient, accept: str | None) -> None:
         assert resolve(client, f"/id/{VEGEPOLYS}", accept) == (303, f"/page/{VEGEPOLYS}")
 
@@ -62,6 +69,11 @@ class TestResolving:
     def test_who_asks_for_json_is_sent_to_json_ld(self, client: TestClient) -> None:
         asked = resolve(client, f"/id/{VEGEPOLYS}", "application/json")
         assert asked == (303, f"/data/{VEGEPOLYS}.jsonld")
+
+    @pytest.mark.parametrize("accept", ["application/xml", "application/xml;q=0.9"])
+    def test_who_asks_for_xml_is_sent_to_rdf_xml(self, client: TestClient, accept: str) -> None:
+        asked = resolve(client, f"/id/{VEGEPOLYS}", accept)
+        assert asked == (303, f"/data/{VEGEPOLYS}.rdf")
 
     def test_an_accept_that_cannot_be_met_is_refused(self, client: TestClient) -> None:
         response = client.get(f"/id/{VEGEPOLYS}", headers={"Accept": "image/png"})

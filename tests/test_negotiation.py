@@ -59,6 +59,20 @@ def test_a_browser_gets_html() -> None:
 
 
 @pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("application/xhtml+xml", "text/html"),
+        ("application/xhtml+xml;q=0.5, application/json;q=0.4", "text/html"),
+        ("application/xhtml+xml, text/html;q=0.3, application/json;q=0.4", "application/json"),
+        ("application/xhtml+xml, text/html;q=0, application/json;q=0.4", "application/json"),
+        ("application/xhtml+xml;q=0, text/*", "text/html"),
+    ],
+)
+def test_html_will_do_for_who_asks_for_xhtml(accept: str, chosen: str) -> None:
+    assert choose_media_type(accept, ("application/json", "text/html")) == chosen
+
+
+@pytest.mark.parametrize(
     "accept",
     [
         "image/png",

@@ -55,7 +55,9 @@ HTML_SUFFIX: Final = ".html"
 SUFFIXES: Final = {suffix: known for known in FORMATS for suffix in known.suffixes}
 _MEDIA_TYPES: Final = {
     **{media: known for known in FORMATS for media in known.media_types},
-    "application/json": JSON_LD,  # what many clients ask for by default, and JSON-LD is JSON
+    # What many clients ask for by default: JSON-LD is JSON, and RDF/XML is XML.
+    "application/json": JSON_LD,
+    "application/xml": RDF_XML,
 }
 #: Characters of what was asked that an error repeats, and names that it suggests.
 _TOLD: Final = 200

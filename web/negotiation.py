@@ -18,6 +18,7 @@ from graph.errors import BadValueError, NotAcceptableError
 # RFC 9110 section 12.4.2: three digits at most, never above 1.
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _MEDIA_RANGE = re.compile(r"\*/\*|[\w!#$&^.+-]+/(?:\*|[\w!#$&^.+-]+)", re.ASCII)
+_HTML, _XHTML = "text/html", "application/xhtml+xml"
 _LANGUAGE_RANGE = re.compile(r"\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*", re.ASCII)
 
 
@@ -38,7 +39,8 @@ def read_qualities(header: str) -> list[tuple[str, float]]:
 def choose_media_type(accept: str | None, offered: Sequence[str]) -> str:
     """Return the offered media type that the Accept header likes best.
 
-    The most specific range that matches a type gives its quality; of equal qualities the type
+    Who asks for XHTML, and says nothing of HTML, is a browser or thinks of one: HTML will do. The
+    most specific range that matches a type gives its quality; of equal qualities the type
     named more specifically wins, then the one offered first. No header means: anything.
 
     Raises
@@ -62,6 +64,8 @@ def _choose_media_type(accept: str | None, offered: tuple[str, ...]) -> str:
     for name, quality in read_qualities(accept):
         if _MEDIA_RANGE.fullmatch(name):
             qualities[name] = max(quality, qualities.get(name, 0.0))
+    if liked := qualities.get(_XHTML, 0.0):
+        qualities.setdefault(_HTML, liked)
     best, best_rank = None, (0.0, 0)
     for media_type in offered:
         rank = _rank(media_type.partition(";")[0].strip().lower(), qualities)
