@@ -118,8 +118,9 @@ def routes_page() -> str:
         "What a path answers. Formats are chosen by `Accept` with its q-values or by `?format=`, "
         "languages by `Accept-Language` or `?lang=`. Every answer names the revision of the data "
         "in `Rhizome-Revision`; a request with `Rhizome-Min-Revision: N` waits a moment until "
-        "that revision is there, else it is answered 503. Any page may read answers to GET "
-        "(CORS, without credentials). Errors are described on [a page of their own](errors.md).",
+        "that revision is there, else it is answered 503. Any page may use the methods of a path "
+        "and read the answers (CORS, without cookies; `RHIZOME_CORS_ORIGINS` names fewer pages). "
+        "Errors are described on [a page of their own](errors.md).",
         _table(("path", "methods", "what it answers"), rows),
         "## Parameters",
         _table(("path", "parameter", "values, the default first"), list(_parameters())),

@@ -239,10 +239,16 @@ class TestCors:
         response = client.options("/sparql", headers=asked)
         assert response.status_code == 204
         assert response.headers["access-control-allow-origin"] == "*"
-        assert response.headers["access-control-allow-methods"] == "GET, HEAD, POST"
+        assert response.headers["access-control-allow-methods"] == "POST"
         allowed = response.headers["access-control-allow-headers"]
         assert {"Authorization", "Content-Type", "Rhizome-Min-Revision"} <= set(allowed.split(", "))
         assert client.options("/sparql").status_code == 405
+
+    def test_preflight_allows_the_methods_of_the_path(self, client: TestClient) -> None:
+        asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "PUT"}
+        for path, methods in (("/data", "GET, HEAD"), ("/nowhere", "GET, HEAD, POST")):
+            headers = client.options(path, headers=asked).headers
+            assert headers["access-control-allow-methods"] == methods
 
     @pytest.mark.parametrize(
         ("origins", "origin", "allowed"),

@@ -123,6 +123,27 @@ def test_cross_origin_preflight_is_answered_for_every_path(client: TestClient) -
         assert client.options(path, headers=headers).status_code == 204
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/graphs", "GET, HEAD, POST, PUT, DELETE"),
+        ("/graphs/source/mine", "GET, HEAD, POST, PUT, DELETE"),
+        ("/sparql/queries/q1", "DELETE"),
+        ("/sparql", "GET, HEAD, POST"),
+        ("/graphql", "GET, HEAD, POST"),
+        ("/export", "GET, HEAD"),
+    ],
+)
+def test_a_page_of_elsewhere_may_use_the_methods_of_a_path(
+    client: TestClient, path: str, methods: str
+) -> None:
+    asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "PUT"}
+    headers = client.options(path, headers=asked).headers
+    assert headers["access-control-allow-methods"] == methods
+    assert {"Authorization", "If-Match"} <= set(headers["access-control-allow-headers"].split(", "))
+    assert "Location" in headers["access-control-expose-headers"].split(", ")
+
+
 def test_an_empty_store_without_seeds_is_served_too(tmp_path: Path) -> None:
     with serve(tmp_path / "store", seeds=False) as client:
         home = client.get("/")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.errors import BadValueError, RhizomeError
@@ -42,17 +43,21 @@ SECURITY_HEADERS: Final = {
 #: ever read, and a token is sent by who has it.
 CORS_HEADERS: Final = {
     "Access-Control-Expose-Headers": (
-        f"{REVISION}, Rhizome-Truncated, Accept-Ranges, Content-Range, ETag, Retry-After, Link"
+        f"{REVISION}, Rhizome-Truncated, Accept-Ranges, Content-Range, ETag, Retry-After, Link, "
+        "Location"
     ),
 }
 PREFLIGHT_HEADERS: Final = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST",
     "Access-Control-Allow-Headers": (
         "Accept, Accept-Language, Authorization, Cache-Control, Content-Type, If-Match, "
         f"If-None-Match, If-Range, Range, {MIN_REVISION}"
     ),
     "Access-Control-Max-Age": "86400",
 }
+#: Methods in the order in which they are told; the first are allowed where no route is, so that a
+#: page may read that nothing is there.
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE")
+_METHODS_OF_NO_ROUTE: Final = frozenset(_METHODS[:3])
 #: A request that took this long is logged, whatever its answer.
 SLOW_S: Final = 1.0
 #: Where a request's scope holds the revision that readers saw when it began.
@@ -111,9 +116,7 @@ class Frame:
         answer = _Answer(scope, send, self.service, self.origins)
         try:
             if _is_preflight(scope):
-                await Response(status_code=204, headers=PREFLIGHT_HEADERS)(
-                    scope, receive, answer.send
-                )
+                await _answer_preflight(scope)(scope, receive, answer.send)
                 return
             await self.app(scope, receive, answer.send)
         except ClientDisconnect:
@@ -168,6 +171,15 @@ def _is_preflight(scope: Scope) -> bool:
     return scope["method"] == "OPTIONS" and any(
         name == b"access-control-request-method" for name, _ in scope["headers"]
     )
+
+
+def _answer_preflight(scope: Scope) -> Response:
+    """Tell a browser which methods the path has, and which headers may be sent."""
+    matching = [route for route in scope["app"].routes if route.matches(scope)[0] != Match.NONE]
+    found = {method for route in matching for method in getattr(route, "methods", None) or ()}
+    methods = [method for method in _METHODS if method in (found or _METHODS_OF_NO_ROUTE)]
+    headers = {"Access-Control-Allow-Methods": ", ".join(methods), **PREFLIGHT_HEADERS}
+    return Response(status_code=204, headers=headers)
 
 
 @lru_cache(maxsize=256)
