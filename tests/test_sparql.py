@@ -113,11 +113,24 @@ def test_head_answers_without_a_body(client: TestClient) -> None:
         ("ASK {}", ""),
         ("ASK {}", f"{QUERY}; charset=latin-1"),
         ("query=ASK%20%7B%7D", f"{FORM}; charset=utf-16"),
+        ("ASK {}", f"{QUERY}; x=y; charset=utf-16"),
+        ("ASK {}", f"{QUERY}; charset=utf-8; charset=utf-16"),
     ],
 )
 def test_other_bodies_are_refused(client: TestClient, body: str, kind: str) -> None:
     problem = assert_problem(post(client, body, kind), 415, "UNSUPPORTED_MEDIA_TYPE")
     assert problem["accepted"] == [QUERY, UPDATE, FORM]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    ["x=y", "charset=utf-8; x=y", 'x="a;charset=latin-1"; Charset=UTF-8', "charset=", ""],
+)
+def test_other_parameters_of_a_media_type_are_passed_over(
+    client: TestClient, parameters: str
+) -> None:
+    assert post(client, "ASK {}", f"{QUERY}; {parameters}").json()["boolean"]
+    assert post(client, "query=ASK%20%7B%7D", f"{FORM};{parameters}").json()["boolean"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])

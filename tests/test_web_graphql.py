@@ -120,6 +120,8 @@ def test_status_follows_the_media_type(
         (b'{"query": "{ revision }"}', "application/json; charset=utf-16", 415),
         (b"query={revision}", "application/x-www-form-urlencoded", 415),
         (b'{"query": "{ revision }"}', "application/json;charset=UTF-8", 200),
+        (b'{"query": "{ revision }"}', "application/json; x=y; charset=utf-8", 200),
+        (b'{"query": "{ revision }"}', "application/json; x=y; charset=utf-16", 415),
     ],
 )
 def test_bodies_that_are_no_request(

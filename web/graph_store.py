@@ -35,7 +35,7 @@ from web.access import PRIVATE, VIEWER, viewer_of
 from web.conditional import matches
 from web.frame import MIN_REVISION, REVISION, read_revision
 from web.limits import GRAPHS_PATH
-from web.negotiation import choose_media_type
+from web.negotiation import UTF_8, choose_media_type, read_content_type
 from web.parts import PartsResponse, run_limited
 from web.sparql import GRAPHS, media_types, written_as
 from web.sparql_update import let_be_seen
@@ -273,9 +273,8 @@ def _read_part(part: bytes) -> RdfText:
 
 def _read_text(content_type: str, data: bytes) -> RdfText:
     format: Format = format_of_media_type(content_type[:200])
-    parameters = content_type.lower().replace(" ", "").replace('"', "").split(";")[1:]
-    charset = next((p[8:] for p in parameters if p.startswith("charset=")), "utf-8")
-    if charset not in ("utf-8", "utf8", "us-ascii"):
+    _, charsets = read_content_type(content_type)
+    if not charsets <= UTF_8 | {"us-ascii"}:  # which is UTF-8, too
         accepted = tuple(known.media_type for known in FORMATS)
         raise UnsupportedMediaTypeError(content_type[:200], accepted)
     return RdfText(format.key, data)

@@ -15,7 +15,7 @@ import orjson
 from graph.errors import BadValueError, UnsupportedMediaTypeError
 from schema import execute
 from web.documents import Documents, named_document
-from web.negotiation import read_qualities
+from web.negotiation import UTF_8, read_content_type, read_qualities
 
 JSON: Final = "application/json"
 UTF8: Final = "; charset=utf-8"
@@ -124,11 +124,9 @@ def preferred_languages(accepted: str, chain: tuple[str, ...]) -> tuple[str, ...
     return (*(tag for tag, quality in wanted if quality > 0 and tag != "*"), *chain)
 
 
-@lru_cache(maxsize=64)
 def _check_content_type(content_type: str) -> None:
-    kind, _, rest = content_type.partition(";")
-    if kind.strip().lower() != JSON:
+    media_type, charsets = read_content_type(content_type)
+    if media_type != JSON:
         raise UnsupportedMediaTypeError(content_type[:80], (JSON,))
-    charset = rest.lower().replace(" ", "").removeprefix("charset=").strip('"')
-    if charset and charset not in ("utf-8", "utf8"):
+    if not charsets <= UTF_8:
         raise UnsupportedMediaTypeError(content_type[:80], (JSON + UTF8,))

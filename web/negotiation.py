@@ -1,7 +1,7 @@
-"""What the client would rather have: media types, formats and languages.
+"""What the client would rather have, and what it sends: media types, formats and languages.
 
-Floor 5. Pure functions over header texts (RFC 9110 section 12, RFC 4647 section 3.4), so that
-every endpoint negotiates alike; nothing here knows what the endpoints answer.
+Floor 5. Pure functions over header texts (RFC 9110 sections 8.3 and 12, RFC 4647 section 3.4), so
+that every endpoint negotiates alike; nothing here knows what the endpoints answer.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Final
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from graph.errors import BadValueError, NotAcceptableError
+
+#: What a charset is called that is UTF-8.
+UTF_8: Final = frozenset({"utf-8", "utf8"})
 
 # RFC 9110 section 12.4.2: three digits at most, never above 1.
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
@@ -34,6 +38,25 @@ def read_qualities(header: str) -> list[tuple[str, float]]:
     [('text/turtle', 0.5), ('*/*', 0.1)]
     """
     return [item for part in _split(header, ",") if (item := _read_item(part)) is not None]
+
+
+@lru_cache(maxsize=64)
+def read_content_type(header: str) -> tuple[str, frozenset[str]]:
+    """Return the media type and the charsets of a Content-Type header, in lower case.
+
+    Parameters that nobody here knows are passed over (RFC 9110 section 8.3, RFC 2045 section 1).
+
+    Examples
+    --------
+    >>> read_content_type('Application/JSON; version=1; charset="UTF-8"')
+    ('application/json', frozenset({'utf-8'}))
+    """
+    media_type, *parameters = _split(header, ";")
+    pairs = [parameter.partition("=") for parameter in parameters]
+    charsets = {
+        v.strip(' \t"').lower() for name, _, v in pairs if name.strip().lower() == "charset"
+    }
+    return media_type.strip().lower(), frozenset(charsets - {""})
 
 
 def choose_media_type(accept: str | None, offered: Sequence[str]) -> str:

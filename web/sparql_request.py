@@ -19,6 +19,7 @@ from graph.errors import (
 )
 from graph.store.guard import FROM_MAX
 from graph.terms import is_iri
+from web.negotiation import UTF_8, read_content_type
 
 FORM: Final = "application/x-www-form-urlencoded"
 QUERY: Final = "application/sparql-query"
@@ -87,10 +88,8 @@ def read_parts(method: str, query_string: bytes, content_type: str, body: bytes)
 
 
 def _read_type(given: str) -> str:
-    media_type, _, parameters = given.partition(";")
-    media_type = media_type.strip().lower()
-    charset = parameters.lower().replace(" ", "").replace('"', "").removeprefix("charset=")
-    if media_type not in (FORM, *_DIRECT) or charset not in ("", "utf-8", "utf8"):
+    media_type, charsets = read_content_type(given)
+    if media_type not in (FORM, *_DIRECT) or not charsets <= UTF_8:
         raise UnsupportedMediaTypeError(given[:200], (QUERY, UPDATE, FORM))
     return media_type
 
