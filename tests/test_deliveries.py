@@ -384,7 +384,7 @@ def test_the_first_piece_is_made_before_others_wait_for_it(client: TestClient) -
         request = Request(
             {"type": "http", "method": "GET", "headers": [], "app": client.app, "client": ("t", 1)}
         )
-        parcel = Parcel("x.nq", "application/n-quads", "tag-of-first", 1, pieces)
+        parcel = Parcel("x.nq", "application/n-quads", "tag-of-first", 1, pieces, "")
         files: Any = SimpleNamespace(find=lambda tag: None)
         answer = await deliver(request, parcel, files)
         assert isinstance(answer, StreamingResponse)

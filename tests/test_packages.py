@@ -10,6 +10,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from graph.curation.excerpt import Excerpt
 from graph.curation.export import export
 from graph.curation.formats import N_QUADS
 from graph.curation.geojson import write_sites
+from graph.curation.licences import COMPILATION
 from graph.curation.table_export import write_tables
 from graph.errors import NotFoundError, UnknownTermError
 from graph.shapes import load_model
@@ -53,6 +55,7 @@ PATHS = (
     "/export/networks/default.gexf",
     "/export/networks/agreements.graphml?lang=fr",
     "/export/citation",
+    "/export/attribution",
 )
 
 
@@ -161,6 +164,25 @@ def test_every_cell_is_of_its_type_and_every_key_leads_to_a_row(
     assert keys > 10
 
 
+def test_a_column_that_leads_to_several_tables_names_them(
+    tables: zipfile.ZipFile, package: dict[str, Any]
+) -> None:
+    described = {each["name"]: each["schema"] for each in package["resources"]}
+    member = next(f for f in described["membership"]["fields"] if f["name"] == "member")
+    assert {"cluster", "company"} <= set(member["leadsTo"])
+    homes = {
+        row["id"]: each["name"]
+        for each in package["resources"]
+        for row in _table(tables, Path(each["path"]).stem)
+    }
+    found = {homes[row["member"]] for row in _table(tables, "Membership")}
+    assert member["leadsTo"] == sorted(found)
+    for texts in (member["description"], *member["descriptions"].values()):
+        assert all(name in texts for name in found)
+    keys = [key["fields"] for key in described["membership"]["foreignKeys"]]
+    assert "member" not in keys
+
+
 def test_texts_stand_in_a_column_of_their_language(tables: zipfile.ZipFile) -> None:
     clusters = {row["id"]: row for row in _table(tables, "Cluster")}
     row = clusters[f"{ENTITY}organisation/agri-sud-ouest-innovation"]
@@ -201,7 +223,11 @@ def test_licences_and_sources_are_told(
     assert [each["iri"] for each in package["sources"]] == [
         graph[1:-1] for graph in seeds[0].graphs()
     ]
-    assert all(each["title"] for each in package["sources"])
+    assert all(each["title"] and each["path"] for each in package["sources"])
+    gazetteer = next(each for each in package["sources"] if "gazetteer" in each["iri"])
+    assert gazetteer["license"] == package["licenses"][0]
+    assert any(each.get("publisher") for each in package["sources"])
+    assert package["version"] == f"{seeds[0].revision}.0.0"
 
 
 # --- sites and networks ------------------------------------------------------------------------
@@ -364,13 +390,15 @@ def test_every_file_is_described_and_is_what_its_checksums_say(
     assert {each["@id"] for each in described["./"]["hasPart"]} == files
     lines = [line.split("  ") for line in crate.read(MANIFEST).decode().splitlines()]
     sums = {name: digest for digest, name in lines}
-    assert sums.keys() == files - {MANIFEST}
-    for name in files:
+    assert sums.keys() == files - {MANIFEST} | {METADATA}
+    assert "sha256" not in described[MANIFEST]  # each would hold the other's
+    for name in sums:
         content = crate.read(name)
-        assert int(described[name]["contentSize"]) == len(content)
         digest = hashlib.sha256(content).hexdigest()
-        assert described[name]["sha256"] == digest
-        assert name == MANIFEST or sums[name] == digest
+        assert sums[name] == digest
+        if name != METADATA:
+            assert int(described[name]["contentSize"]) == len(content)
+            assert described[name]["sha256"] == digest
 
 
 def test_it_holds_what_is_needed_to_read_check_and_cite(
@@ -393,6 +421,17 @@ def test_it_holds_what_is_needed_to_read_check_and_cite(
     assert {each["@id"] for each in described["./"]["isBasedOn"]} == {s.iri for s in sources}
 
 
+def test_a_crate_names_the_permanent_address_of_its_revision(
+    seeds: tuple[Snapshot, Edition], tmp_path: Path
+) -> None:
+    snapshot, edition = seeds
+    known = replace(edition, exports="https://data.example/r/export")
+    crate = _same_twice(lambda path: write_crate(snapshot, known, path), tmp_path)
+    dump = f"https://data.example/r/export/revisions/{edition.revision}.nq"
+    for name in ("CITATION.cff", "CITATION.bib", "README.md", METADATA):
+        assert dump in crate.read(name).decode()
+
+
 def test_an_archive_has_no_clock(tmp_path: Path) -> None:
     with Archive(tmp_path / "x") as archive:
         entry = archive.add("a", [b"1", b"2"])
@@ -406,7 +445,7 @@ def test_an_archive_has_no_clock(tmp_path: Path) -> None:
 
 
 def test_a_citation_names_the_revision_and_its_hash() -> None:
-    edition = Edition(7, "ab" * 32, "2026-11-28T10:00:00.000000Z", 5)
+    edition = Edition(7, "ab" * 32, "2026-11-28T10:00:00.000000Z", 5, (COMPILATION,))
     for text in (cite(edition), write_cff(edition), write_bibtex(edition)):
         assert "7" in text
         assert "ab" * 32 in text

@@ -51,8 +51,8 @@ class Parcel:
     """What is to be delivered: `make` is called in a thread, and raises what is wrong at once.
 
     `tag` says all that the bytes depend on; `write` writes the file, where that is done otherwise
-    than by writing down what `make` yields. Where `is_sure`, nothing can be wrong with it; what is
-    made for a token `is_private`.
+    than by writing down what `make` yields. `link` is the header that names its licence. Where
+    `is_sure`, nothing can be wrong with it; what is made for a token `is_private`.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Parcel:
     tag: str
     revision: int
     make: Callable[[], Iterator[bytes]]
+    link: str
     write: FileWriter | None = None
     vary: str = "Accept"
     is_private: bool = False
@@ -73,6 +74,7 @@ class Parcel:
             "Vary": ", ".join(filter(None, (self.vary, "Accept-Encoding"))),
             "Content-Disposition": f'attachment; filename="{self.name}"',
             "Accept-Ranges": "bytes",
+            "Link": self.link,
         }
 
 

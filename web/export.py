@@ -26,6 +26,7 @@ from web.access import VIEWER, viewer_of
 from web.delivery import Parcel, deliver
 from web.negotiation import choose_media_type, refuse_unknown
 from web.packages import ExportFilesOf
+from web.terms import write_licence_link
 
 if TYPE_CHECKING:
     from graph.store.log import Log
@@ -78,6 +79,7 @@ class Exports:
             tag=tag,
             revision=snapshot.revision,
             make=partial(export, snapshot, chosen, excerpt, service.settings.export_statements),
+            link=write_licence_link(service.settings, snapshot),
             is_private=VIEWER in request.scope,
             is_sure=excerpt.is_whole and chosen not in (RDF_XML, FRAMED),
         )
@@ -105,6 +107,7 @@ class Exports:
             tag=tag,
             revision=revision,
             make=partial(export, snapshot, chosen) if is_newest else _nothing,
+            link=write_licence_link(service.settings, snapshot if is_newest else None),
             write=None if is_newest else dump,
             vary="",
             is_private=VIEWER in request.scope,

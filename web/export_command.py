@@ -18,6 +18,7 @@ from graph.errors import BadValueError, NotFoundError
 from web.control import Piece
 from web.delivery import pack
 from web.packages import KINDS, NETWORKS, PROJECTION, Wish, read_package, writer_of
+from web.terms import exports_at
 
 if TYPE_CHECKING:
     from graph.store.dataset import Dataset
@@ -98,7 +99,8 @@ def _package(
     entity, depth = arguments.get("entity"), arguments.get("depth")
     excerpt = read_excerpt(None, entity, depth, dataset.settings)
     wish = Wish(name, str(projection), str(arguments.get("language") or "en"), excerpt)
-    return read_package(writer_of(wish, view.snapshot, view.time))
+    exports = exports_at(dataset.settings, view.level)
+    return read_package(writer_of(wish, view.snapshot, view.time, exports))
 
 
 def _left_out(dataset: Dataset, view: LevelView) -> str:

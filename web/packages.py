@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,16 +18,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graph.access import Level
+from graph.curation.attribution import read_sources, write_attribution
 from graph.curation.citation import CITATIONS, read_edition
 from graph.curation.excerpt import WHOLE, Excerpt, read_excerpt
 from graph.curation.geojson import MEDIA_TYPE, write_sites
+from graph.curation.licences import read_licences
 from graph.curation.table_export import write_tables
 from graph.errors import BadValueError, NotFoundError
 from web.access import VIEWER
 from web.delivery import Parcel, deliver
 from web.export_files import ExportFiles, FileWriter, pieces_to_file
 from web.negotiation import refuse_unknown, request_format, request_language
+from web.terms import ATTRIBUTION, exports_at, exports_for, write_licence_link
 from web.texts import LANGUAGES
 
 if TYPE_CHECKING:
@@ -68,8 +70,10 @@ class Wish:
     excerpt: Excerpt = WHOLE
 
 
-def writer_of(wish: Wish, snapshot: Snapshot, time: str) -> FileWriter:
+def writer_of(wish: Wish, snapshot: Snapshot, time: str, exports: str = "") -> FileWriter:
     """Return what writes a package of a version; `time` is that of its commit.
+
+    `exports` is the public address of the exports, which a citation names.
 
     Raises
     ------
@@ -85,7 +89,7 @@ def writer_of(wish: Wish, snapshot: Snapshot, time: str) -> FileWriter:
     if wish.kind == "geojson":
         return pieces_to_file(partial(write_sites, snapshot))
     if wish.kind == "rocrate":
-        edition = read_edition(snapshot, time)
+        edition = read_edition(snapshot, time, exports)
 
         def write_crate(path: Path) -> None:
             from graph.analysis.package import write_crate
@@ -138,6 +142,7 @@ def routes(files: ExportFilesOf) -> list[Route]:
         Route("/export/crate.zip", packages.answer_crate, methods=["GET"]),
         Route("/export/networks/{name}", packages.answer_network, methods=["GET"]),
         Route("/export/citation", packages.answer_citation, methods=["GET"]),
+        Route(ATTRIBUTION, packages.answer_attribution, methods=["GET"]),
     ]
 
 
@@ -182,17 +187,41 @@ class Packages:
         chosen = request_format(request, {name: kind[0] for name, kind in CITATIONS.items()})
         media_type, suffix, write = CITATIONS[chosen]
         view = service.view_for(request.scope)
-        snapshot, edition = view.snapshot, read_edition(view.snapshot, view.time)
-        if view.level is Level.PUBLIC:  # others would find other statements there
-            exports = service.address_of(request).rpartition("/")[0]
-            edition = replace(edition, dump=f"{exports}/revisions/{edition.revision}.nq")
-        place = hashlib.sha256(edition.dump.encode()).hexdigest()[:16]
+        snapshot, exports = view.snapshot, exports_for(request, view.level)
+        edition = read_edition(snapshot, view.time, exports)
+        made_of = f"{exports} {service.version}"
+        made_by = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         parcel = Parcel(
             name=f"rhizome-{snapshot.revision}{suffix}",
             media_type=media_type,
-            tag=f"{edition.dataset_hash}-{snapshot.revision}-cite-{chosen}-{place}",
+            tag=f"{edition.dataset_hash}-{snapshot.revision}-cite-{chosen}-{made_by}",
             revision=snapshot.revision,
             make=lambda: iter([write(edition).encode()]),
+            link=write_licence_link(service.settings, snapshot),
+            is_private=VIEWER in request.scope,
+            is_sure=True,
+        )
+        return await deliver(request, parcel, self._files.of(service))
+
+    async def answer_attribution(self, request: Request) -> Response:
+        """Each source with its address, publisher and licence, and the licences of the whole."""
+        service: Service = request.app.state.service
+        refuse_unknown(request.query_params, ())
+        snapshot = service.view_for(request.scope).snapshot
+
+        def make() -> Iterator[bytes]:
+            licences, sources = read_licences(snapshot), read_sources(snapshot)
+            return iter([write_attribution(sources, licences, snapshot.revision).encode()])
+
+        made_by = hashlib.sha256(service.version.encode()).hexdigest()[:16]
+        parcel = Parcel(
+            name=f"rhizome-{snapshot.revision}-attribution.md",
+            media_type="text/markdown",
+            tag=f"{snapshot.dataset_hash:064x}-{snapshot.revision}-attribution-{made_by}",
+            revision=snapshot.revision,
+            make=make,
+            link=write_licence_link(service.settings, snapshot),
+            vary="",
             is_private=VIEWER in request.scope,
             is_sure=True,
         )
@@ -201,9 +230,10 @@ class Packages:
     async def _deliver(self, request: Request, wish: Wish, vary: str = "") -> Response:
         service: Service = request.app.state.service
         view = service.view_for(request.scope)
-        snapshot, write = view.snapshot, writer_of(wish, view.snapshot, view.time)
+        snapshot, exports = view.snapshot, exports_at(service.settings, view.level)
+        write = writer_of(wish, snapshot, view.time, exports)
         kind = KINDS[wish.kind]
-        made_of = f"{wish!r} {service.model.digest} {service.version}"
+        made_of = f"{wish!r} {service.model.digest} {service.version} {exports}"
         part = hashlib.sha256(made_of.encode()).hexdigest()[:32]
         name = "" if wish.projection == PROJECTION else f"-{wish.projection}"
         name = name if wish.excerpt.is_whole else f"{name}-part"
@@ -213,6 +243,7 @@ class Packages:
             tag=f"{snapshot.dataset_hash:064x}-{snapshot.revision}-{part}",
             revision=snapshot.revision,
             make=partial(read_package, write),
+            link=write_licence_link(service.settings, snapshot),
             write=write,
             vary=vary,
             is_private=VIEWER in request.scope,

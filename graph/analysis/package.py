@@ -1,8 +1,8 @@
 """The research object: one zip with all that is needed to read, check and cite a revision.
 
 Floor 3. An RO-Crate (1.2): data, ontology, shapes, questions, centrality report, licences,
-attribution of each source, citation and checksums. Its bytes depend on the revision, the ontology
-and the software alone.
+attribution of each source, citation and checksums. Its bytes depend on the revision, the ontology,
+the software and the public address alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from graph.analysis.projection import find_projection
 from graph.analysis.render import render
 from graph.analysis.report import build_report
 from graph.curation.archive import Archive, Entry
-from graph.curation.attribution import LICENCE, Attribution, read_sources, write_attribution
+from graph.curation.attribution import EXCLUDED, Attribution, read_sources, write_attribution
 from graph.curation.citation import (
     AUTHORS,
     HOME,
@@ -31,10 +31,12 @@ from graph.curation.citation import (
 )
 from graph.curation.export import export
 from graph.curation.formats import N_QUADS, TRIG
+from graph.curation.licences import COMPILATION, Licence, name_licence, write_licences
 from graph.store.snapshot import Snapshot
 
 METADATA: Final = "ro-crate-metadata.json"
 MANIFEST: Final = "manifest-sha256.txt"
+ATTRIBUTION: Final = "ATTRIBUTION.md"
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PUBLISHER: Final = f"{HOME}#contributors"
 _MEDIA_TYPES: Final = {
@@ -79,12 +81,11 @@ def write_crate(snapshot: Snapshot, edition: Edition, path: Path) -> None:
         for item in _items(snapshot, edition, sources):
             archive.add(item.name, item.pieces)
             titles[item.name] = item.title
-        lines = "".join(f"{entry.sha256}  {entry.name}\n" for entry in archive.entries)
-        archive.add(MANIFEST, [lines.encode()])
-        titles[MANIFEST] = "SHA-256 of each file (sha256sum -c)"
         metadata = describe_crate(edition, archive.entries, titles, sources)
         text = orjson.dumps(metadata, option=orjson.OPT_INDENT_2) + b"\n"
         archive.add(METADATA, [text])
+        lines = "".join(f"{entry.sha256}  {entry.name}\n" for entry in archive.entries)
+        archive.add(MANIFEST, [lines.encode()])
 
 
 def _items(snapshot: Snapshot, edition: Edition, sources: list[Attribution]) -> Iterator[Item]:
@@ -103,13 +104,13 @@ def _items(snapshot: Snapshot, edition: Edition, sources: list[Attribution]) -> 
         is_answer = file.name.endswith(".expected.json")
         title = "Its answer on the seeds alone" if is_answer else "Question of the library"
         yield _from_disk(file, f"questions/{file.name}", f"{title}: {file.name}")
-    yield _from_disk(_ROOT / "seeds" / "LICENSE", "data/LICENSE", "Licence of the data")
+    yield Item("data/LICENSE", "Licence of the data", [_licence_text(edition).encode()])
     report = build_report(snapshot, find_projection("default"), "en", edition.time)
     for name in ("html", "json", "csv"):
         title = f"Centrality report on the network of all ties, {name.upper()}"
         yield Item(f"report/centrality.{name}", title, [render(report, name)])
-    attribution = write_attribution(sources, edition.revision)
-    yield Item("ATTRIBUTION.md", "Each source with address and licence", [attribution.encode()])
+    attribution = write_attribution(sources, edition.licences, edition.revision)
+    yield Item(ATTRIBUTION, "Each source with address and licence", [attribution.encode()])
     yield Item("CITATION.cff", "How this revision is cited", [write_cff(edition).encode()])
     yield Item("CITATION.bib", "The same for BibTeX", [write_bibtex(edition).encode()])
 
@@ -134,9 +135,22 @@ def describe_crate(
     titles: dict[str, str],
     sources: list[Attribution],
 ) -> dict[str, Any]:
-    """Return the metadata of a crate as RO-Crate's JSON-LD."""
+    """Return the metadata of a crate as RO-Crate's JSON-LD.
+
+    The manifest is described without size and checksum: it holds the checksum of this file.
+    """
     files = [_describe_file(entry, titles[entry.name]) for entry in entries]
-    root = {
+    files.append(
+        {
+            "@id": MANIFEST,
+            "@type": "File",
+            "name": MANIFEST,
+            "description": "SHA-256 of each other file (sha256sum -c)",
+            "encodingFormat": _MEDIA_TYPES[".txt"],
+        }
+    )
+    licences = [{"@id": licence.iri} for licence in edition.licences]
+    root: dict[str, Any] = {
         "@id": "./",
         "@type": "Dataset",
         "name": f"{TITLE}, revision {edition.revision}",
@@ -147,7 +161,8 @@ def describe_crate(
             "report."
         ),
         "datePublished": edition.time,
-        "license": {"@id": LICENCE},
+        "license": licences if len(licences) > 1 else licences[0],
+        "usageInfo": {"@id": ATTRIBUTION},
         "publisher": {"@id": _PUBLISHER},
         "author": {"@id": _PUBLISHER},
         "version": str(edition.revision),
@@ -170,7 +185,10 @@ def describe_crate(
         "description": "Sum of the SHA-256 digests of all statements modulo 2^256, hexadecimal.",
         "value": edition.dataset_hash,
     }
-    graph = [descriptor, root, identifier, _publisher(), *_licences(sources), *files]
+    if edition.dump:
+        root["distribution"] = {"@id": edition.dump}
+    graph = [descriptor, root, identifier, _publisher(), *_licences(edition, sources), *files]
+    graph += _describe_dump(edition)
     graph += [_describe_source(source) for source in sources]
     return {"@context": f"{RO_CRATE}/context", "@graph": graph}
 
@@ -191,21 +209,37 @@ def _publisher() -> dict[str, Any]:
     return {"@id": _PUBLISHER, "@type": "Organization", "name": AUTHORS, "url": HOME}
 
 
-def _licences(sources: list[Attribution]) -> list[dict[str, Any]]:
-    """Return the licences that are referred to, each once."""
-    known = {
-        LICENCE: (
-            "Creative Commons Attribution 4.0 International (CC BY 4.0)",
-            "Share and adapt, naming the source; quotes remain their authors'.",
-        )
+def _describe_dump(edition: Edition) -> list[dict[str, Any]]:
+    """Return the description of the statements at their permanent address, if they have one."""
+    described = {
+        "@id": edition.dump,
+        "@type": "DataDownload",
+        "name": f"Statements of revision {edition.revision}, for good",
+        "contentUrl": edition.dump,
+        "encodingFormat": _MEDIA_TYPES[".nq"],
     }
-    for source in sources:
-        if source.licence:
-            known.setdefault(source.licence, (source.licence, "Licence of a source, as it says."))
+    return [described] if edition.dump else []
+
+
+def _licences(edition: Edition, sources: list[Attribution]) -> list[dict[str, Any]]:
+    """Return the licences that are referred to, each IRI once."""
+    stated = [name_licence(source.licence) for source in sources if source.licence]
+    known = {licence.iri: licence for licence in (*stated, *edition.licences)}
     return [
-        {"@id": iri, "@type": "CreativeWork", "name": name, "description": text}
-        for iri, (name, text) in sorted(known.items())
+        {
+            "@id": iri,
+            "@type": "CreativeWork",
+            "name": licence.title,
+            "description": _describe_licence(licence),
+        }
+        for iri, licence in sorted(known.items())
     ]
+
+
+def _describe_licence(licence: Licence) -> str:
+    if licence == COMPILATION:
+        return "Licence of the compilation: share and adapt, naming it; quotes are excluded."
+    return "Licence of what a source states, as the source says."
 
 
 def _describe_source(source: Attribution) -> dict[str, Any]:
@@ -222,7 +256,23 @@ def _describe_source(source: Attribution) -> dict[str, Any]:
     return {key: value for key, value in described.items() if value}
 
 
+def _licence_text(edition: Edition) -> str:
+    return f"""\
+Licence of the data in this folder (rhizome.nq, rhizome.trig) and of what is made of it or asked of
+it (../questions, ../report): {write_licences(edition.licences)}.
+
+{EXCLUDED}
+
+Each source, with its address and the licence that it states: ../{ATTRIBUTION}
+"""
+
+
 def _read_me(edition: Edition) -> str:
+    here = f"/export/revisions/{edition.revision}.nq"
+    places = {
+        "en": edition.dump or f"`{here}` of a server with this log",
+        "fr": edition.dump or f"`{here}` d’un serveur qui tient ce journal",
+    }
     return f"""\
 # {TITLE}
 
@@ -231,17 +281,19 @@ Revision {edition.revision} of {edition.day}: {edition.quad_count} statements, d
 
 - `data/`: the statements; `ontology/`: vocabulary and shapes; `questions/`: questions, and what
   they answer on the seeds alone (`*.expected.json`); `report/`: who connects the network.
-- Check: `sha256sum -c {MANIFEST}`. The same data, byte for byte, is at any time
-  `/export/revisions/{edition.revision}.nq` of a server with this log.
+- Check: `sha256sum -c {MANIFEST}`. The same data, byte for byte, stays at
+  {places["en"]}
 - Cite: {cite(edition)}
-- Licence: CC BY 4.0, quotes excluded; name the sources as `ATTRIBUTION.md` does.
+- Licence: {write_licences(edition.licences)}. Quotes are excluded; name the sources as
+  `{ATTRIBUTION}` does.
 
 ## En français
 
 - `data/` : les énoncés ; `ontology/` : vocabulaire et formes ; `questions/` : questions, et leurs
   réponses sur les seules données livrées (`*.expected.json`) ; `report/` : qui relie le réseau.
 - Vérifier : `sha256sum -c {MANIFEST}`. Les mêmes données, octet pour octet, restent à l’adresse
-  `/export/revisions/{edition.revision}.nq` d’un serveur qui tient ce journal.
+  {places["fr"]}
 - Citer : {cite(edition)}
-- Licence : CC BY 4.0, citations exclues ; nommez les sources comme le fait `ATTRIBUTION.md`.
+- Licence : {write_licences(edition.licences, "fr")}. Citations exclues ; nommez les sources comme
+  le fait `{ATTRIBUTION}`.
 """

@@ -5,22 +5,14 @@ Floor 2. For the packages that are taken away: what they say of their origin is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from graph.curation.licences import STATES, Licence, name_licence, write_licences
 from graph.store.snapshot import Snapshot
 from graph.terms import RZ, is_literal, read_literal
 
-LICENCE: Final = "https://creativecommons.org/licenses/by/4.0/"
-#: The licences of the data, in the terms of Frictionless.
-LICENCES: Final[tuple[Mapping[str, str], ...]] = (
-    {
-        "name": "CC-BY-4.0",
-        "path": LICENCE,
-        "title": "Creative Commons Attribution 4.0 International",
-    },
-)
 #: What the licence leaves out (seeds/LICENSE).
 EXCLUDED: Final = (
     "Excluded are the quotes, that is the values of rz:quote: short citations that serve as "
@@ -45,14 +37,21 @@ class Attribution:
     statements: int
 
     def for_data_package(self) -> dict[str, Any]:
-        """Return the source in the terms of Frictionless."""
-        described = {"title": self.title or self.iri, "path": self.url, "iri": self.iri}
+        """Return the source in the terms of Frictionless, with IRI, publisher and licence."""
+        described = {
+            "title": self.title or self.iri,
+            "path": self.url or self.iri,
+            "iri": self.iri,
+            "publisher": self.publisher,
+            "license": name_licence(self.licence).for_data_package() if self.licence else None,
+        }
         return {key: value for key, value in described.items() if value}
 
 
-def read_sources(snapshot: Snapshot) -> list[Attribution]:
-    """Return every source that states something, in the order of the IRIs."""
-    return [_read(snapshot, graph) for graph in snapshot.graphs()]
+def read_sources(snapshot: Snapshot, graphs: Iterable[str] | None = None) -> list[Attribution]:
+    """Return every source that states something, or some, in the order of the IRIs."""
+    wanted = snapshot.graphs() if graphs is None else sorted(set(graphs))
+    return [_read(snapshot, graph) for graph in wanted]
 
 
 def _read(snapshot: Snapshot, graph: str) -> Attribution:
@@ -69,17 +68,19 @@ def _read(snapshot: Snapshot, graph: str) -> Attribution:
         publisher=text(f"{RZ}publisherName"),
         published=text(f"{RZ}publishedText"),
         retrieved=text(f"{_DCT}dateAccepted"),
-        licence=text(f"{_DCT}license"),
+        licence=text(STATES),
         statements=snapshot.graph_count(graph),
     )
 
 
-def write_attribution(sources: list[Attribution], revision: int) -> str:
-    """Return who is to be named, as a page in Markdown."""
+def write_attribution(
+    sources: Sequence[Attribution], licences: Sequence[Licence], revision: int
+) -> str:
+    """Return who is to be named and on which terms, as a page in Markdown."""
     lines = [
         "# Attribution\n",
-        f"Rhizome, revision {revision}. The dataset as a whole is under CC BY 4.0",
-        f"({LICENCE}). {EXCLUDED}\n",
+        f"Rhizome, revision {revision}. Licence: {write_licences(licences)}.\n",
+        f"{EXCLUDED}\n",
         "What a source states stands in the named graph of its IRI. Its own terms, where known,",
         "are given beside it; facts were read from it, its text was not taken over.\n",
     ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,8 @@ from typing import Any, Final
 import orjson
 
 from graph.curation.archive import Archive, Entry
-from graph.curation.attribution import LICENCES, read_sources
+from graph.curation.attribution import read_sources
+from graph.curation.licences import read_licences
 from graph.model import ClassShape, Field, FieldKind
 from graph.store.snapshot import Snapshot
 from graph.terms import XSD, is_literal, read_literal
@@ -111,9 +112,9 @@ def describe_tables(
             "formula begins with an apostrophe."
         ),
         "languages": ["en", "fr"],
-        "version": str(snapshot.revision),
+        "version": f"{snapshot.revision}.0.0",  # SemVer, as Frictionless wants it
         "datasetHash": f"{snapshot.dataset_hash:064x}",
-        "licenses": [dict(licence) for licence in LICENCES],
+        "licenses": [each.for_data_package() for each in read_licences(snapshot)],
         "sources": [source.for_data_package() for source in read_sources(snapshot)],
         "resources": [
             _describe(snapshot, table, entry, homes)
@@ -125,6 +126,7 @@ def describe_tables(
 def _describe(
     snapshot: Snapshot, table: Table, entry: Entry, homes: Mapping[str, Table]
 ) -> dict[str, Any]:
+    targets = {column.name: _targets(snapshot, table, column, homes) for column in table.columns}
     keys = [
         {
             "fields": column.name,
@@ -135,12 +137,13 @@ def _describe(
             },
         }
         for column in table.columns
-        if (target := _target(snapshot, table, column, homes)) is not None
+        if not column.is_list and len(targets[column.name]) == 1
+        for target in targets[column.name]
     ]
     schema: dict[str, Any] = {
         "fields": [
             _ID_FIELD,
-            *(_describe_column(column) for column in table.columns),
+            *(_describe_column(column, targets[column.name]) for column in table.columns),
             _SOURCES_FIELD,
         ],
         "primaryKey": "id",
@@ -178,6 +181,9 @@ _SOURCES_FIELD: Final = {
 }
 
 
+_LEADS_TO: Final = {"en": "Leads to rows of:", "fr": "Mène à des lignes de :"}
+
+
 def _resource_name(table: Table) -> str:
     return table.shape.name.lower()
 
@@ -192,7 +198,11 @@ def _texts(labels: Mapping[str, str], comments: Mapping[str, str]) -> dict[str, 
     }
 
 
-def _describe_column(column: Column) -> dict[str, Any]:
+def _describe_column(column: Column, targets: Sequence[Table]) -> dict[str, Any]:
+    """Return the description of a column; `targets` are the tables that its values lead to.
+
+    Table Schema knows no foreign key of a list, nor one into several tables: these are told.
+    """
     kind, form = column.kind
     described: dict[str, Any] = {"name": column.name, "type": kind}
     if column.is_list:
@@ -203,21 +213,41 @@ def _describe_column(column: Column) -> dict[str, Any]:
     if column.language is not None:
         described["language"] = column.language
     described["rdfType"] = column.predicate
+    if len(targets) > 1 or (targets and column.is_list):
+        names = [_resource_name(target) for target in targets]
+        told = {tag: f"{opening} {', '.join(names)}." for tag, opening in _LEADS_TO.items()}
+        said = described["descriptions"]
+        described["descriptions"] = {t: f"{said.get(t, '')} {told[t]}".strip() for t in told}
+        described["description"] = described["descriptions"]["en"]
+        described["leadsTo"] = names
     if column.field.enum_values and not column.is_list:
         described["constraints"] = {"enum": list(column.field.enum_values)}
     return described
 
 
-def _target(
+def _targets(
     snapshot: Snapshot, table: Table, column: Column, homes: Mapping[str, Table]
-) -> Table | None:
-    """Return the one table in which every value of a column has its row, if there is one."""
-    if column.field.kind is not FieldKind.ENTITY or column.is_list:
-        return None
-    values = {snapshot.value(entity, column.predicate) for entity in table.entities} - {None}
-    found = {id(home): home for home in (homes.get(value or "") for value in values)}
-    (home, *others) = found.values() or (None,)
-    return None if others else home
+) -> list[Table]:
+    """Return the tables in which the values of a column have their rows, in the order of names.
+
+    None where a value has no row.
+    """
+    if column.field.kind is not FieldKind.ENTITY:
+        return []
+    found: dict[str, Table] = {}
+    for entity in table.entities:
+        for value in _values(snapshot, entity, column):
+            if value not in homes:
+                return []
+            found.setdefault(_resource_name(homes[value]), homes[value])
+    return [found[name] for name in sorted(found)]
+
+
+def _values(snapshot: Snapshot, entity: str, column: Column) -> list[str]:
+    if column.is_list:
+        return snapshot.values(entity, column.predicate)
+    value = snapshot.value(entity, column.predicate)
+    return [] if value is None else [value]
 
 
 def _columns(snapshot: Snapshot, iri: str, entities: list[str]) -> Iterator[Column]:
