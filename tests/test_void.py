@@ -7,13 +7,14 @@ from collections import defaultdict
 import pytest
 from starlette.testclient import TestClient
 
+from graph.curation.licences import COMPILATION
 from graph.model import ONTOLOGY_GRAPH
 from graph.terms import ENTITY, RDFS, read_literal
 from schema.questions import load_questions, read_expected
 from tests.questioning import BY_NUMBER
 from tests.rdf import read
 from tests.writing import Client, http
-from web.dataset_description import DATASET, LICENCE, VOID_NS
+from web.dataset_description import DATASET, VOID_NS
 
 __all__ = ["http"]  # fixture
 
@@ -114,7 +115,7 @@ def test_it_leads_to_endpoints_dumps_and_licence(client: TestClient) -> None:
     assert void.all(data, "sparqlEndpoint") == ["<http://testserver/sparql>"]
     for dump in void.all(data, "dataDump"):
         assert client.head(dump[1:-1].removeprefix("http://testserver")).status_code == 200
-    assert void.values[data, "http://purl.org/dc/terms/license"] == [f"<{LICENCE}>"]
+    assert void.values[data, "http://purl.org/dc/terms/license"] == [f"<{COMPILATION.iri}>"]
     for example in void.all(data, "exampleResource"):
         path = example[1:-1].removeprefix("https://w3id.org/rhizome")
         assert client.get(path).status_code == 200

@@ -5,13 +5,14 @@ Floor 5. Pure functions from a snapshot, its counts and an address to triples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from graph.curation.citation import AUTHORS, HOME, RO_CRATE
 from graph.curation.export import FRAMED
 from graph.curation.formats import N_QUADS
+from graph.curation.licences import COMPILATION, STATES, Licence, read_licences
 from graph.store.partitions import Partitions
 from graph.store.prefixes import PREFIXES as KNOWN
 from graph.store.snapshot import Snapshot
@@ -27,6 +28,7 @@ from graph.terms import (
     write_literal,
 )
 from web.export import FORMATS
+from web.terms import ATTRIBUTION
 from web.texts import TEXTS
 
 VOID_NS: Final = "http://rdfs.org/ns/void#"
@@ -37,7 +39,6 @@ EXPORTED: Final = tuple(known for known in FORMATS if known is not FRAMED)
 _NAMES: Final = "https://w3id.org/rhizome/void#"
 DATASET: Final = f"{_NAMES}dataset"
 _CATALOG: Final = f"{_NAMES}catalog"
-LICENCE: Final = "https://creativecommons.org/licenses/by/4.0/"
 _FORMATS: Final = "http://www.w3.org/ns/formats/"
 _PUBLISHER: Final = f"{HOME}#contributors"
 _LANGUAGE: Final = "http://publications.europa.eu/resource/authority/language/"
@@ -92,12 +93,13 @@ def describe_as_void(snapshot: Snapshot, counts: Partitions, place: Place) -> li
 
     Of more sources than `place` allows the first, by their IRIs, are described.
     """
-    made = _Triples()
+    made, licences = _Triples(), read_licences(snapshot)
     page = place.base + "/.well-known/void"
     made.add(page, "a", _iri("void:DatasetDescription"))
     made.add(page, "foaf:primaryTopic", write_iri(DATASET))
     made.add(page, "rdfs:seeAlso", write_iri(place.base + "/.well-known/dcat"))
     _name(made, DATASET)
+    _license(made, DATASET, licences, place)
     made.add(DATASET, "a", _iri("void:Dataset"), _iri("dcat:Dataset"))
     made.add(DATASET, "void:sparqlEndpoint", write_iri(f"{place.base}/sparql"))
     dumps = [f"{place.base}/export?format={known.key}" for known in EXPORTED]
@@ -126,11 +128,13 @@ def describe_as_void(snapshot: Snapshot, counts: Partitions, place: Place) -> li
 
 def describe_as_dcat(snapshot: Snapshot, counts: Partitions, place: Place) -> list[Quad]:
     """Return the description of the dataset in DCAT 3: a catalogue with one dataset."""
-    made = _Triples()
+    made, licences = _Triples(), read_licences(snapshot)
     _name(made, _CATALOG)
+    made.add(_CATALOG, "dct:license", write_iri(COMPILATION.iri))  # of the descriptions alone
     made.add(_CATALOG, "a", _iri("dcat:Catalog"))
     made.add(_CATALOG, "dcat:dataset", write_iri(DATASET))
     _name(made, DATASET)
+    _license(made, DATASET, licences, place)
     made.add(DATASET, "a", _iri("dcat:Dataset"))
     made.add(DATASET, "dcat:landingPage", write_iri(f"{place.base}/"))
     made.add(DATASET, "dct:language", *(write_iri(_LANGUAGE + code) for code in ("ENG", "FRA")))
@@ -142,13 +146,13 @@ def describe_as_dcat(snapshot: Snapshot, counts: Partitions, place: Place) -> li
     _date(made, DATASET, counts, place)
     made.add(DATASET, "dct:source", *list(counts.by_source)[: place.sources_max])
     for part in _distributions(counts.revision):
-        _distribution(made, part, place)
+        _license(made, _distribution(made, part, place), licences, place)
     for key, path, description in _SERVICES:
         service = f"{_NAMES}{key}"
         made.add(_CATALOG, "dcat:service", write_iri(service))
         made.add(service, "a", _iri("dcat:DataService"))
         made.add(service, "dct:title", write_literal(_LABELS[key], language="en"))
-        made.add(service, "dct:license", write_iri(LICENCE))
+        _license(made, service, licences, place)
         made.add(service, "dcat:endpointURL", write_iri(place.base + path))
         made.add(service, "dcat:endpointDescription", write_iri(place.base + description))
         made.add(service, "dcat:servesDataset", write_iri(DATASET))
@@ -196,17 +200,18 @@ _PACKAGES: Final = (
 )
 
 
-def _distribution(made: _Triples, part: _Part, place: Place) -> None:
+def _distribution(made: _Triples, part: _Part, place: Place) -> str:
+    """Describe a distribution and return its name."""
     name = f"{_NAMES}export-{part.key}"
     made.add(DATASET, "dcat:distribution", write_iri(name))
     made.add(name, "a", _iri("dcat:Distribution"))
     made.add(name, "dct:title", write_literal(part.title, language="en"))
-    made.add(name, "dct:license", write_iri(LICENCE))
     made.add(name, "dcat:accessURL", write_iri(f"{place.base}/export"))
     made.add(name, "dcat:downloadURL", write_iri(place.base + part.path))
     made.add(name, "dcat:mediaType", write_iri(_MEDIA + part.media_type))
     if part.standard:
         made.add(name, "dct:conformsTo", write_iri(part.standard))
+    return name
 
 
 #: The services: key, path, and where they are described.
@@ -223,7 +228,12 @@ def _name(made: _Triples, subject: str) -> None:
     ):
         made.add(subject, "dct:title", write_literal(f"Rhizome: {title}", language=language))
         made.add(subject, "dct:description", write_literal(text, language=language))
-    made.add(subject, "dct:license", write_iri(LICENCE))
+
+
+def _license(made: _Triples, subject: str, licences: Sequence[Licence], place: Place) -> None:
+    """State every licence that the data stands under, and where each source has its own."""
+    made.add(subject, "dct:license", *(write_iri(licence.iri) for licence in licences))
+    made.add(subject, "dct:rights", write_iri(place.base + ATTRIBUTION))
 
 
 def _date(made: _Triples, subject: str, counts: Partitions, place: Place) -> None:
@@ -240,6 +250,8 @@ def _describe_source(made: _Triples, snapshot: Snapshot, counts: Partitions, gra
         made.add(iri, "dct:title", title)
     if (url := snapshot.value(graph, _URL)) is not None and is_iri(read_literal(url)[0]):
         made.add(iri, "foaf:page", write_iri(read_literal(url)[0]))
+    if (licence := snapshot.value(graph, STATES)) is not None:
+        made.add(iri, "dct:license", licence)
     made.count(iri, "void:triples", found.quads)
     made.count(iri, "void:classes", len(found.classes))
     made.count(iri, "void:properties", len(found.properties))

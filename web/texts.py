@@ -108,10 +108,16 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "home.terms": ("Licence and citation", "Licence et citation"),
     "home.licence": (
-        "The data is published under CC BY 4.0; short quotations from sources remain their "
-        "authors’. The software is free under the Apache licence 2.0.",
-        "Les données sont publiées sous CC BY 4.0 ; les courtes citations restent à leurs auteurs. "
-        "Le logiciel est libre, sous licence Apache 2.0.",
+        "The compilation is published under CC BY 4.0; what a source states that names a licence "
+        "of its own is under that one; short quotations from sources remain their authors’. The "
+        "software is free under the Apache licence 2.0.",
+        "La compilation est publiée sous CC BY 4.0 ; ce qu’affirme une source qui indique sa "
+        "propre licence est sous celle-ci ; les courtes citations restent à leurs auteurs. Le "
+        "logiciel est libre, sous licence Apache 2.0.",
+    ),
+    "home.attribution": (
+        "All sources with their licences",
+        "Toutes les sources avec leurs licences",
     ),
     "home.cite": ("How to cite", "Comment citer"),
     "home.citation": (
