@@ -5,14 +5,21 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
+import networkx as nx
 import pytest
 from starlette.testclient import TestClient
 
+from graph.analysis.network_files import write_network
 from graph.analysis.package import METADATA, write_crate
+from graph.analysis.projection import ProjectionParameters
 from graph.curation.attribution import read_sources, write_attribution
 from graph.curation.citation import read_edition, write_cff, write_text
+from graph.curation.excerpt import Excerpt
+from graph.curation.geojson import write_sites
 from graph.curation.licences import (
     COMPILATION,
     Licence,
@@ -22,6 +29,7 @@ from graph.curation.licences import (
 )
 from graph.curation.table_export import write_tables
 from graph.store.snapshot import Snapshot
+from graph.terms import RDF_TYPE, RZ, Quad
 from tests.rdf import read
 from tests.samples import base, iri, snapshot_of
 from tests.writing import Client, http
@@ -39,9 +47,9 @@ def _fields(cff: str) -> dict[str, str]:
     return {name: value.strip('"') for name, value in (line for line in lines if len(line) == 2)}
 
 
-def _with(*licences: str, source: str = SOURCE) -> Snapshot:
+def _with(*licences: str, source: str = SOURCE, more: Sequence[Quad] = ()) -> Snapshot:
     stated = [(source, f"<{DCT}license>", f"<{licence}>", SOURCE) for licence in licences]
-    return snapshot_of([*base(), *stated])
+    return snapshot_of([*base(), *stated, *more])
 
 
 @pytest.mark.parametrize(
@@ -132,6 +140,42 @@ def test_the_attribution_says_what_each_source_states() -> None:
     assert f"licence of the source: {OTHER}" in text
     assert "licence of the source: not stated" in text
     assert f"CC BY-NC-SA 4.0 ({OTHER})" in text.partition("\n## ")[0]
+
+
+def test_sites_name_every_licence_and_their_sources() -> None:
+    site = [(iri("site/x"), RDF_TYPE, f"<{RZ}Site>", SOURCE)]
+    collection = json.loads(b"".join(write_sites(_with(OTHER, more=site))))
+    assert [each["path"] for each in collection["licenses"]] == [COMPILATION.iri, OTHER]
+    assert OTHER in collection["rights"]
+    (source,) = collection["sources"]
+    assert (source["iri"], source["title"]) == (SOURCE[1:-1], "Second page")
+    assert source["license"]["path"] == OTHER
+
+
+def test_networks_name_every_licence_and_the_sources_of_their_ties() -> None:
+    parameters = ProjectionParameters()
+    snapshot = _with(OTHER)
+    graph = nx.read_graphml(io.BytesIO(write_network(snapshot, parameters, "graphml"))).graph
+    assert graph["license"].split() == [COMPILATION.iri, OTHER]
+    assert OTHER in graph["rights"]
+    assert graph["source"].split() == [iri("source/one")[1:-1]]  # of the memorandum: a pair
+    meta = ElementTree.fromstring(write_network(snapshot, parameters, "gexf")).find("{*}meta")
+    assert meta is not None
+    assert meta.findtext("{*}creator") == "Rhizome contributors"
+    description = meta.findtext("{*}description") or ""
+    for told in (COMPILATION.iri, OTHER, iri("source/one")[1:-1], "revision 1"):
+        assert told in description
+    assert meta.attrib == {}  # no clock
+
+
+def test_a_source_of_no_tie_of_a_part_is_not_named() -> None:
+    parameters = ProjectionParameters()
+    whole = nx.read_graphml(io.BytesIO(write_network(_with(), parameters, "graphml")))
+    excerpt = Excerpt(entity=iri("organisation/a")[1:-1], depth=0)
+    content = write_network(_with(), parameters, "graphml", excerpt=excerpt)
+    part = nx.read_graphml(io.BytesIO(content))
+    assert whole.graph["source"]
+    assert (len(part), part.graph["source"]) == (1, "")
 
 
 # --- over HTTP --------------------------------------------------------------------------------

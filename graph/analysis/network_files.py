@@ -1,8 +1,9 @@
 """A projection as a file of network programs: GEXF (Gephi) and GraphML (yEd, igraph, Cytoscape).
 
 Floor 3. networkx writes both; the clock that it would put into a GEXF is left out, so that equal
-networks have equal bytes. Nodes carry IRI, label, kind and country; ties weight and distance.
-A part of it lies around one node (its ego network) or around what its actors join.
+networks have equal bytes. Nodes carry IRI, label, kind and country; ties weight and distance; the
+network its licences and the sources of its ties. A part of it lies around one node (its ego
+network) or around what its actors join.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ import re
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, Final
+from xml.sax.saxutils import escape
 
 import networkx as nx
 
+from graph.analysis.affiliations import RELATIONS
 from graph.analysis.projection import Projection, ProjectionParameters, build_projection
-from graph.analysis.reader import read_country, read_kind, read_name
+from graph.analysis.reader import read_country, read_instances, read_kind, read_name
+from graph.curation.citation import AUTHORS
 from graph.curation.excerpt import WHOLE, Excerpt
+from graph.curation.licences import read_licences, write_licences
 from graph.errors import NotFoundError, UnknownTermError
 from graph.store.snapshot import Snapshot
 
-_CLOCK: Final = re.compile(rb' lastmodifieddate="[^"]*"')
+_META: Final = re.compile(rb"<meta.*?</meta>", re.DOTALL)
 
 
 def write_network(
@@ -59,6 +64,7 @@ def write_network(
         graph.remove_nodes_from(set(graph) - _around(graph, projection, excerpt))
         graph.graph.update(entity=excerpt.entity, depth=excerpt.depth)
     _label(graph, snapshot, projection, language)
+    _attribute(graph, snapshot, projection, language)
     return NETWORK_FORMATS[format](graph)
 
 
@@ -101,10 +107,54 @@ def _label(graph: nx.Graph[str], snapshot: Snapshot, projection: Projection, lan
     )
 
 
+def _attribute(
+    graph: nx.Graph[str], snapshot: Snapshot, projection: Projection, language: str
+) -> None:
+    """Add on which terms the network may be used, and which sources state its ties."""
+    licences = read_licences(snapshot)
+    graph.graph.update(
+        creator=AUTHORS,
+        license=" ".join(licence.iri for licence in licences),
+        rights=write_licences(licences, language),
+        source=" ".join(_read_sources(graph, snapshot, projection)),
+    )
+
+
+def _read_sources(graph: nx.Graph[str], snapshot: Snapshot, projection: Projection) -> list[str]:
+    """Return the IRIs of the sources of every relation that takes part in a tie of the graph."""
+    successors, nodes = dict(projection.folded), projection.nodes
+    tying = {
+        affiliation.iri
+        for affiliation in projection.affiliations
+        if affiliation.iri in graph
+        or sum(nodes[projection.actors[at]] in graph for at in affiliation.parties) > 1
+    }
+    sources: set[str] = set()
+    for layer in projection.parameters.layers:
+        relation_class, to_party, to_joined = RELATIONS[layer]
+        for relation in read_instances(snapshot, relation_class):
+            party, joined = snapshot.value(relation, to_party), snapshot.value(relation, to_joined)
+            if party is None or joined is None:
+                continue
+            ends = [successors.get(end[1:-1], end[1:-1]) for end in (party, joined)]
+            if ends[0] in graph and not tying.isdisjoint((joined[1:-1], ends[1])):
+                sources.update(snapshot.graphs_of(relation, to_party, party))
+    return sorted(source[1:-1] for source in sources)
+
+
 def _write_gexf(graph: nx.Graph[str]) -> bytes:
-    file = BytesIO()
+    """Return the graph as GEXF, its terms in the `meta` element, which networkx knows no way to."""
+    file, told = BytesIO(), graph.graph
     nx.write_gexf(graph, file, version="1.2draft")
-    return _CLOCK.sub(b"", file.getvalue(), count=1) + b"\n"
+    text = (
+        f"{told['name']}, dataset hash {told['datasetHash']}. Licence: {told['rights']}. "
+        f"Sources of the ties: {told['source']}"
+    )
+    meta = (
+        f"<meta><creator>{escape(told['creator'])}</creator>"
+        f"<description>{escape(text)}</description></meta>"
+    ).encode()
+    return _META.sub(lambda _: meta, file.getvalue(), count=1) + b"\n"
 
 
 def _write_graphml(graph: nx.Graph[str]) -> bytes:

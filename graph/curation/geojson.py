@@ -1,7 +1,8 @@
 """Sites as GeoJSON (RFC 7946): one feature a site, with who has it.
 
 Floor 2. Coordinates are WGS 84, longitude first. A site whose place is not known is a feature
-without geometry: that it is not known is told, too.
+without geometry: that it is not known is told, too. Licences and sources are foreign members of the
+collection (section 6.1), in the terms of Frictionless.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any, Final
 
 import orjson
 
+from graph.curation.attribution import EXCLUDED, read_sources
+from graph.curation.licences import read_licences, write_licences
 from graph.model import FieldKind
 from graph.store.snapshot import Snapshot
 from graph.terms import RZ, SKOS, is_literal, read_literal
@@ -23,14 +26,35 @@ _PREF_LABEL: Final = f"{SKOS}prefLabel"
 
 
 def write_sites(snapshot: Snapshot) -> Iterator[bytes]:
-    """Yield the sites in the order of their IRIs, as one feature collection."""
-    head = {"revision": snapshot.revision, "datasetHash": f"{snapshot.dataset_hash:064x}"}
+    """Yield the sites in the order of their IRIs, as one feature collection.
+
+    The sources, each once with its licence, come last, since they are met on the way.
+    """
+    licences = read_licences(snapshot)
+    head = {
+        "revision": snapshot.revision,
+        "datasetHash": f"{snapshot.dataset_hash:064x}",
+        "licenses": [licence.for_data_package() for licence in licences],
+        "rights": f"{write_licences(licences)}. {EXCLUDED}",
+    }
     opening = orjson.dumps({"type": "FeatureCollection", **head})[:-1]
     yield opening + b',"features":['
     sites = [snapshot.term_of(number) for number in snapshot.instances(SITE)]
+    sources: set[str] = set()
     for count, site in enumerate(sorted(sites)):
         yield (b",\n" if count else b"\n") + orjson.dumps(_feature(snapshot, site))
-    yield b"\n]}\n"
+        sources.update(_sources(snapshot, site))
+    named = [source.for_data_package() for source in read_sources(snapshot, sources)]
+    yield b'\n],"sources":' + orjson.dumps(named) + b"}\n"
+
+
+def _sources(snapshot: Snapshot, site: str) -> Iterator[str]:
+    """Yield the graphs that state something of a site, or name who has it."""
+    yield from (quad[3] for quad in snapshot.quads_of(site))
+    for each in snapshot.subjects(_HAS_SITE, site):
+        yield from snapshot.graphs_of(each, _HAS_SITE, site)
+        for name in snapshot.values(each, _PREF_LABEL):
+            yield from snapshot.graphs_of(each, _PREF_LABEL, name)
 
 
 def _feature(snapshot: Snapshot, site: str) -> dict[str, Any]:
