@@ -171,8 +171,10 @@ class Question:
     """A question of a user, with its number in the list of competency questions.
 
     `scopes` are those that a token needs to ask it; none for what anybody may. `construct` is a
-    CONSTRUCT whose graph is the answer as RDF, empty for none. `language` is the reader's, in which
-    texts are wanted; `takes_languages` tells whether the document has a variable for it.
+    CONSTRUCT whose graph is the answer as RDF, empty for none; `network` names the parameter
+    around whose value a network lies that can be had as GEXF and GraphML, empty for none.
+    `language` is the reader's, in which texts are wanted; `takes_languages` tells whether the
+    document has a variable for it.
     """
 
     number: int
@@ -188,6 +190,7 @@ class Question:
     construct: str = ""
     language: str = LANGUAGES[0]
     takes_languages: bool = False
+    network: str = ""
 
     @property
     def name(self) -> str:

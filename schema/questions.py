@@ -5,8 +5,9 @@ every question in both languages; the forms, the README and `docs/questions.md` 
 
 Keys of a file: `number`, `slug` (as in its name), `title` and `text` (`en` and `fr`), `graphql`
 (one operation), `variables`, `pages` (a root connection to be followed to its end by `$after`,
-where one page is not enough), `construct` (a CONSTRUCT, where the answer is a graph, too), and
-tables. A `[variables.NAME]` has a `default`, a `title` (`en` and `fr`), a `kind` (iri, string,
+where one page is not enough), `construct` (a CONSTRUCT, where the answer is a graph, too),
+`network` (a variable, where the network around its value is an answer, too), and tables.
+A `[variables.NAME]` has a `default`, a `title` (`en` and `fr`), a `kind` (iri, string,
 integer or date) and, where the value is an entity, the class that it is `of`. A `[[table]]` has
 `title`, `columns` (name and path into the data of the GraphQL answer, see `schema/rows.py`) and
 `sparql`: a SELECT of the same columns in the same order. What GraphQL cannot say yet is done to its
@@ -183,8 +184,11 @@ def _read_question(values: Mapping[str, Any], stem: str) -> Question:
         parameters=parameters,
         construct=entry.take("construct", str, "").strip(),
         takes_languages=document.takes_languages,
+        network=entry.take("network", str, ""),
     )
     entry.close()
+    if question.network and question.network not in question.variables:
+        raise BadValueError("network", question.network[:60], "a variable")
     for scope in question.scopes:
         if scope not in list(Scope):
             raise BadValueError("scopes", scope[:60], f"one of {', '.join(Scope)}")

@@ -71,6 +71,13 @@ def _write_question(question: Question) -> str:
             f"As RDF, at `/questions/{question.name}.ttl`:",
             _block("sparql", question.graph()),
         ]
+    if question.network:
+        files = [f"`/questions/{question.name}.{suffix}`" for suffix in ("graphml", "gexf")]
+        parts.append(
+            f"As a network, at {' and '.join(files)}, which lead to the "
+            f"[export](research.md#take-it-away) of what lies around `{question.network}`: those "
+            "who join it, with all ties among them."
+        )
     if question.scopes:
         parts.append(f"Asked with a [token](tokens.md) of the scope {_names(question.scopes)}.")
     if question.pages:

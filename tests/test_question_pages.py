@@ -9,6 +9,7 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyoxigraph
 import pytest
@@ -23,7 +24,7 @@ from server import main
 from tests.questioning import BY_NUMBER
 from tests.rdf import read
 from tests.test_pages import Page, links
-from tests.writing import Client, http
+from tests.writing import ROLE, Client, http
 from web.question_commands import read_pairs
 from web.texts_columns import COLUMNS
 from web.texts_values import VALUES
@@ -237,6 +238,50 @@ def test_a_graph_states_its_licence_and_sources(
     assert sources <= titled
     members = {row[0] for row in read_expected(BY_NUMBER[42])[0]}
     assert {f"<{iri}>" for iri in members} <= {s for s, _, _, _ in found}
+
+
+def test_a_graph_states_the_licences_of_its_sources(http: TestClient) -> None:
+    writer = Client(http, "own-terms")
+    other = "https://creativecommons.org/licenses/by-nc-sa/4.0/"
+    writer.source["create"]["licence"] = other
+    network = f"{ENTITY}network/plant-intercluster"
+    added = writer.ask(
+        "mutation ($source: SourceChoice!, $input: MembershipInput!) { createMembership("
+        "source: $source, input: $input) { accepted revision } }",
+        source=writer.source,
+        input={
+            "member": f"{ENTITY}organisation/cta",
+            "memberOf": network,
+            "role": ROLE,
+            "status": "INFERRED",
+            "evidence": [{"locator": "page 1"}],
+        },
+    )
+    assert added["createMembership"]["accepted"], added
+    since = {"Rhizome-Min-Revision": str(added["createMembership"]["revision"])}
+    found = read(http.get("/questions/42.nt", headers=since).content, "nt")
+    itself = "<https://w3id.org/rhizome/questions/42-the-graph-around-a-network#graph>"
+    stated = {(s, o) for s, p, o, _ in found if p.endswith("terms/license>")}
+    assert (itself, f"<{other}>") in stated
+    assert (itself, "<https://creativecommons.org/licenses/by/4.0/>") in stated
+    assert (f"<{ENTITY}source/own-terms>", f"<{other}>") in stated
+
+
+@pytest.mark.parametrize("suffix", ["graphml", "gexf"])
+def test_a_network_leads_to_its_export(client: TestClient, suffix: str) -> None:
+    found = client.get(f"/questions/42.{suffix}", follow_redirects=False)
+    assert found.status_code == 303
+    network = quote(f"{ENTITY}network/plant-intercluster", safe="")
+    expected = f"/export/networks/default.{suffix}?entity={network}&lang=en"
+    assert found.headers["location"] == expected
+    exported = client.get(expected)
+    assert exported.status_code == 200
+    assert b"organisation/femac" in exported.content
+    page = client.get("/questions/42", headers={"Accept": "text/html"}).text
+    assert f"/questions/42-the-graph-around-a-network.{suffix}?lang=en" in links(Page(page))
+    unknown = client.get(f"/questions/42.{suffix}?network=network/none", follow_redirects=False)
+    assert (unknown.status_code, unknown.json()["code"]) == (400, "BAD_VALUE")
+    assert client.get(f"/questions/2.{suffix}").status_code == 400
 
 
 def test_with_a_token_what_needs_one_is_answered(http: TestClient) -> None:

@@ -276,6 +276,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ('title.fr = "Réseau"', "", "variables.id.title.fr: 'nothing' is not there"),
         ('of = "Network"', "off = 1", "key: 'variables.id.off' is not a key"),
         ("org/x", "org/ x", "id: 'https://example.org/ x' is not an IRI, or the end of one"),
+        ("number = 7", 'number = 7\nnetwork = "no"', "network: 'no' is not a variable"),
         (
             "number = 7",
             'number = 7\nconstruct = "ASK {}"',

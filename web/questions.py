@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 from starlette.requests import Request
@@ -46,6 +46,8 @@ HTML: Final = "text/html"
 #: Formats of an answer by suffix; the graphs only of questions whose answer is one.
 SUFFIXES: Final = {"html": HTML, "json": JSON, **TABLES}
 GRAPH_SUFFIXES: Final = {"ttl": TURTLE, "nt": N_TRIPLES, "rdf": RDF_XML, "jsonld": JSON_LD}
+#: Formats of networks, which the exports write.
+NETWORK_SUFFIXES: Final = {"graphml": "GraphML", "gexf": "GEXF"}
 #: The question as text, filled in.
 SOURCES: Final = {"rq": "application/sparql-query", "graphql": "application/graphql"}
 _OTHERS: Final = ("lang", "table")
@@ -97,6 +99,8 @@ async def answer_question(request: Request) -> Response:
         return _send_source(question, values, place, suffix)
     if suffix in GRAPH_SUFFIXES:
         return await _send_graph(request, question, values, suffix)
+    if suffix in NETWORK_SUFFIXES:
+        return _to_network(request, question, values, suffix, language)
     require_scopes(request, question)
     tag = _tag(request, question, values, suffix, place)
     if tag is not None and matches(request.headers.get("if-none-match"), tag):
@@ -119,6 +123,7 @@ async def answer_question(request: Request) -> Response:
 def _read_suffix(request: Request, question: Question, suffix: str) -> str:
     """Return the suffix that an answer has: the one given, else by Accept."""
     known = [*SUFFIXES, *SOURCES, *(GRAPH_SUFFIXES if question.construct else ())]
+    known += NETWORK_SUFFIXES if question.network else ()
     if suffix:
         if suffix.lower() not in known:
             raise BadValueError("suffix", suffix[:40], f"one of {', '.join(known)} here")
@@ -153,6 +158,23 @@ async def _send_graph(
     if answer.is_truncated:
         headers[TRUNCATED] = "true"
     return Response(answer.body, headers=headers, media_type=found.media_type)
+
+
+def _to_network(
+    request: Request, question: Question, values: Values, suffix: str, language: str
+) -> Response:
+    """Answer where the network of a question can be had: 303 to the export of it."""
+    service: Service = request.app.state.service
+    question.require_known(values, service.view_for(request.scope).snapshot)
+    place = urlsplit(service.settings.base_url).path.rstrip("/")
+    place += _network_address(question, values, suffix, language)
+    headers = {"Location": place, "Cache-Control": "no-cache", "Vary": "Accept-Language"}
+    return Response(status_code=303, headers=headers)
+
+
+def _network_address(question: Question, values: Values, suffix: str, language: str) -> str:
+    query = urlencode({"entity": values[question.network], "lang": language})
+    return f"/export/networks/default.{suffix}?{query}"
 
 
 def _headers(
@@ -253,6 +275,7 @@ def _context(
         for place, table in enumerate(question.tables)
     ]
     graphs = GRAPH_SUFFIXES.items() if question.construct else ()
+    networks = NETWORK_SUFFIXES.items() if question.network else ()
     return {
         "question": question,
         "title": question.title[language],
@@ -266,7 +289,10 @@ def _context(
             question.document_variables(values), option=orjson.OPT_INDENT_2
         ).decode(),
         "json": f"{address}.json?{query}",
-        "graphs": [(f.label, f"{address}.{each}?{query}") for each, f in graphs],
+        "graphs": [
+            *((f.label, f"{address}.{each}?{query}") for each, f in graphs),
+            *((name, f"{address}.{each}?{query}") for each, name in networks),
+        ],
         "rows_max": PAGE_ROWS,
         "is_write": Scope.WRITE in question.scopes,
     }
