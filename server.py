@@ -160,7 +160,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 def read_command(options: argparse.Namespace) -> Command:
     """Return the command that the options describe."""
-    from web.arguments import QUESTION_FORMATS, REPORT_FORMATS
+    from web.arguments import format_of_name
     from web.control import Command
 
     if options.command == "load":
@@ -174,7 +174,7 @@ def read_command(options: argparse.Namespace) -> Command:
     elif options.command == "report":
         arguments = {
             "projection": options.projection,
-            "format": options.format or _by_name(options.out, REPORT_FORMATS, "html"),
+            "format": options.format or format_of_name("report", options.out, "html"),
             "language": options.lang,
             "commit": options.commit,
             "level": options.level,
@@ -185,7 +185,7 @@ def read_command(options: argparse.Namespace) -> Command:
             "name": options.name or "",
             "parameters": options.param or [],
             "table": options.table or "",
-            "format": options.format or _by_name(options.out, QUESTION_FORMATS, "csv"),
+            "format": options.format or format_of_name("question", options.out, "csv"),
             "language": options.lang,
         }
     elif options.command == "token":
@@ -201,7 +201,7 @@ def read_command(options: argparse.Namespace) -> Command:
 
 def _read_export_command(options: argparse.Namespace) -> Command:
     """Return the command to export what the options describe; only what was given is told."""
-    from web.arguments import EXPORT_FORMATS
+    from web.arguments import format_of_name
     from web.control import Command
 
     out = options.out
@@ -209,7 +209,7 @@ def _read_export_command(options: argparse.Namespace) -> Command:
     default = "nq" if options.revision is not None else "trig"
     name = out.with_suffix("") if is_packed else out
     given = {
-        "format": options.format or _by_name(name, EXPORT_FORMATS, default),
+        "format": options.format or format_of_name("export", name, default),
         "graph": options.graph,
         "entity": options.entity,
         "depth": options.depth,
@@ -252,14 +252,6 @@ def write_pieces(pieces: Iterator[Piece], out: Path | None) -> None:
                 print(piece.content.decode(), file=sys.stderr)
             else:
                 output.write(piece.content)
-
-
-def _by_name(out: Path | None, formats: Sequence[str], default: str) -> str:
-    """The format that the suffix of a file name means."""
-    suffix = out.suffix.lower()[1:] if out is not None else ""
-    others = {"ttl": "turtle", "rdf": "rdfxml", "htm": "html", "markdown": "md"}
-    suffix = others.get(suffix, suffix)
-    return suffix if suffix in formats else default
 
 
 def _fail(problem: dict[str, Any], exit_code: int) -> int:

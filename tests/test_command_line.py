@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 
 import server
+from graph.curation.export import WRITTEN
 from graph.errors import leaves
 from graph.settings import Settings
 from graph.store.lock import StoreLock
 from tests.require import ROOT
 from web import commands, export_command
-from web.arguments import make_parser
+from web.arguments import QUESTION_FORMATS, REPORT_FORMATS, SUFFIXES, make_parser
 from web.control import Command, Piece, RemoteFailure
+from web.packages import KINDS
 
 TOKEN = ("token", "token create", "token list", "token revoke")
 SOURCE = "https://w3id.org/rhizome/id/source/mine"
@@ -142,8 +144,37 @@ class TestWords:
         assert read("report").arguments["format"] == "html"
         assert read("report", "--out", "x.MD").arguments["format"] == "md"
         assert read("report", "--out", "x").arguments["format"] == "html"
+        assert read("export", "--out", "c.crate.zip").arguments == {"format": "rocrate"}
+        assert read("export", "--out", "a/tables.zip").arguments == {"format": "tables"}
+        assert read("export", "--out", "x.framed.jsonld").arguments == {"format": "jsonld-framed"}
+        assert read("export", "--out", "x").arguments == {"format": "trig"}
         assert read("check") == Command("check", {"deep": False})
         assert read("check", "--deep").arguments == {"deep": True}
+
+    def test_the_ends_of_names_are_those_of_the_formats(self) -> None:
+        written = {each.key: each.suffixes[0] for each in WRITTEN}
+        written |= {name: kind.suffix for name, kind in KINDS.items()}
+        assert {each: suffix for suffix, each in SUFFIXES["export"].items()} == written
+        assert set(SUFFIXES["report"].values()) == set(REPORT_FORMATS)
+        assert set(SUFFIXES["question"].values()) == set(QUESTION_FORMATS)
+
+    @pytest.mark.parametrize(
+        ("command", "name"),
+        [
+            *(("export", f"x.{end}") for end in ("zip", "csv", "json", "xml", "gz.txt")),
+            ("report", "x.pdf"),
+            ("question", "x.xlsx"),
+        ],
+    )
+    def test_an_unknown_end_of_a_name_is_refused(
+        self, run: Run, tmp_path: Path, command: str, name: str
+    ) -> None:
+        arguments = [command, *(["3"] if command == "question" else [])]
+        code, out, err = run(*arguments, "--out", tmp_path / name, "--store", tmp_path / "none")
+        assert (code, out) == (2, "")
+        for suffix in SUFFIXES[command]:
+            assert suffix in err
+        assert list(tmp_path.iterdir()) == []
 
     def test_every_error_s_exit_code_is_explained(self, run: Run) -> None:
         _, out, _ = run("--help")

@@ -6,12 +6,13 @@ Floor 5. Nothing is opened or run here; `server.py` does what they say.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Final
 
 from graph.access import LEVELS
+from graph.errors import BadValueError
 
 EXPORT_FORMATS: Final = (
     *("trig", "nq", "turtle", "nt", "jsonld", "rdfxml", "jsonld-framed"),
@@ -19,6 +20,40 @@ EXPORT_FORMATS: Final = (
 )
 REPORT_FORMATS: Final = ("html", "md", "json", "csv")
 QUESTION_FORMATS: Final = ("csv", "tsv", "json", "turtle", "nt", "rdfxml", "jsonld")
+#: The ends of file names that mean a format, by command; other ends are refused.
+SUFFIXES: Final[Mapping[str, Mapping[str, str]]] = {
+    "export": {
+        ".trig": "trig",
+        ".nq": "nq",
+        ".ttl": "turtle",
+        ".nt": "nt",
+        ".framed.jsonld": "jsonld-framed",
+        ".jsonld": "jsonld",
+        ".rdf": "rdfxml",
+        ".tables.zip": "tables",
+        ".geojson": "geojson",
+        ".gexf": "gexf",
+        ".graphml": "graphml",
+        ".crate.zip": "rocrate",
+    },
+    "report": {
+        ".html": "html",
+        ".htm": "html",
+        ".md": "md",
+        ".markdown": "md",
+        ".json": "json",
+        ".csv": "csv",
+    },
+    "question": {
+        ".csv": "csv",
+        ".tsv": "tsv",
+        ".json": "json",
+        ".ttl": "turtle",
+        ".nt": "nt",
+        ".rdf": "rdfxml",
+        ".jsonld": "jsonld",
+    },
+}
 LANGUAGES: Final = ("en", "fr")
 #: What `serve` serves, the default first.
 PROFILES: Final = ("full", "plain")
@@ -67,6 +102,26 @@ def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     if is_token and not options.scope and options.level == LEVELS[0]:
         parser.error("token create: give --scope, or --level for one that only reads more")
     return options
+
+
+def format_of_name(command: str, out: Path | None, default: str) -> str:
+    """Return the format that the end of a file name means to a command.
+
+    A name without suffix, or no name, means the default; `tables.zip` is `.tables.zip`, too.
+
+    Raises
+    ------
+    BadValueError
+        The suffix means none.
+    """
+    if out is None or not out.suffix:
+        return default
+    name = f".{out.name.lower()}"
+    for suffix, format in SUFFIXES[command].items():
+        if name.endswith(suffix):
+            return format
+    expected = f"a name that ends in one of {', '.join(SUFFIXES[command])}: or give --format"
+    raise BadValueError("--out", out.name[-80:], expected)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -178,8 +233,10 @@ def _add_export(commands: Any) -> None:
 
         Other formats: tables (a zip of CSV tables with a Frictionless datapackage.json), geojson
         (sites), gexf and graphml (a network, see --projection), rocrate (a zip with all that is
-        needed to read, check and cite the data). A FILE that ends in .gz is compressed. An empty
-        store is given the seeds first.
+        needed to read, check and cite the data). The end of FILE means a format: .trig .nq .ttl .nt
+        .jsonld .rdf .framed.jsonld .tables.zip .geojson .gexf .graphml .crate.zip; another end is
+        refused unless --format is given. A FILE that ends in .gz is compressed. An empty store is
+        given the seeds first.
 
         examples:
           python server.py export --out rhizome.trig
@@ -187,7 +244,7 @@ def _add_export(commands: Any) -> None:
           python server.py export --revision 1 --out rhizome-1.nq
           python server.py export --entity https://w3id.org/rhizome/id/network/plant-intercluster
           python server.py export --level restricted --out all.trig
-          python server.py export --format rocrate --out rhizome.crate.zip
+          python server.py export --out rhizome.crate.zip
         """,
     )
     parser.add_argument(
