@@ -83,6 +83,8 @@ def test_archives_are_written_whole(opened: Opened, name: str) -> None:
         ({"revision": "1", "format": "trig"}, "one of nq, nt"),
         ({"revision": "1", "graph": "x:y"}, "with --revision"),
         ({"format": "tables", "entity": "x:y"}, "with the format tables"),
+        ({"format": "tables", "graph": "x:y"}, "tables: it belongs to trig, nq, jsonld"),
+        ({"format": "geojson", "depth": "1"}, "jsonld-framed, gexf, graphml"),
         ({"format": "tables", "projection": "agreements"}, "with the format tables"),
         ({"projection": "agreements"}, "with the format nq"),
         ({"format": "gexf", "projection": "nobody"}, "unknown projection"),

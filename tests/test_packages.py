@@ -16,7 +16,6 @@ from typing import Any
 
 import networkx as nx
 import pytest
-from starlette.testclient import TestClient
 
 from graph.analysis.network_files import write_network
 from graph.analysis.package import MANIFEST, METADATA, write_crate
@@ -48,15 +47,6 @@ RZ = "https://w3id.org/rhizome/ontology#"
 ENTITY = "https://w3id.org/rhizome/id/"
 TYPE = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
 LABEL = "<http://www.w3.org/2004/02/skos/core#prefLabel>"
-PATHS = (
-    "/export/tables.zip",
-    "/export/sites.geojson",
-    "/export/crate.zip",
-    "/export/networks/default.gexf",
-    "/export/networks/agreements.graphml?lang=fr",
-    "/export/citation",
-    "/export/attribution",
-)
 
 
 @pytest.fixture(scope="module")
@@ -458,62 +448,3 @@ def test_data_that_nothing_was_written_to_is_cited_too() -> None:
     edition = read_edition(snapshot_of(()), "")
     assert edition.quad_count == 0
     assert cite(edition)
-
-
-# --- over HTTP --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_each_has_an_address_that_can_be_asked_in_parts(client: TestClient, path: str) -> None:
-    plain = {"Accept-Encoding": "identity"}
-    whole = client.get(path, headers=plain)
-    assert whole.status_code == 200
-    assert whole.headers["rhizome-revision"] == "1"
-    assert "rhizome-1" in whole.headers["content-disposition"]
-    assert client.get(path, headers=plain).content == whole.content
-    part = client.get(path, headers=plain | {"Range": "bytes=3-9"})
-    assert (part.status_code, part.content) == (206, whole.content[3:10])
-    tag = whole.headers["etag"]
-    assert client.get(path, headers=plain | {"If-None-Match": tag}).status_code == 304
-    assert client.head(path, headers=plain).headers["etag"] == tag
-
-
-def test_a_citation_comes_in_three_forms(client: TestClient) -> None:
-    assert client.get("/export/citation").headers["content-type"].startswith("text/plain")
-    dump = "http://testserver/export/revisions/1.nq"
-    for name in ("text", "cff", "bibtex"):
-        assert dump in client.get(f"/export/citation?format={name}").text
-    elsewhere = client.get("/export/citation", headers={"Host": "graph.example"}).text
-    assert "http://graph.example/export/revisions/1.nq" in elsewhere
-    assert client.get(dump).status_code == 200
-    for name, begin in (
-        ("text", "Rhizome contributors"),
-        ("cff", "cff-version"),
-        ("bibtex", "@misc"),
-    ):
-        assert client.get(f"/export/citation?format={name}").text.startswith(begin)
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("/export/networks/default.pajek", (404, "NOT_FOUND")),
-        ("/export/networks/default", (404, "NOT_FOUND")),
-        ("/export/networks/nobody.gexf", (400, "UNKNOWN_TERM")),
-        ("/export/networks/default.gexf?lang=de", (400, "BAD_VALUE")),
-        ("/export/networks/default.gexf?mode=one-mode", (400, "BAD_VALUE")),
-        ("/export/networks/default.gexf?depth=1", (400, "BAD_VALUE")),
-        ("/export/networks/default.gexf?entity=femac", (400, "BAD_VALUE")),
-        ("/export/networks/default.gexf?entity=urn:none", (404, "NOT_FOUND")),
-        ("/export/tables.zip?graph=x:y", (400, "BAD_VALUE")),
-        ("/export/sites.geojson?x=y", (400, "BAD_VALUE")),
-        ("/export/crate.zip?x", (400, "BAD_VALUE")),
-        ("/export/citation?format=ris", (400, "BAD_VALUE")),
-        ("/export/nothing.zip", (404, "NOT_FOUND")),
-    ],
-)
-def test_what_is_not_offered_is_refused(
-    client: TestClient, path: str, expected: tuple[int, str]
-) -> None:
-    response = client.get(path)
-    assert (response.status_code, response.json()["code"]) == expected

@@ -88,7 +88,7 @@ class Exports:
     async def answer_revision(self, request: Request) -> Response:
         """The dump of a revision, `{n}.nq` or `{n}.nt`: the same bytes whenever it is asked for."""
         service: Service = request.app.state.service
-        refuse_unknown(request.query_params, ())
+        refuse_unknown(request.query_params, (), packages.PARTS)
         revision, chosen = read_dump_name(request.path_params["name"])
         snapshot = service.view_for(request.scope).snapshot
         if revision > snapshot.revision:

@@ -29,6 +29,13 @@ _DIGITS = 15
 #: What says which part is wanted, and which network.
 _PART = ("entity", "depth")
 _NETWORK = ("projection", "language")
+_RDF = tuple(known.key for known in WRITTEN)
+#: Which formats take an argument that the packages do not.
+_TAKEN_BY = {
+    "graph": _RDF,
+    **dict.fromkeys(_PART, (*_RDF, *NETWORKS)),
+    **dict.fromkeys(_NETWORK, NETWORKS),
+}
 
 
 def run_export(dataset: Dataset, view: LevelView, arguments: Mapping[str, Any]) -> Iterator[Piece]:
@@ -59,7 +66,7 @@ def run_export(dataset: Dataset, view: LevelView, arguments: Mapping[str, Any]) 
 def _statements(
     dataset: Dataset, view: LevelView, name: str, arguments: Mapping[str, Any]
 ) -> tuple[Iterator[bytes], str]:
-    _refuse(arguments, _NETWORK, f"with the format {name}")
+    _refuse(arguments, _NETWORK, f"with the format {name}", _TAKEN_BY)
     snapshot, settings = view.snapshot, dataset.settings
     excerpt = read_excerpt(
         arguments.get("graph"), arguments.get("entity"), arguments.get("depth"), settings
@@ -94,7 +101,7 @@ def _package(
     dataset: Dataset, view: LevelView, name: str, arguments: Mapping[str, Any]
 ) -> Iterator[bytes]:
     refused = ("graph",) if name in NETWORKS else ("graph", *_PART, *_NETWORK)
-    _refuse(arguments, refused, f"with the format {name}")
+    _refuse(arguments, refused, f"with the format {name}", _TAKEN_BY)
     projection = arguments.get("projection") or PROJECTION
     entity, depth = arguments.get("entity"), arguments.get("depth")
     excerpt = read_excerpt(None, entity, depth, dataset.settings)
@@ -119,8 +126,19 @@ def _format(name: str, known: tuple[Format, ...]) -> Format:
     raise BadValueError("format", name[:40], f"one of {', '.join(each.key for each in known)} here")
 
 
-def _refuse(arguments: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:
-    """Refuse what would have no effect: the answer would be taken for another one."""
+def _refuse(
+    arguments: Mapping[str, Any],
+    names: tuple[str, ...],
+    where: str,
+    taken_by: Mapping[str, tuple[str, ...]] | None = None,
+) -> None:
+    """Refuse what would have no effect: the answer would be taken for another one.
+
+    `taken_by` tells which formats take an argument.
+    """
     for name in names:
         if arguments.get(name) is not None:
-            raise BadValueError(name, str(arguments[name])[:200], f"to be given {where}")
+            formats = ", ".join((taken_by or {}).get(name, ()))
+            remedy = f": it belongs to {formats}" if formats else ""
+            given = str(arguments[name])[:200]
+            raise BadValueError(name, given, f"to be given {where}{remedy}")

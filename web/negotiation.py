@@ -162,8 +162,12 @@ def request_format(request: Request, formats: Mapping[str, str]) -> str:
     return next(name for name, media_type in formats.items() if media_type == chosen)
 
 
-def refuse_unknown(query: Mapping[str, str], known: Iterable[str]) -> None:
+def refuse_unknown(
+    query: Mapping[str, str], known: Iterable[str], elsewhere: Mapping[str, str] | None = None
+) -> None:
     """Refuse parameters that nothing reads: an answer without them would be wrong unseen.
+
+    `elsewhere` tells of parameters that are known at other addresses, by name: where.
 
     Raises
     ------
@@ -174,7 +178,9 @@ def refuse_unknown(query: Mapping[str, str], known: Iterable[str]) -> None:
     given = query.multi_items() if isinstance(query, QueryParams) else list(query.items())
     for at, (name, value) in enumerate(given):
         if name not in names:
-            raise BadValueError("query parameter", name[:40], f"one of {', '.join(names)}")
+            offered = f"one of {', '.join(names)}" if names else "taken here: there are none"
+            hint = f"; {elsewhere[name]}" if elsewhere and name in elsewhere else ""
+            raise BadValueError("query parameter", name[:40], offered + hint)
         if any(name == earlier for earlier, _ in given[:at]):  # the names are few
             place = f"query parameter {name}"
             raise BadValueError(place, value[:40], "its only value: give it once")

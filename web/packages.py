@@ -21,6 +21,7 @@ from starlette.routing import Route
 from graph.curation.attribution import read_sources, write_attribution
 from graph.curation.citation import CITATIONS, read_edition
 from graph.curation.excerpt import WHOLE, Excerpt, read_excerpt
+from graph.curation.export import WRITTEN
 from graph.curation.geojson import MEDIA_TYPE, write_sites
 from graph.curation.licences import read_licences
 from graph.curation.table_export import write_tables
@@ -56,6 +57,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     "rocrate": Kind(".crate.zip", "application/zip"),
 }
 NETWORKS: Final = ("gexf", "graphml")
+_ALONE: Final = f"it belongs to /export, with the formats {', '.join(f.key for f in WRITTEN)}"
+_AROUND: Final = f"{_ALONE}, and to /export/networks/NAME.gexf and .graphml"
+#: Where the parameters belong that ask for a part, for who gives them to what is always whole.
+PARTS: Final[Mapping[str, str]] = {"graph": _ALONE, "entity": _AROUND, "depth": _AROUND}
 #: Which projection and which language, where nothing is said.
 PROJECTION: Final = "default"
 
@@ -154,24 +159,24 @@ class Packages:
 
     async def answer_tables(self, request: Request) -> Response:
         """One CSV table a class, with a Frictionless `datapackage.json`, as a zip."""
-        refuse_unknown(request.query_params, ())
+        refuse_unknown(request.query_params, (), PARTS)
         return await self._deliver(request, Wish("tables"))
 
     async def answer_sites(self, request: Request) -> Response:
         """The sites with their organisations, as GeoJSON."""
-        refuse_unknown(request.query_params, ())
+        refuse_unknown(request.query_params, (), PARTS)
         return await self._deliver(request, Wish("geojson"))
 
     async def answer_crate(self, request: Request) -> Response:
         """All that is needed to read, check and cite the data, as an RO-Crate in a zip."""
-        refuse_unknown(request.query_params, ())
+        refuse_unknown(request.query_params, (), PARTS)
         return await self._deliver(request, Wish("rocrate"))
 
     async def answer_network(self, request: Request) -> Response:
         """A network as `{projection}.gexf` or `{projection}.graphml`, or a part of it."""
         service: Service = request.app.state.service
         query = request.query_params
-        refuse_unknown(query, ("lang", "entity", "depth"))
+        refuse_unknown(query, ("lang", "entity", "depth"), PARTS)
         name, _, kind = request.path_params["name"].rpartition(".")
         if kind not in NETWORKS:
             raise NotFoundError(f"network {request.path_params['name'][:60]} (.gexf or .graphml)")
@@ -183,7 +188,7 @@ class Packages:
     async def answer_citation(self, request: Request) -> Response:
         """How this revision is cited: a sentence, CITATION.cff or BibTeX."""
         service: Service = request.app.state.service
-        refuse_unknown(request.query_params, ("format",))
+        refuse_unknown(request.query_params, ("format",), PARTS)
         chosen = request_format(request, {name: kind[0] for name, kind in CITATIONS.items()})
         media_type, suffix, write = CITATIONS[chosen]
         view = service.view_for(request.scope)
@@ -206,7 +211,7 @@ class Packages:
     async def answer_attribution(self, request: Request) -> Response:
         """Each source with its address, publisher and licence, and the licences of the whole."""
         service: Service = request.app.state.service
-        refuse_unknown(request.query_params, ())
+        refuse_unknown(request.query_params, (), PARTS)
         snapshot = service.view_for(request.scope).snapshot
 
         def make() -> Iterator[bytes]:
