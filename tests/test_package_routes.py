@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import shutil
+import zipfile
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
+
+from tests.seeded import serve
 
 PATHS = (
     "/export/tables.zip",
@@ -91,3 +98,15 @@ def test_a_parameter_at_the_wrong_address_is_told_where_it_belongs(
     response = client.get(path)
     assert response.status_code == 400
     assert said in response.json()["detail"]
+
+
+def test_a_crate_has_the_public_address_that_is_set(seeded_store: Path, tmp_path: Path) -> None:
+    shutil.copytree(seeded_store, tmp_path / "store")
+    with serve(tmp_path / "store", base_url="https://data.example/r") as client:
+        first, second = (client.get("/export/crate.zip").content for _ in range(2))
+    assert first == second
+    crate = zipfile.ZipFile(io.BytesIO(first))
+    for name in ("CITATION.cff", "README.md", "ro-crate-metadata.json"):
+        assert "https://data.example/r/export/revisions/1.nq" in crate.read(name).decode()
+    cff = crate.read("CITATION.cff").decode()
+    assert "repository-artifact: https://data.example/r/export/revisions/1.nq\n" in cff
