@@ -7,6 +7,8 @@ here knows what tokens mean; text is never changed.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from graph.errors import QuerySyntaxError
@@ -14,7 +16,21 @@ from graph.errors import QuerySyntaxError
 #: What a SPARQL text is called in errors.
 LANGUAGE: Final = "SPARQL"
 
-_NAME: Final = r"\w\u00B7\u0300-\u036F\u203F\u2040\u200C\u200D"
+# The ranges of the grammar: PN_CHARS_BASE, what VARNAME has beside them and the digits, and
+# PN_CHARS. The engine's are the same up to U+FFFF; it reads no name with what is beyond.
+_BASE: Final = (
+    r"A-Za-z\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C\u200D"
+    r"\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\U00010000-\U000EFFFF"
+)
+_FIRST: Final = rf"{_BASE}_0-9"
+_VARIABLE: Final = rf"{_FIRST}\u00B7\u0300-\u036F\u203F\u2040"
+_NAME: Final = rf"{_VARIABLE}\-"
+#: Prefixes up to so many characters are found at once; what is longer is looked up.
+_SHORT: Final = 200
+_LOCAL: Final = rf"""
+    (?: (?: [{_FIRST}:] | %[0-9A-Fa-f]{{2}} | \\[_~.\-!$&'()*+,;=/?\#@%] )
+        (?: [{_NAME}.:] | %[0-9A-Fa-f]{{2}} | \\[_~.\-!$&'()*+,;=/?\#@%] )*+ )?+
+"""
 # No part is tried twice (possessive quantifiers) and a prefix has an end, so that time grows with
 # the text and no more.
 _TOKEN: Final = re.compile(
@@ -24,12 +40,13 @@ _TOKEN: Final = re.compile(
       (?P<iri>     <(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*+> )
     | (?P<string>  \"\"\"(?:[^"\\]|\\.|"(?!""))*+\"\"\" | '''(?:[^'\\]|\\.|'(?!''))*+'''
                  | "(?:[^"\\\n\r]|\\.)*+" | '(?:[^'\\\n\r]|\\.)*+' )
-    | (?P<variable>[?$][{_NAME}]++ )
-    | (?P<blank>   _:[{_NAME}.-]++ )
-    | (?P<name>    (?:[^\W\d_][{_NAME}.-]{{0,200}}+)?+:
-                   (?:[{_NAME}.:-]|%[0-9A-Fa-f]{{2}}|\\[_~.\-!$&'()*+,;=/?\#@%])*+ )
+    | (?P<variable>[?$][{_FIRST}][{_VARIABLE}]*+ )
+    | (?P<blank>   _:[{_FIRST}][{_NAME}.]*+ )
+    | (?P<name>    (?:[{_BASE}][{_NAME}.]{{0,{_SHORT}}}+(?<!\.))?+:{_LOCAL} )
+    | (?P<long>    [{_BASE}][{_NAME}.]{{{_SHORT}}}+(?=[{_NAME}.]) )
     | (?P<language>@[A-Za-z]++(?:-++[A-Za-z0-9]++)*+ )
-    | (?P<number>  (?:\d++(?:\.\d++)?|\.\d++)(?:[eE][+-]?\d++)? | \d++\.[eE][+-]?\d++ )
+    | (?P<number>  [0-9]++(?:\.[0-9]*+[eE][+-]?+[0-9]++|[eE][+-]?+[0-9]++|\.[0-9]++)?+
+                 | \.[0-9]++(?:[eE][+-]?+[0-9]++)?+ )
     | (?P<word>    [A-Za-z][A-Za-z0-9_]*+ )
     | (?P<sign>    \^\^ | \|\| | && | != | <= | >= | <<\( | \)>> | << | >> | \{{\| | \|\}}
                  | [{{}}()\[\].,;|/^*+?!=<>~-] )
@@ -37,10 +54,11 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_RUN: Final = re.compile(rf"[{_NAME}.]++")
+_REST: Final = re.compile(rf"(?<!\.):{_LOCAL}", re.VERBOSE)
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*+")
 _SPACE: Final = re.compile(r"(?:[ \t\r\n]++|\#[^\r\n]*+)*+")
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
-_DOTS: Final = re.compile(r"(?<!\\)\.+$")
-
 
 _ESCAPED: Final = frozenset("tbnrf\"'\\")
 
@@ -78,17 +96,15 @@ def read_token(text: str, place: int, *, is_after_operand: bool) -> Token | None
         raise _no_token(text, place)
     kind: str = match.lastgroup  # type: ignore[assignment]  # each alternative is one
     found = match[kind]
-    start, end = match.span(kind)
+    start = match.start(kind)
     if is_after_operand and found[0] == "<":
         found = "<=" if text.startswith("<=", start) else "<"
         return Token("sign", found, start, start + len(found))
+    if kind == "long":
+        return _read_long(text, start)
     if "\\" in found and kind in ("string", "iri"):
         _check_escapes(found, text, start)
-    if found[-1] == "." and kind in ("name", "blank"):
-        # A dot at the end belongs to the sentence, unless it is escaped.
-        found = _DOTS.sub("", found)
-        end = start + len(found)
-    return Token(kind, found, start, end)
+    return _trim(kind, found, start)
 
 
 def locate(text: str, place: int) -> tuple[int, int]:
@@ -103,6 +119,32 @@ def syntax_error(detail: str, text: str, place: int) -> QuerySyntaxError:
     whole = text.split("\n", line)[line - 1]
     start = max(0, column - 31)
     return QuerySyntaxError(LANGUAGE, detail, line, column, whole[start : start + 60])
+
+
+def _trim(kind: str, found: str, start: int) -> Token:
+    """Return a token without the dots at its end: they are the sentence's, unless escaped."""
+    if found[-1] == "." and kind in ("name", "blank"):
+        trimmed = found.rstrip(".")
+        found = f"{trimmed}." if trimmed[-1] == "\\" else trimmed
+    return Token(kind, found, start, start + len(found))
+
+
+def _read_long(text: str, start: int) -> Token:
+    """Return the name with the long prefix that begins at a place, or the word there."""
+    ends = _find_long_runs(text)
+    rest = _REST.match(text, ends[bisect_right(ends, start)])
+    if rest is not None:
+        return _trim("name", text[start : rest.end()], start)
+    word = _WORD.match(text, start)
+    if word is None:
+        raise _no_token(text, start)
+    return Token("word", word[0], start, word.end())
+
+
+@lru_cache(maxsize=16)
+def _find_long_runs(text: str) -> tuple[int, ...]:
+    """Return where what could be a long prefix ends: once for a text, whoever asks within one."""
+    return tuple(run.end() for run in _RUN.finditer(text) if run.end() - run.start() > _SHORT)
 
 
 def _check_escapes(found: str, text: str, start: int) -> None:
