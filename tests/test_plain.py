@@ -72,6 +72,22 @@ def test_a_failed_update_changes_nothing(plain: TestClient) -> None:
     assert quads(plain) == 1
 
 
+def test_operations_have_prologues_of_their_own(plain: TestClient) -> None:
+    first = "PREFIX s: <x:> INSERT DATA { s:a s:b 1 } ;\n"
+    done = update(plain, f"{first} PREFIX s: <y:> INSERT DATA {{ s:a s:b 1, 2 }} ; BASE <z:>")
+    assert (done.status_code, done.headers["rhizome-revision"]) == (204, "1")
+    asked = "SELECT (COUNT(*) AS ?n) { VALUES ?s { <x:a> <y:a> } ?s ?p ?o }"
+    assert count(plain.post("/sparql", content=asked, headers={"Content-Type": QUERY})) == 3
+    failed = update(plain, f"{first.replace('1', '3')} PREFIX t: <y:> INSERT DATA {{ t:a t:b }}")
+    assert_problem(failed, 400, "QUERY_SYNTAX")
+    failed = update(
+        plain, f"{first.replace('1', '3')} PREFIX t: <y:> INSERT DATA {{ t:a t:b 1 2 }}"
+    )
+    problem = assert_problem(failed, 400, "QUERY_SYNTAX")
+    assert problem["line"] == 2 and "t:b 1 2" in problem["excerpt"]
+    assert quads(plain) == 3
+
+
 def test_a_runaway_update_is_stopped(tmp_path: Path) -> None:
     with serve(tmp_path / "store", sparql_deadline_s=0.5) as client:
         numbers = " ".join(f"<x:{n}>" for n in range(60))

@@ -157,6 +157,20 @@ def test_operations_on_data_count_in_their_order(http: TestClient) -> None:
     assert writer.ask(label, done(writer.update(both)))
 
 
+def test_operations_have_prologues_of_their_own(http: TestClient) -> None:
+    writer = Writer(http, "me", MINE)
+    done(writer.update(BEGIN))
+    label = "skos:altLabel 'Bulb'@en"
+    data = f"{PREFIXES} INSERT DATA {{ <{ORG}> {label} }} ; BASE <{ENTITY}organisation/> "
+    revision = done(writer.update(f"{data} INSERT DATA {{ <tulip-union> skos:altLabel 'T'@en }}"))
+    assert writer.ask(f"<{ORG}> skos:altLabel 'T'@en , 'Bulb'@en", revision)
+    asks = f"DELETE {{ <{ORG}> s:altLabel ?l }} WHERE {{ <{ORG}> s:altLabel ?l }}"
+    prefix = "PREFIX s: <http://www.w3.org/2004/02/skos/core#>"
+    revision = done(writer.update(f"{data.replace('Bulb', 'B')} {prefix} {asks}"))
+    assert not writer.ask(f"<{ORG}> skos:altLabel 'T'@en", revision)
+    assert writer.ask(f"<{ORG}> skos:altLabel 'B'@en", revision)
+
+
 def test_what_the_gate_refuses_leaves_nothing_behind(http: TestClient) -> None:
     writer = Writer(http, "me")
     before = done(writer.update(BEGIN))

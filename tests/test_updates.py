@@ -7,7 +7,9 @@ import pytest
 
 from graph.errors import BadValueError, QuerySyntaxError, QueryTooLargeError, RhizomeError
 from graph.settings import Settings
+from graph.store.parts import show_parts
 from graph.store.updates import CheckedUpdate, check_update
+from graph.terms import XSD
 
 SETTINGS = Settings()
 S = "https://e/source"
@@ -212,3 +214,112 @@ def test_many_triples_are_data_and_no_pattern() -> None:
     assert check("").operations == ()
     with pytest.raises(QuerySyntaxError):
         check(f"INSERT DATA {{ {triples} <a> }}")
+
+
+# --- a prologue before each operation -----------------------------------------------------------
+
+
+def run(text: str, source: str | None = None) -> list[str]:
+    """What the parts of an update leave in a store, one line a quad."""
+    store = ox.Store()
+    checked = check_update(text, SETTINGS, source=source)
+    for part in show_parts(checked.text, checked.parts):
+        store.update(part)
+    return sorted(str(quad).replace(f"^^<{XSD}integer>", "") for quad in store)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (
+            "PREFIX s: <x:> INSERT DATA {s:a s:b 1} ; PREFIX t: <y:> INSERT DATA {t:a s:b 2}",
+            ['<x:a> <x:b> "1"', '<y:a> <x:b> "2"'],
+        ),
+        (
+            "PREFIX s: <x:> INSERT DATA {s:a s:b 1, 2, 3} ; DELETE DATA {s:a s:b 2} ; "
+            "PREFIX s: <y:> INSERT DATA {s:a s:b 1} ; INSERT DATA {s:a s:b 2} ; "
+            "PREFIX t: <x:> DELETE DATA {t:a t:b 3 . s:a s:b 2}",
+            ['<x:a> <x:b> "1"', '<y:a> <y:b> "1"'],
+        ),
+        (
+            "BASE <http://a/x/> INSERT DATA {<a> <b> 1} ; BASE <http://c/> INSERT DATA {<a> <b> 1}"
+            " ; BASE <d/> PREFIX s: <e/> INSERT DATA {<a> <b> 1} ;"
+            " BASE <http://f/> INSERT DATA {<a> s:a 1}",
+            [
+                '<http://a/x/a> <http://a/x/b> "1"',
+                '<http://c/a> <http://c/b> "1"',
+                '<http://c/d/a> <http://c/d/b> "1"',
+                '<http://f/a> <http://c/d/e/a> "1"',
+            ],
+        ),
+        (
+            "INSERT DATA {<x:a> <x:b> 1} ; # PREFIX s: <y:>\nPREFIX s: <x:> # ;\r"
+            "INSERT {s:c s:b ?x} WHERE {s:a s:b ?x} ; PREFIX t: <y:> ;",
+            None,
+        ),
+        (
+            "INSERT DATA {<x:a> <x:b> ';'} ; VERSION '1.2' PREFIX s: <x:>\n"
+            "INSERT {s:c s:b ?x} WHERE {s:a s:b ?x} ; PREFIX t: <y:> # the end",
+            ['<x:a> <x:b> ";"', '<x:c> <x:b> ";"'],
+        ),
+        ("PREFIX s: <x:>", []),
+    ],
+)
+def test_each_operation_has_a_prologue(text: str, written: list[str] | None) -> None:
+    if written is None:
+        with pytest.raises(QuerySyntaxError, match="an update begins with"):
+            run(text)
+    else:
+        assert run(text) == written
+
+
+def test_one_prologue_is_one_part() -> None:
+    assert check("PREFIX s: <x:> INSERT DATA {s:a s:b 1} ; CLEAR <g> ; ").parts == []
+    assert len(check("CLEAR <g> ; BASE <x:> CLEAR <h> ; CLEAR <i> ; BASE <y:>").parts) == 3
+
+
+def test_parts_stand_where_the_text_has_them() -> None:
+    text = "CLEAR DEFAULT ;\n PREFIX s: <x:> INSERT DATA { s:a\n s:b 1 } ; \n"
+    text += "PREFIX s: <y:>\nADD <g> TO <h>"
+    checked = check(text)
+    parts = show_parts(checked.text, checked.parts)
+    assert [squeeze(part) for part in parts] == [
+        f"CLEAR GRAPH <{S}> ;",
+        f"PREFIX s: <x:> INSERT DATA {{ GRAPH <{S}> {{ s:a s:b 1 }} }} ;",
+        "PREFIX s: <x:> PREFIX s: <y:> ADD <g> TO <h>",
+    ]
+    lines = checked.text.split("\n")
+    for part in parts:
+        for line, shown in zip(lines, part.split("\n"), strict=True):
+            assert all(there in (" ", here) for here, there in zip(line, shown, strict=True))
+
+
+def test_what_a_later_prologue_declares_holds_no_earlier() -> None:
+    with pytest.raises(QuerySyntaxError, match="prefix `t:`"):
+        check("INSERT DATA {t:a t:b 1} ; PREFIX t: <y:> INSERT DATA {t:a t:b 1}")
+
+
+def test_the_pieces_and_graphs_have_the_prologue_that_holds() -> None:
+    text = "PREFIX s: <x:> INSERT DATA {GRAPH s:g {s:a s:b 1}} ; PREFIX s: <y:> "
+    checked = check(f"{text} INSERT DATA {{GRAPH s:g {{s:a s:b 1}}}}", None)
+    assert [squeeze(prologue) for prologue, _ in checked.graphs or ()] == [
+        "PREFIX s: <x:>",
+        "PREFIX s: <x:> PREFIX s: <y:>",
+    ]
+    found = []
+    for piece, _ in checked.pieces:
+        store = ox.Store()
+        store.update(piece)
+        found += [quad.subject.value for quad in store]
+    assert found == ["x:a", "y:a"]
+
+
+@pytest.mark.parametrize("late", ["", "PREFIX s: <x:>"])
+def test_a_blank_node_is_of_one_insert_data(late: str) -> None:
+    text = f"INSERT DATA {{_:a <x:b> 1, _:a}} ; {late} INSERT DATA {{<x:a> <x:b> _:a}}"
+    with pytest.raises(QuerySyntaxError, match="another label"):
+        check(text)
+    with pytest.raises(SyntaxError):
+        ox.Store().update(text.replace(late, ""))
+    apart = f"INSERT DATA {{_:a <x:b> 1}} ; {late} INSERT {{<x:a> <x:b> _:a}} WHERE {{}}"
+    assert len(run(apart)) == 2

@@ -197,8 +197,8 @@ class SparqlWrites:
 
     def _work_out(self, checked: CheckedUpdate, update: Update, viewer: Viewer) -> _Effect:
         deadline_s, stop = viewer.query_deadline_s, update.stop
-        statements_max = self._settings.sparql_changes
-        message: dict[str, Any] = {"base": update.base, "statements_max": statements_max}
+        message: dict[str, Any] = {"base": update.base, "parts": checked.parts}
+        message["statements_max"] = self._settings.sparql_changes
         if not self._turns.acquire(timeout=self._settings.sparql_queue_s):
             raise StoreUnavailableError("other updates are being worked out; try again")
         folder = self._folder / str(next(self._numbers))

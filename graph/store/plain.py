@@ -21,6 +21,7 @@ from graph.errors import StoreUnavailableError
 from graph.settings import Settings
 from graph.store.copies import CopyWriter, copy_store
 from graph.store.directory import Checkpoint
+from graph.store.parts import Span
 from graph.store.query import RdfText
 from graph.store.stopping import Stop
 
@@ -52,8 +53,17 @@ class PlainStore:
         """How many changes there were."""
         return self.checkpoint.revision
 
-    def update(self, text: str, base: str | None, seconds: float, stop: Stop | None = None) -> int:
-        """Run a checked update, whole or not at all, and return the revision that holds it.
+    def update(
+        self,
+        text: str,
+        base: str | None,
+        seconds: float,
+        parts: Sequence[Sequence[Span]] = (),
+        stop: Stop | None = None,
+    ) -> int:
+        """Run a checked update, in its parts if it has them, and return the revision with it.
+
+        It is done whole or not at all.
 
         Raises
         ------
@@ -62,7 +72,7 @@ class PlainStore:
         QueryStoppedError
             It was told to stop.
         """
-        message = {"do": "update", "base": base}
+        message = {"do": "update", "base": base, "parts": parts}
         revision, _ = self._change(message, text.encode(), seconds, stop)
         return revision
 

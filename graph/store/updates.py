@@ -15,6 +15,7 @@ from graph.errors import BadValueError, QueryTooLargeError
 from graph.settings import Settings
 from graph.store.breadth import Breadth
 from graph.store.guard import OPERATOR_SIGNS, OPERATOR_WORDS, WORDS, list_limits
+from graph.store.parts import Span, cut_parts
 from graph.store.prefixes import declare_prefix
 from graph.store.tokens import Token, locate, read_token, syntax_error
 
@@ -82,13 +83,15 @@ class CheckedUpdate:
 
     `pieces` are its operations on data, each as the INSERT DATA that it would be, and whether it
     is one; `graphs` are the terms of the graphs that may be written, by the prologue that they
-    stand under, None where a variable names one.
+    stand under, None where a variable names one. `parts` are what the engine reads of the text
+    one after the other, where an operation after the first has a prologue (`cut_parts`); else none.
     """
 
     text: str
     operations: tuple[Operation, ...]
     pieces: tuple[tuple[str, bool], ...]
     graphs: tuple[tuple[str, tuple[str, ...]], ...] | None
+    parts: list[list[Span]]
 
     @property
     def is_data(self) -> bool:
@@ -128,7 +131,8 @@ def check_update(
     Raises
     ------
     QuerySyntaxError
-        It is no update, not closed, uses SERVICE, or a word or prefix that nobody knows.
+        It is no update, not closed, uses SERVICE, a word or prefix that nobody knows, or one
+        blank node's label in two INSERT DATA.
     BadValueError
         The protocol and the text both say which graphs are read.
     QueryTooLargeError, PayloadTooLargeError
@@ -147,7 +151,10 @@ def check_update(
         for each in operations
         if each.is_data and each.block is not None
     )
-    return CheckedUpdate(_apply(text, edits), operations, pieces, _list_graphs(operations, source))
+    parts = cut_parts(reader.begins, reader.late, len(text))
+    moved = [[(_move(start, edits), _move(end, edits)) for start, end in part] for part in parts]
+    graphs = _list_graphs(operations, source)
+    return CheckedUpdate(_apply(text, edits), operations, pieces, graphs, moved)
 
 
 def _add_using(text: str, operation: Operation, clauses: str, own: list[Edit]) -> list[Edit]:
@@ -196,13 +203,26 @@ def _apply(text: str, edits: list[Edit], start: int = 0, end: int | None = None)
     return "".join((*pieces, text[place:end]))
 
 
+def _move(place: int, edits: list[Edit]) -> int:
+    """Return where a place is after the edits; none of them goes over it."""
+    before = (edit for edit in edits if edit[1] <= place)
+    return place + sum(len(written) - (end - start) for start, end, written in before)
+
+
 @dataclass(slots=True)
 class _Reader:
-    """One pass over the tokens of an update."""
+    """One pass over the tokens of an update.
+
+    `begins` and `late` are as `cut_parts` takes them; `labels` are the blank nodes of each label
+    by the INSERT DATA that has them.
+    """
 
     text: str
     limits: Mapping[str, int]
     edits: list[Edit] = field(default_factory=list)
+    begins: list[Span] = field(default_factory=list)
+    late: set[int] = field(default_factory=set)
+    labels: dict[str, int] = field(default_factory=dict)
     _prefixes: set[str] = field(default_factory=set)
     _operations: list[Operation] = field(default_factory=list)
     _current: Operation | None = None
@@ -241,6 +261,8 @@ class _Reader:
             self._before = token
         breadth.end()
         self._end_operation()
+        if len(self._operations) in self.late:  # a prologue may be all that follows
+            self.begins.append((self._prologue_start, len(self.text)))
         return self._operations
 
     # --- outside brackets -------------------------------------------------------------------
@@ -254,8 +276,12 @@ class _Reader:
             self._count_operation(token)
             self._prologue += self.text[self._prologue_start : token.start] + "\n"
             self._current = Operation(token.start, self._prologue, [word])
+            self.begins.append((self._prologue_start, token.start))
+            return
         elif token.kind not in ("iri", "string") and word not in _PROLOGUE:
             raise syntax_error(f"an update begins with {_SAID}", self.text, token.start)
+        if self._operations:
+            self.late.add(len(self._operations))
 
     def _read_outside(self, token: Token, operation: Operation) -> None:
         word = token.text.upper()
@@ -302,6 +328,8 @@ class _Reader:
                 self._loose = start, token.end
             else:
                 self._after_graph = False
+        if token.kind == "blank" and operation.words == ["INSERT", "DATA"]:
+            self._note_label(token)
         if is_last:
             operation.block = self._block_start, token.end
             self._is_template = False
@@ -319,6 +347,13 @@ class _Reader:
         if self._loose is not None:
             operation.loose.append(self._loose)
             self._loose = None
+
+    def _note_label(self, token: Token) -> None:
+        """Refuse a blank node of an earlier INSERT DATA, which the engine may get apart."""
+        number = len(self._operations)
+        if self.labels.setdefault(token.text, number) != number:
+            detail = f"`{token.text[:40]}` stands in an INSERT DATA before: take another label"
+            raise syntax_error(detail, self.text, token.start)
 
     # --- what may stand there ---------------------------------------------------------------
 

@@ -6,12 +6,13 @@ open: what fails leaves a folder behind that is thrown away. What may be written
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import pyoxigraph as ox
 
 from graph.store import nesting, results
+from graph.store.parts import show_parts
 
 Message = dict[str, Any]
 GraphName = ox.NamedNode | ox.DefaultGraph
@@ -45,9 +46,10 @@ def read_graph(store: ox.Store, message: Message, name: str) -> results.Body:
     )
 
 
-def update(store: ox.Store, text: str, base: str | None) -> None:
-    """Run an update on a copy, whole or not at all, and flush it."""
-    store.update(text, base_iri=base)
+def update(store: ox.Store, text: str, message: Message) -> None:
+    """Run an update in its parts on a copy, which is of no use if one fails, and flush it."""
+    for part in show_parts(text, message.get("parts", ())):
+        store.update(part, base_iri=message.get("base"))
     store.flush()
 
 
@@ -95,18 +97,20 @@ def put_graph(
     return {"existed": existed, "count": len(written)}
 
 
-def read_data(text: str, pieces: Sequence[tuple[str, bool]]) -> Iterator[tuple[bool, ox.Quad]]:
+def read_data(text: str, message: Message) -> Iterator[tuple[bool, ox.Quad]]:
     """Yield whether it is added, and the quad, for each that operations on data state, in order.
 
     Parameters
     ----------
     text : str
         The whole update, which the engine reads so that its errors have their places.
-    pieces : sequence of (str, bool)
-        Of each operation what it would be as INSERT DATA, and whether it is one.
+    message : dict
+        `pieces` are, of each operation, what it would be as INSERT DATA, and whether it is one;
+        `parts` are as `cut_parts` tells them.
     """
-    ox.Store().update(text)
-    for piece, is_added in pieces:
+    for part in show_parts(text, message.get("parts", ())):
+        ox.Store().update(part)
+    for piece, is_added in message["pieces"]:
         store = ox.Store()
         store.update(piece)
         for quad in store:

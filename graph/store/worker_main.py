@@ -224,7 +224,7 @@ class Worker:
         from graph.store import worker_graphs
 
         store, origin = self._open_copy(message)
-        worker_graphs.update(store, data.decode(), message.get("base"))
+        worker_graphs.update(store, data.decode(), message)
         if origin is None:
             return {}
         graphs = None
@@ -238,9 +238,7 @@ class Worker:
         from graph.store import worker_graphs
 
         sandbox.set_alarm(message["seconds"])
-        return self._send_changes(
-            worker_graphs.read_data(data.decode(), message["pieces"]), message
-        )
+        return self._send_changes(worker_graphs.read_data(data.decode(), message), message)
 
     def _send_changes(self, changes: Iterable[tuple[bool, ox.Quad]], message: Message) -> Message:
         """Send quads as lines, each after a sign for added or removed, and their number."""

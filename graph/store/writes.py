@@ -104,8 +104,9 @@ class PlainWrites:
             It was told to stop.
         """
         checked = check_update(update.text, self._settings, update.using, update.using_named)
-        seconds = viewer.query_deadline_s
-        return Written(self._store.update(checked.text, update.base, seconds, update.stop))
+        seconds, text = viewer.query_deadline_s, checked.text
+        revision = self._store.update(text, update.base, seconds, checked.parts, update.stop)
+        return Written(revision)
 
     def put(
         self,
