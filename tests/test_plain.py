@@ -84,7 +84,8 @@ def test_operations_have_prologues_of_their_own(plain: TestClient) -> None:
         plain, f"{first.replace('1', '3')} PREFIX t: <y:> INSERT DATA {{ t:a t:b 1 2 }}"
     )
     problem = assert_problem(failed, 400, "QUERY_SYNTAX")
-    assert problem["line"] == 2 and "t:b 1 2" in problem["excerpt"]
+    assert problem["line"] == 2
+    assert "t:b 1 2" in problem["excerpt"]
     assert quads(plain) == 3
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from graph.store.dataset import Dataset
     from graph.store.guard import Checked
     from graph.store.levels import LevelView
+    from graph.store.matching import Beside
     from graph.store.pool import Pool
     from graph.store.query import Answer, Query
     from graph.store.snapshot import Snapshot
@@ -264,6 +265,13 @@ class Service:
     def match(self, query: Query, checked: Checked, revision: int) -> Answer | None:
         """Return the answer to a short query on what stood at a revision; None: ask a worker."""
         return None if self._short is None else self._short.answer(query, checked, revision)
+
+    @property
+    def beside(self) -> Beside:
+        """What the SPARQL store holds and no snapshot does. StoreUnavailableError as above."""
+        if self._short is None:
+            self._short = ShortQueries(self.settings, self.dataset)
+        return self._short.beside
 
     def changed_revision(self, viewer: Viewer) -> int:
         """Return the last revision that changed what a viewer sees."""

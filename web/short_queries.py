@@ -33,7 +33,8 @@ class ShortQueries:
         self._dataset = dataset
 
     @cached_property
-    def _beside(self) -> Beside:
+    def beside(self) -> Beside:
+        """What the engine's store holds and no snapshot does."""
         return Beside(self._dataset.model)
 
     def answer(self, query: Query, checked: Checked, revision: int) -> Answer | None:
@@ -59,7 +60,7 @@ class ShortQueries:
         if not snapshot.revision <= revision <= newest:
             return None
         basic = read_basic(query.text, checked.prologue)
-        found = None if basic is None else match(basic, snapshot, self._beside, self._steps)
+        found = None if basic is None else match(basic, snapshot, self.beside, self._steps)
         if found is None or found.rows > query.rows_max:
             return None
         seconds = time.perf_counter() - began

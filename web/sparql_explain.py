@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import anyio.to_thread
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,8 +28,12 @@ from web.frame import REVISION
 from web.problems import describe_error
 
 if TYPE_CHECKING:
+    from graph.store.matching import Beside
     from graph.store.snapshot import Snapshot
     from web.service import Service, Sparql
+
+    #: All that a viewer can ask: what the snapshot holds, and what the engine's store does beside.
+    Stated = tuple[Snapshot, Beside]
 
 PARAMETER: Final = "explain"
 
@@ -62,7 +68,7 @@ async def explain_query(
     service: Sparql = request.app.state.service
     checked = check_query(text, service.settings)
     patterns = find_patterns(text, service.settings)
-    snapshot = None if service.is_plain else cast("Service", service).dataset.snapshot_for(viewer)
+    stated = None if service.is_plain else _find_stated(cast("Service", service), viewer)
     began = time.perf_counter()
     answer: Answer | None = None
     error: RhizomeError | None = None
@@ -71,8 +77,9 @@ async def explain_query(
     except RhizomeError as raised:
         error = raised
     seconds = time.perf_counter() - began
+    describe = partial(describe_text, text, checked, patterns, stated)
     told = {
-        "query": describe_text(text, checked, patterns, snapshot),
+        "query": await anyio.to_thread.run_sync(describe),
         "run": _describe_run(answer, error, seconds, viewer.query_deadline_s),
         "engine": _describe_engine(answer),
     }
@@ -83,7 +90,7 @@ async def explain_query(
 
 
 def describe_text(
-    text: str, checked: Checked, patterns: list[Pattern], snapshot: Snapshot | None
+    text: str, checked: Checked, patterns: list[Pattern], stated: Stated | None
 ) -> dict[str, Any]:
     """Return what is found in a text: its form, graphs and patterns, with their estimates."""
     prefixes = read_prefixes(checked.prologue)
@@ -94,7 +101,7 @@ def describe_text(
             "line": pattern.line,
             "column": pattern.column,
             "isPath": pattern.is_path,
-            "estimate": None if snapshot is None else estimate(pattern, prefixes, snapshot),
+            "estimate": None if stated is None else estimate(pattern, prefixes, *stated),
         }
 
     return {
@@ -105,6 +112,10 @@ def describe_text(
         "paths": sum(pattern.is_path for pattern in patterns),
         "patterns": [describe(pattern) for pattern in patterns],
     }
+
+
+def _find_stated(service: Service, viewer: Viewer) -> Stated:
+    return service.dataset.snapshot_for(viewer), service.beside
 
 
 def _describe_run(

@@ -42,7 +42,7 @@ class Beside:
 
     That is the part of the ontology that no class of the model has. Keys are a predicate with a
     subject or a value, or one of them alone, as N-Triples texts; a look-up that meets one is the
-    engine's.
+    engine's. `system_count` is how many statements of the ontology the store holds in all.
     """
 
     def __init__(self, model: Model) -> None:
@@ -55,6 +55,12 @@ class Beside:
         self.pairs: dict[str, list[tuple[str, str]]] = {}
         for s, p, o, _ in sorted(lacking):
             self.pairs.setdefault(p, []).append((s, o))
+        self.system_count = len(set(model.system_quads))
+
+    def count(self, predicate: str, subject: str | None, value: str | None) -> int:
+        """Return how many of these statements there are; None stands for any end."""
+        pairs = self.pairs.get(predicate, ())
+        return sum(subject in (None, s) and value in (None, o) for s, o in pairs)
 
 
 class Matched(NamedTuple):

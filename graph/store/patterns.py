@@ -1,11 +1,12 @@
 """The triple patterns of a SPARQL text, with how many statements each may match.
 
 Floor 1. For `explain`: the text has passed the guard. It reads tokens like the guard does, and
-counts in the snapshot what can be counted without reading it: no plan is made here.
+counts in the snapshot what can be counted in bulk: no plan is made here.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,14 +15,17 @@ import numpy as np
 
 from graph.settings import Settings
 from graph.store.breadth import Breadth
-from graph.store.columns import OneColumn
+from graph.store.columns import Column, OneColumn
 from graph.store.guard import list_limits
+from graph.store.matching import Beside
 from graph.store.snapshot import TYPE, Snapshot
 from graph.store.term_table import NIL
 from graph.store.tokens import Token, locate, read_token
 
 _SUBJECT, _VERB, _OBJECT = range(3)
 _NESTED: Final = "[…]"
+# Others, or with escapes, stand for what only the engine makes of them.
+_ABSOLUTE: Final = re.compile(r"<[A-Za-z][A-Za-z0-9+.-]*:[^\\]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,42 +140,52 @@ def read_prefixes(prologue: str) -> dict[str, str]:
     return found
 
 
-def estimate(pattern: Pattern, prefixes: Mapping[str, str], snapshot: Snapshot) -> int | None:
-    """Return how many statements of the sources match a pattern by itself, at the most.
+def estimate(
+    pattern: Pattern, prefixes: Mapping[str, str], snapshot: Snapshot, beside: Beside
+) -> int | None:
+    """Return how many statements match a pattern by itself, at the most.
 
     None where that is not known without reading: paths, and patterns without a known predicate.
-    What several sources state counts for each.
+    What several sources state counts for each, and the part of the ontology that only the
+    engine's store holds (`beside`) counts too.
+
+    Cost: O(statements of the predicate) where the value is bound, in bulk.
     """
     predicate = _resolve(pattern.predicate, prefixes)
     if pattern.predicate == "a":
         predicate = f"<{TYPE}>"
     if pattern.is_path or predicate is None:
-        return snapshot.quad_count if pattern.predicate[:1] in "?$" else None
+        is_variable = pattern.predicate[:1] in ("?", "$")
+        return snapshot.quad_count + beside.system_count if is_variable else None
     subject, value = (_resolve(term, prefixes) for term in (pattern.subject, pattern.object))
     column = snapshot.forward.get(predicate[1:-1])
-    if column is None:
+    counted = 0 if column is None else _count(column, snapshot, subject, value)
+    return counted + beside.count(predicate, subject, value)
+
+
+def _count(column: Column, snapshot: Snapshot, subject: str | None, value: str | None) -> int:
+    """Return how many statements of a column have the ends that are known."""
+    target = None if value is None else snapshot.number_of(value)
+    if value is not None and target is None:
         return 0
-    counts = [_count(column)]
     if subject is not None:
-        number = snapshot.number_of(subject)
-        counts.append(0 if number is None else column.count(number))
-    if value is not None:
-        counts.append(snapshot.subject_count(predicate[1:-1], value))
-    return min(counts)
-
-
-def _count(column: object) -> int:
+        source = snapshot.number_of(subject)
+        pairs = () if source is None else column.pairs(source)
+        return sum(target is None or each == target for each, _ in pairs)
+    if target is not None:
+        return sum(int(np.count_nonzero(rows[:, 1] == target)) for rows in column.rows())
     if isinstance(column, OneColumn):
         pages = (np.frombuffer(page.values, np.uint32) for page in column.pages.values())
-        return sum(int(np.count_nonzero(values != NIL)) for values in pages)
-    return sum(page.offsets[-1] for page in column.pages.values())  # type: ignore[attr-defined]
+        more = sum(len(pairs) - 1 for pairs in column.contested.values())
+        return more + sum(int(np.count_nonzero(values != NIL)) for values in pages)
+    return sum(page.offsets[-1] for page in column.pages.values())
 
 
 def _resolve(term: str, prefixes: Mapping[str, str]) -> str | None:
-    """Return the IRI in brackets that a term of the text stands for; None for anything else."""
-    if term.startswith("<") and term.endswith(">"):
-        return term
-    prefix, colon, local = term.partition(":")
-    if not colon or prefix not in prefixes or "\\" in local:
-        return None
-    return f"<{prefixes[prefix]}{local}>"
+    """Return the IRI in brackets that a term of the text surely stands for; else None."""
+    if not (term.startswith("<") and term.endswith(">")):
+        prefix, colon, local = term.partition(":")
+        if not colon or prefix not in prefixes:
+            return None
+        term = f"<{prefixes[prefix]}{local}>"
+    return term if _ABSOLUTE.match(term) else None
