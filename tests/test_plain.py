@@ -15,6 +15,7 @@ from graph.store.plain import PlainStore
 from tests.seeded import make_settings
 from tests.test_sparql import QUERY, UPDATE, assert_problem, count
 from web.plain import FOLDER, PlainApplication, PlainService
+from web.service_description import LIMITS
 
 COUNT = "SELECT (COUNT(*) AS ?n) { { ?s ?p ?o } UNION { GRAPH ?g { ?s ?p ?o } } }"
 TURTLE = {"Content-Type": "text/turtle"}
@@ -110,6 +111,16 @@ def test_graphs_are_named_by_their_address(plain: TestClient) -> None:
     assert plain.delete("/graphs/a/b").status_code == 204
     assert_problem(plain.delete("/graphs/a/b"), 404, "NOT_FOUND")
     assert plain.delete("/graphs?default").status_code == 204
+
+
+def test_the_description_says_that_empty_graphs_stay(plain: TestClient) -> None:
+    told = plain.get("/sparql", headers={"Accept": "application/n-triples"}).text
+    assert (
+        "service-description#feature> <http://www.w3.org/ns/sparql-service-description#Empty"
+        in told
+    )
+    assert f"<{LIMITS}fromGraphs> " in told
+    assert f"#service> <{LIMITS}changes> " not in told  # only the gate counts them
 
 
 def test_a_graph_without_triples_is_there(plain: TestClient) -> None:

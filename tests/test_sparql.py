@@ -333,6 +333,17 @@ def test_the_service_describes_itself_and_its_limits(client: TestClient) -> None
     assert len(told) > 10
     assert told <= comments.keys()  # what each term means is said where it is used
     assert "RHIZOME_SPARQL_ROWS" in comments["rows"]
+    limits = {
+        "deadlineSecondsWithAdmin": "120.0",
+        "changes": "100000",
+        "fromGraphs": "16",
+        "fromStatements": "200000",
+        "answerBytes": "16777216",
+        "answerBytesWithToken": "1073741824",
+        "graphBodyBytes": "20971520",
+    }
+    assert limits == {name: found[LIMITS + name].value for name in limits}
+    assert "EmptyGraphs" not in answer.text
 
 
 def test_graphs_read_back(client: TestClient) -> None:

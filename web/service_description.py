@@ -10,6 +10,9 @@ from functools import cache
 from typing import Final
 
 from graph.settings import Settings
+from graph.store.guard import FROM_MAX
+from graph.store.outcome import MERGED_STATEMENTS
+from graph.store.query import ANSWER_BYTES
 from graph.terms import RDF, RDFS, write_iri, write_literal
 
 _SD: Final = "http://www.w3.org/ns/sparql-service-description#"
@@ -40,9 +43,11 @@ _VOID: Final = "/.well-known/void"
 _TOLD: Final = {
     "sparql_deadline_s": "deadlineSeconds",
     "sparql_token_deadline_s": "deadlineSecondsWithToken",
+    "sparql_admin_deadline_s": "deadlineSecondsWithAdmin",
     "sparql_memory_mb": "memoryMegabytes",
     "sparql_rows": "rows",
     "sparql_token_rows": "rowsWithToken",
+    "sparql_token_bytes": "answerBytesWithToken",
     "sparql_queue": "queue",
     "rate_query_s": "querySecondsAMinute",
     "rate_token_query_s": "querySecondsAMinuteWithToken",
@@ -52,7 +57,17 @@ _TOLD: Final = {
     "sparql_operators": "operators",
     "sparql_values": "values",
     "sparql_operations": "operations",
+    "sparql_changes": "changes",
+    "upload_bytes": "graphBodyBytes",
 }
+#: The same of what is no setting: value, and what it bounds.
+_FIXED: Final = {
+    "answerBytes": (ANSWER_BYTES, "an answer that is not streamed, and any graph, in bytes"),
+    "fromGraphs": (FROM_MAX, "graphs that FROM, FROM NAMED or the protocol name together"),
+    "fromStatements": (MERGED_STATEMENTS, "statements of several FROM graphs together"),
+}
+#: What a bare dataset does not bound.
+_GATED: Final = frozenset({"sparql_changes"})
 
 
 def describe_service(address: str, settings: Settings, *, is_plain: bool) -> str:
@@ -74,12 +89,16 @@ def describe_service(address: str, settings: Settings, *, is_plain: bool) -> str
         "sd:defaultEntailmentRegime <http://www.w3.org/ns/entailment/Simple>",
         f"sd:defaultDataset {dataset}",
     ]
-    if not is_plain:
+    if is_plain:
+        about.append("sd:feature sd:EmptyGraphs")
+    else:
         about.append("sd:feature sd:UnionDefaultGraph")
         about.append("rdfs:comment " + write_literal(_COMMENT, language="en"))
         about.append(f"rdfs:seeAlso {write_iri(address.removesuffix('/sparql') + _VOID)}")
     for setting, name in _TOLD.items():
-        about.append(f"limit:{name} {getattr(settings, setting)}")
+        if not (is_plain and setting in _GATED):
+            about.append(f"limit:{name} {getattr(settings, setting)}")
+    about += [f"limit:{name} {value}" for name, (value, _) in _FIXED.items()]
     triples = f"{service} {' ; '.join(about)} . {dataset} a sd:Dataset ; "
     triples += f"sd:defaultGraph {graph} . {graph} a sd:Graph . {_define_limits()}"
     prologue = " ".join(f"PREFIX {name}: <{iri}>" for name, iri in NAMESPACES.items())
@@ -90,10 +109,12 @@ def describe_service(address: str, settings: Settings, *, is_plain: bool) -> str
 def _define_limits() -> str:
     """Return what the terms of the limits mean: who follows one of them comes to this endpoint."""
     settings = {field.name: field for field in fields(Settings)}
-    found = [f'{write_iri(LIMITS)} rdfs:label "Limits of a SPARQL endpoint"@en .']
+    meanings = {name: meaning for name, (_, meaning) in _FIXED.items()}
     for setting, name in _TOLD.items():
         told = settings[setting].metadata
-        comment = f"{told['help']}, in {told['unit']} (RHIZOME_{setting.upper()})"
+        meanings[name] = f"{told['help']}, in {told['unit']} (RHIZOME_{setting.upper()})"
+    found = [f'{write_iri(LIMITS)} rdfs:label "Limits of a SPARQL endpoint"@en .']
+    for name, comment in meanings.items():
         found.append(
             f"limit:{name} a rdf:Property ; rdfs:label {write_literal(name)} ; "
             f"rdfs:comment {write_literal(comment, language='en')} ; "
