@@ -96,6 +96,16 @@ def test_graphs_that_are_written_are_listed_with_their_prologue() -> None:
     assert check("INSERT { GRAPH ?g { ?s ?p 1 } } WHERE { ?s ?p ?g }").graphs is None
 
 
+@pytest.mark.parametrize("silent", ["", "SILENT "])
+def test_clearing_all_keeps_the_graphs(silent: str) -> None:
+    store = ox.Store()
+    store.update("INSERT DATA { <x:a> <x:b> 1 GRAPH <x:g> { <x:a> <x:b> 1 } }")
+    store.update(check(f"CLEAR {silent}ALL ; INSERT DATA {{ }}", None).text)
+    assert (len(store), list(store.named_graphs())) == (0, [ox.NamedNode("x:g")])
+    assert check(f"DROP {silent}ALL", None).text == f"DROP {silent}ALL"
+    assert check("CLEAR ALL").is_sweeping
+
+
 def test_the_protocols_graphs_become_using() -> None:
     text = "DELETE WHERE { ?s ?p 1 } ; INSERT { ?s ?p 2 } WHERE { ?s ?p 1 } ; CLEAR <g>"
     checked = check_update(text, SETTINGS, ["x:g"], ["x:h"])

@@ -295,6 +295,10 @@ class _Reader:
                 operation.where = token.start
             elif word == "DEFAULT":
                 operation.defaults.append((token.start, token.end))
+            elif word == "ALL" and operation.words[0] == "CLEAR":
+                # The engine would drop the named graphs, which are to stay without triples.
+                silent = "SILENT " * ("SILENT" in operation.words)
+                self.edits.append((token.start, token.end, f"DEFAULT ; CLEAR {silent}NAMED"))
         elif token.text == "{":
             # Braces before these were a template: then WHERE begins a pattern of its own.
             is_first = operation.block is None
