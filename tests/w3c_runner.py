@@ -31,9 +31,18 @@ _BOOLEAN = frozenset({_TYPES["srj"], _TYPES["srx"]})
 _TABULAR = _BOOLEAN | {_TYPES["csv"], _TYPES["tsv"]}
 _RDF = frozenset({"text/turtle", "application/n-triples", "application/rdf+xml"})
 _STATUS = {"OK": 200, "Created": 201, "NoContent": 204, "NotFound": 404}
+_GRAPHS = "SELECT ?g { GRAPH ?g {} }"
 _ALL = "SELECT ?s ?p ?o ?g { { ?s ?p ?o } UNION { GRAPH ?g { ?s ?p ?o } } }"
 
 Row = frozenset[tuple[str, Term]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A result of SELECT: its variables, and its rows."""
+
+    names: frozenset[str]
+    rows: list[Row]
 
 
 class Wrong(AssertionError):
@@ -55,12 +64,17 @@ class Answer:
 
 
 class Runner:
-    """A connection to a bare server at an address, whose data every case exchanges."""
+    """A connection to a bare server at an address, whose data every case exchanges.
+
+    `by_text` are the cases whose text was judged right by an answer that does not do it: a fetch
+    that is refused, or a graph or function that is not there.
+    """
 
     def __init__(self, address: str, suites: Suites) -> None:
         self.connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
         self.suites = suites
         self.loaded: Data | None = None
+        self.by_text: set[str] = set()
 
     def close(self) -> None:
         """Close the connection."""
@@ -144,10 +158,8 @@ class Runner:
         answer = self.send(text, is_update=True)
         if answer.status != 204:
             raise Wrong(f"status {answer.status}: {answer.body[:200]!r}")
-        rows = read_table(self.send(_ALL, accept=_TYPES["srj"]).body, "srj")
-        assert not isinstance(rows, bool)
         found = []
-        for row in rows:
+        for row in self.rows(_ALL):
             terms = dict(row)
             graph = terms.get("g", ox.DefaultGraph())
             found.append(ox.Quad(terms["s"], terms["p"], terms["o"], graph))  # type: ignore[arg-type]
@@ -158,6 +170,17 @@ class Runner:
             for quad in read_file(self.suites, file):
                 wanted += [ox.Quad(quad.subject, quad.predicate, quad.object, target)]
         same(map(str, canonical(found)), map(str, canonical(wanted)))
+        # A graph that is emptied stays; the suites say so of each, by a file without triples.
+        same(
+            (str(term) for row in self.rows(_GRAPHS) for _, term in row),
+            (f"<{iri}>" for iri, _ in case.after.named),
+        )
+
+    def rows(self, text: str) -> list[Row]:
+        """Return the rows of a query."""
+        table = read_table(self.send(text, accept=_TYPES["srj"]).body, "srj")
+        assert isinstance(table, Table)
+        return table.rows
 
     def parse(self, case: Case) -> None:
         """Send a text that is well formed, or not: then the status is 400."""
@@ -166,13 +189,16 @@ class Runner:
             self.loaded = None
         text = self.suites.text(case.action)
         answer = self.send(text, is_update=is_update)
-        # LOAD is read and never done; so is what names graphs that are not there.
+        # The whole text is read before LOAD is refused, or what names graphs that are not there.
         is_load = b"LOAD" in answer.body and re.search(r"\bLOAD\b", text, re.IGNORECASE) is not None
         is_absent = b'"UNKNOWN_TERM"' in answer.body or b'"NOT_FOUND"' in answer.body
-        is_read = answer.status in (200, 204) or is_absent or (is_load and answer.status == 403)
+        is_by_text = is_absent or (is_load and answer.status == 403)
+        is_read = answer.status in (200, 204) or is_by_text
         is_refused = answer.status == 400 and b'"QUERY_SYNTAX"' in answer.body
         if not (is_read if case.kind.startswith("Positive") else is_refused):
             raise Wrong(f"status {answer.status}: {answer.body[:300]!r}")
+        if is_by_text:
+            self.by_text.add(case.id)
 
     # --- protocols ----------------------------------------------------------------------------
 
@@ -285,13 +311,15 @@ def same(found: Iterable[str], wanted: Iterable[str]) -> None:
         raise Wrong(f"too much: {list(have - want)[:5]}; missing: {list(want - have)[:5]}")
 
 
-def same_table(found: bool | list[Row], wanted: bool | list[Row]) -> None:
-    """Compare two results, blank nodes up to their names."""
+def same_table(found: bool | Table, wanted: bool | Table) -> None:
+    """Compare two results, blank nodes up to their names; the order of variables says nothing."""
     if isinstance(found, bool) or isinstance(wanted, bool):
         if found is not wanted:
             raise Wrong(f"{found}, expected {wanted}")
         return
-    same(flatten(found), flatten(wanted))
+    if found.names != wanted.names:
+        raise Wrong(f"variables {sorted(found.names)}, expected {sorted(wanted.names)}")
+    same(flatten(found.rows), flatten(wanted.rows))
 
 
 def flatten(rows: list[Row]) -> list[str]:
@@ -329,8 +357,8 @@ def read_file(suites: Suites, iri: str) -> list[ox.Quad]:
     return read_triples(suites.path(iri).read_bytes(), ending, iri)
 
 
-def read_table(data: bytes, ending: str) -> bool | list[Row]:
-    """Return a result: rows, or the answer to ASK."""
+def read_table(data: bytes, ending: str) -> bool | Table:
+    """Return a result: a table, or the answer to ASK."""
     if ending == "csv":
         return read_csv(data.decode())
     formats = {
@@ -346,11 +374,11 @@ def read_table(data: bytes, ending: str) -> bool | list[Row]:
     for solution in result:
         pairs = zip(names, solution, strict=True)
         rows.append(frozenset((n, keep_term(t)) for n, t in pairs if t is not None))
-    return rows
+    return Table(frozenset(names), rows)
 
 
-def read_result_set(data: bytes, iri: str) -> list[Row]:
-    """Return the rows of a result that is written as RDF."""
+def read_result_set(data: bytes, iri: str) -> Table:
+    """Return a result that is written as RDF."""
     graph = ox.Store()
     graph.extend(read_triples(data, iri.rpartition(".")[2], iri))
     query = f"""PREFIX rs: <{RS}> SELECT ?row ?name ?value {{
@@ -363,20 +391,23 @@ def read_result_set(data: bytes, iri: str) -> list[Row]:
         pairs = rows.setdefault(row, set())
         if name is not None:
             pairs.add((name.value, value))
-    return [frozenset(pairs) for pairs in rows.values()]
+    named = graph.quads_for_pattern(None, ox.NamedNode(f"{RS}resultVariable"), None)
+    names = frozenset(quad.object.value for quad in named)  # type: ignore[union-attr]
+    return Table(names, [frozenset(pairs) for pairs in rows.values()])
 
 
-def read_csv(text: str) -> list[Row]:
-    """Return rows of CSV, whose cells are texts but for blank nodes."""
+def read_csv(text: str) -> Table:
+    """Return a table of CSV, whose cells are texts but for blank nodes."""
     names, *lines = csv.reader(io.StringIO(text, newline=""))
 
     def cell(value: str) -> Term:
         return ox.BlankNode(value[2:]) if re.fullmatch(r"_:\w+", value) else ox.Literal(value)
 
-    return [
+    rows = [
         frozenset((name, cell(value)) for name, value in zip(names, line, strict=True) if value)
         for line in lines
     ]
+    return Table(frozenset(names), rows)
 
 
 def keep(quads: Iterable[ox.Quad]) -> Iterable[ox.Quad]:
