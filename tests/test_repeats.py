@@ -159,6 +159,51 @@ def test_the_rest_of_a_body_is_never_taken_for_a_request() -> None:
     run(ask)
 
 
+def test_the_beginning_of_the_next_request_is_never_lost() -> None:
+    """It came in one piece with a whole request, which is then no whole piece."""
+
+    async def ask() -> None:
+        connection = Counted()
+        message = request(KNOWN)
+        for cut in (1, 30, len(message) - 5):
+            for _ in range(4):
+                first = await connection.send(message + message[:cut])
+                second = await connection.send(message[cut:])
+                assert (first + second).count(b"HTTP/1.1 200") == 2
+        hidden = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for _ in range(4):
+            await connection.send(message + b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ")
+            # What looks like a request is the value of a header.
+            assert parts(await connection.send(hidden))[0] != b"HTTP/1.1 404 Not Found"
+            connection = Counted()
+
+    run(ask)
+
+
+def test_an_answer_is_kept_only_for_the_state_that_it_is_of() -> None:
+    """A commit may come while it is made."""
+
+    async def ask() -> None:
+        connection = Counted()
+        await connection.ask(KNOWN)
+        answer = connection.app.at_once.answer  # type: ignore[attr-defined]
+
+        def late(*arguments: Any) -> Any:
+            found = answer(*arguments)
+            connection.dataset.revision += 1
+            return found
+
+        connection.app.at_once.answer = late  # type: ignore[attr-defined]
+        for _ in range(3):
+            parsed = connection.parsed
+            told = await connection.ask(KNOWN)
+            assert connection.parsed == parsed + 1
+            assert b"rhizome-revision: %d" % (connection.dataset.revision - 1) in told
+        assert len(connection.kept) == 0
+
+    run(ask)
+
+
 def test_requests_that_come_together_or_in_pieces_are_read() -> None:
     async def ask() -> None:
         connection = Counted()
@@ -223,14 +268,17 @@ class TestSize:
         kept = self.make(10_000)
         answer = Answered(200, (), b"x" * 1_000, True)
         for number in range(9):
-            kept.keep(b"%d" % number, self.scope, answer)
+            kept.keep(b"%d" % number, self.scope, answer, kept.look())
         assert 3 <= len(kept) <= 5
         assert kept.find(b"8", "192.0.2.1") is answer
         assert kept.find(b"0", "192.0.2.1") is None
 
     def test_what_is_long_or_never_the_same_is_not_kept(self) -> None:
         kept = self.make(10**8)
-        kept.keep(b"a", self.scope, Answered(200, (), b"x" * (repeats.ANSWER_BYTES + 1), True))
-        kept.keep(b"b" * (repeats.REQUEST_BYTES + 1), self.scope, Answered(200, (), b"x", True))
-        kept.keep(b"c", self.scope, Answered(200, (), b"x", False))
+        short, state = Answered(200, (), b"x", True), kept.look()
+        long = Answered(200, (), b"x" * (repeats.ANSWER_BYTES + 1), True)
+        kept.keep(b"a", self.scope, long, state)
+        kept.keep(b"b" * (repeats.REQUEST_BYTES + 1), self.scope, short, state)
+        kept.keep(b"c", self.scope, short._replace(repeats=False), state)
+        kept.keep(b"d", self.scope, short, None)
         assert len(kept) == 0

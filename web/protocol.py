@@ -188,10 +188,14 @@ class BoundedProtocol(HttpToolsProtocol):
         """
         is_plain = not (cycle.more_body or self.pipeline or cycle.waiting_for_100_continue)
         if is_plain and cycle.keep_alive and self._at_once is not None and not self._is_stuck():
-            answer = self._at_once.answer(cast("Scope", cycle.scope), bytes(cycle.body))
+            kept, scope = self._at_once.repeats, cast("Scope", cycle.scope)
+            # Not with the beginning of the next request behind it.
+            whole = None if self._is_in_head or self._key == "proxy" else self._whole
+            state = None if whole is None else kept.look()
+            answer = self._at_once.answer(scope, bytes(cycle.body))
             if answer is not None:
-                if self._whole is not None and self._key != "proxy":
-                    self._at_once.repeats.keep(self._whole, cast("Scope", cycle.scope), answer)
+                if whole is not None:
+                    kept.keep(whole, scope, answer, state)
                 cast(Cycle, cycle).finish(answer)
                 return
         super()._start_asgi_task(cycle, app)

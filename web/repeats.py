@@ -27,7 +27,7 @@ ANSWER_BYTES: Final = 16 * 1024
 #: What an entry costs beside its bytes: names and values of headers, mostly shared.
 _OVERHEAD: Final = 1_024
 #: All that a visitor's kept answer depends on but for the request.
-_State = tuple[int | None, int, int, "Standing | None"]
+State = tuple[int | None, int, int, "Standing | None"]
 
 
 class Repeats:
@@ -40,7 +40,7 @@ class Repeats:
         self._service = service
         self._limit_bytes = limit_bytes
         self._bytes_held = 0
-        self._state: _State | None = None
+        self._state: State | None = None
         self._known: dict[bytes, tuple[Answered, Scope]] = {}
 
     def __len__(self) -> int:
@@ -71,11 +71,26 @@ class Repeats:
         log_request(scope, answer.status, time.perf_counter() - began)
         return answer
 
-    def keep(self, request: bytes, scope: Scope, answer: Answered) -> None:
-        """Keep an answer that is the same until the data changes."""
+    def look(self) -> State | None:
+        """Return the state of the data, which an answer is then of; None where nothing is kept."""
+        return self._look() if self._limit_bytes and self._service.is_ready else None
+
+    def keep(self, request: bytes, scope: Scope, answer: Answered, state: State | None) -> None:
+        """Keep an answer that is the same until the data changes.
+
+        Parameters
+        ----------
+        request : bytes
+            All of it, and nothing else.
+        scope : dict
+        answer : Answered
+        state : tuple or None
+            What `look` returned before the answer was made: a commit may come meanwhile.
+        """
+        if state is None or state != self._look():
+            return
         if not answer.repeats or len(request) > REQUEST_BYTES or len(answer.body) > ANSWER_BYTES:
             return
-        state = self._look()
         if state != self._state:
             self._forget()
             self._state = state
@@ -87,7 +102,7 @@ class Repeats:
             oldest = next(iter(self._known))
             self._bytes_held -= _size(oldest, self._known.pop(oldest)[0])
 
-    def _look(self) -> _State:
+    def _look(self) -> State:
         """Return the state of the data."""
         service = self._service
         seen = service.revision, service.sparql_revision, service.public_snapshot.revision

@@ -73,7 +73,9 @@ async def _run_stoppable(work: Callable[[], Written], stop: Stop) -> Written:
         return await asyncio.shield(doing)
     except asyncio.CancelledError:
         stop.tell()
-        await asyncio.wait([doing])
+        while not doing.done():
+            with contextlib.suppress(asyncio.CancelledError):  # once is enough
+                await asyncio.wait([doing])
         if not doing.cancelled():
             doing.exception()  # nobody is left to be told
         raise
