@@ -93,6 +93,13 @@ def answering(quads: set[Quad], births: dict[str, int], subject: str, predicate:
         graph, value = pair
         date = own(graph, RETRIEVED)
         later_first = tuple(-ord(c) for c in date) if date else (1,)
-        return -int(own(graph, RANK) or 0), date is None, later_first, -births[graph], graph, value
+        return (
+            -int(own(graph, RANK) or 0),
+            date is None,
+            later_first,
+            -births[graph],
+            graph,
+            value.removesuffix(">"),
+        )
 
     return min(stated, key=key)[1] if stated else None

@@ -7,7 +7,7 @@ from graph.shapes import load_model
 from graph.store import build
 from graph.store.advance import advance
 from graph.store.build import build_snapshot, step
-from graph.store.columns import empty_many, insert_many
+from graph.store.columns import OneColumn, empty_many, insert_many
 from graph.store.snapshot import TYPE, Snapshot
 from graph.store.term_table import NIL, TermTable
 from graph.terms import ENTITY, RZ, SKOS, Quad, write_literal
@@ -68,6 +68,28 @@ def test_an_advanced_snapshot_equals_one_built_anew(model: Model, seed: int) -> 
         advanced = advance(advanced, commit)
         assert set(advanced.quads()) == held
     assert state(advanced) == state(build_snapshot(model, commits))
+
+
+def test_of_values_that_begin_alike_the_same_answers_however_it_was_built(model: Model) -> None:
+    """One source states both, which other shapes may have allowed: the page and its pairs agree."""
+    member, source = "http://www.w3.org/ns/org#member", SOURCES[0]
+    subject, short, long = (
+        MEMBERSHIPS[0],
+        f"<{ENTITY}organisation/o1>",
+        f"<{ENTITY}organisation/o16>",
+    )
+    quads = [(subject, f"<{member}>", value, source) for value in (long, short)]
+    built = build_snapshot(model, [commit_of(quads, (), None)])
+    first = commit_of(quads[:1], (), None)
+    advanced = advance(build_snapshot(model, [first]), commit_of(quads[1:], (), first))
+    for snapshot in (built, advanced):
+        column, number = snapshot.forward[member], snapshot.number_of(subject)
+        assert isinstance(column, OneColumn)
+        assert number is not None
+        assert column.value(number) == column.pairs(number)[0][0] == snapshot.number_of(short)
+        assert {value for value, _ in column.pairs(number)} == {
+            snapshot.number_of(term) for term in (short, long)
+        }
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -285,7 +285,7 @@ class _Edit:
         """Put the answering value of a contested field first."""
         column = self._own(predicate, inverse=False)
         assert isinstance(column, OneColumn)
-        pairs = sort_pairs(column.pairs(subject), self.ranks, self.terms.term)
+        pairs = sort_pairs(column.pairs(subject), self.ranks, self.terms.order)
         page = self._one_page(column, predicate, subject >> SHIFT)
         column.pages[subject >> SHIFT] = set_one(page, subject & MASK, *pairs[0])
         column.contested[subject] = pairs
@@ -317,10 +317,10 @@ class _Edit:
 
 
 def sort_pairs(
-    pairs: Iterable[Pair], ranks: Sequence[int], term: Callable[[int], str]
+    pairs: Iterable[Pair], ranks: Sequence[int], order: Callable[[int], str]
 ) -> tuple[Pair, ...]:
     """Return pairs with the answering one first: order of the source, then the value's term."""
-    return tuple(sorted(pairs, key=lambda pair: (ranks[pair[1]], term(pair[0]))))
+    return tuple(sorted(pairs, key=lambda pair: (ranks[pair[1]], order(pair[0]))))
 
 
 def _bisect(numbers: array[int], wanted: str, term: Callable[[int], str]) -> int:

@@ -234,7 +234,7 @@ def _one_column(
     for at in np.flatnonzero(counts > 1):
         rows = own[first[at] : first[at] + counts[at]]
         pairs = [(int(v), int(g)) for _, v, g in rows]
-        contested[int(subjects[at])] = sort_pairs(pairs, ranks, terms.term)
+        contested[int(subjects[at])] = sort_pairs(pairs, ranks, terms.order)
     wide = bool(len(own)) and int(own[:, 2].max()) > 0xFFFF
     pages: dict[int, One] = {}
     for number, rows in _by_page(own[first]):

@@ -178,7 +178,7 @@ def _with_contested(
     others = [
         (subject, value)
         for subject, pairs in column.contested.items()
-        for value in {value for value, _ in pairs} - {pairs[0][0]}
+        for value in {value for value, _ in pairs} - {column.value(subject)}
     ]
     more = np.array(others, np.int64).reshape(-1, 2)
     return np.concatenate([subjects, more[:, 0]]), np.concatenate([values, more[:, 1]])
