@@ -38,6 +38,7 @@ from graph.store.commit import Change
 from graph.store.copies import CopyWriter, copy_store
 from graph.store.query import RdfText
 from graph.store.reading import read_line
+from graph.store.stopping import Stop
 from graph.store.updates import CheckedUpdate, check_update
 from graph.store.writes import Held, Update, Written
 from graph.terms import Quad
@@ -49,7 +50,7 @@ GRAPH_STORE: Final = "graph store"
 FOLDER: Final = "updates"
 #: How often an update is worked out anew when the graphs changed meanwhile.
 _RETRIES: Final = 3
-#: How long commits that are under way are waited for, each time.
+#: How long commits that are under way, or a turn, are waited for, each time.
 _PAUSE_S: Final = 0.05
 #: Commits that are looked through for whether one changed a graph; of more it is taken for granted.
 _COMMITS_READ: Final = 1_000
@@ -130,6 +131,7 @@ class SparqlWrites:
             raise BadValueError("update", "no graph", _NAME_A_SOURCE)
         for _ in range(_RETRIES + 1):
             effect = self._work_out(checked, update, viewer)
+            update.stop.require_going()
             try:
                 return Written(self._record(effect, viewer, UPDATE, source)[0].revision)
             except _StaleError:
@@ -199,8 +201,7 @@ class SparqlWrites:
         deadline_s, stop = viewer.query_deadline_s, update.stop
         message: dict[str, Any] = {"base": update.base, "parts": checked.parts}
         message["statements_max"] = self._settings.sparql_changes
-        if not self._turns.acquire(timeout=self._settings.sparql_queue_s):
-            raise StoreUnavailableError("other updates are being worked out; try again")
+        self._take_turn(stop)
         folder = self._folder / str(next(self._numbers))
         try:
             stop.require_going()
@@ -216,6 +217,14 @@ class SparqlWrites:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             self._turns.release()
+
+    def _take_turn(self, stop: Stop) -> None:
+        """Wait until few enough updates are worked out, unless told to stop."""
+        deadline = time.monotonic() + self._settings.sparql_queue_s
+        while not self._turns.acquire(timeout=_PAUSE_S):
+            stop.require_going()
+            if time.monotonic() > deadline:
+                raise StoreUnavailableError("other updates are being worked out; try again")
 
     def _copy(self, viewer: Viewer, folder: Path) -> tuple[Path, Path, int]:
         """Return two copies of the newest checkpoint, one of them to be changed, and its revision.

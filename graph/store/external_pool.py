@@ -273,8 +273,9 @@ class ExternalPool(InLoop):
             elif markers is None:
                 self._follower.suspect()
                 raise ServerFailedError("it did not tell what it holds")
-            if self._follower.fault is None:
-                self._follower.doubt("the server does not hold what it was fed")
+            if self._follower.fault is not None:
+                raise ServerFailedError("it is being fed, or looked into")
+            self._follower.doubt("the server does not hold what it was fed")
             raise ServerFailedError("it does not hold what it was fed")
 
         return self._store.greeting(judge)

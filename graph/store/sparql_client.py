@@ -27,6 +27,8 @@ _PIECE: Final = 64 * 1024
 _FORM: Final = "application/x-www-form-urlencoded"
 #: Idle connections that are kept.
 _KEPT: Final = 8
+#: Statuses that say that a question is at fault: ours is not the client's.
+_NOT_UNDERSTOOD: Final = (400, 422)
 #: A longer answer to a greeting is none.
 _GREETING_BYTES: Final = 64 * 1024
 # Beyond the deadline, for a watch that does not ring.
@@ -274,6 +276,9 @@ class SparqlClient:
                 with response:
                     body, is_cut = _read(response, _GREETING_BYTES)
             reply = Reply(response.status, _lower(response), body, is_cut)
+            if reply.status in _NOT_UNDERSTOOD:
+                reason = f"it does not take the question for what it holds (HTTP {reply.status})"
+                raise ServerFailedError(reason)
             if reply.status != 200:
                 return reply, connection
             greeting.judge(reply)
