@@ -6,7 +6,7 @@ memorandum, having a role in a project. Ties between actors are made in `project
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -46,6 +46,22 @@ _SURENESS: Final = {status: place for place, status in enumerate(Status)}
 
 
 @dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation that counts, all nodes as N-Triples text.
+
+    `actor` is who speaks for the party, `joined` what speaks for the thing joined: their final
+    successors where those are counted in their place.
+    """
+
+    layer: Layer
+    name: str
+    party: str
+    actor: str
+    joined: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
 class Affiliation:
     """What actors join: its IRI, its layer, and its parties in scope (indices of actors).
 
@@ -70,15 +86,15 @@ class Affiliations:
     folded: tuple[tuple[str, str], ...]
 
 
-def read_affiliations(
+def read_relations(
     reader: Reader,
     layers: Sequence[Layer],
     statuses: frozenset[Status],
     *,
     fold: bool,
     clusters_only: bool,
-) -> Affiliations:
-    """Return who joins what.
+) -> Iterator[Relation]:
+    """Yield every relation by which somebody joins something, layer by layer.
 
     Parameters
     ----------
@@ -94,11 +110,6 @@ def read_affiliations(
     clusters_only : bool
         Leave out organisations that are no clusters (judged after folding).
 
-    Returns
-    -------
-    Affiliations
-        Actors are the organisations with at least one affiliation, ordered by IRI; territories,
-        networks and platforms are never actors. Affiliations are ordered by layer and IRI.
     """
 
     def status_of(relation: str) -> Status:
@@ -108,8 +119,6 @@ def read_affiliations(
 
     scope = set(read_instances(reader, CLUSTER if clusters_only else ORGANISATION))
     successors = find_successors(reader, lambda e: status_of(e) in statuses) if fold else {}
-    joined: dict[tuple[Layer, str], dict[str, Status]] = {}
-    folded: set[tuple[str, str]] = set()
     for layer in layers:
         relation_class, to_party, to_joined = RELATIONS[layer]
         for relation in read_instances(reader, relation_class):
@@ -118,12 +127,34 @@ def read_affiliations(
             if party is None or target is None or status not in statuses:
                 continue
             actor, target = successors.get(party, party), successors.get(target, target)
-            if actor not in scope or actor == target:
-                continue
-            if actor != party:
-                folded.add((party[1:-1], actor[1:-1]))
-            parties = joined.setdefault((layer, target[1:-1]), {})
-            parties[actor] = min(status, parties.get(actor, status), key=_SURENESS.__getitem__)
+            if actor in scope and actor != target:
+                yield Relation(layer, relation, party, actor, target, status)
+
+
+def read_affiliations(
+    reader: Reader,
+    layers: Sequence[Layer],
+    statuses: frozenset[Status],
+    *,
+    fold: bool,
+    clusters_only: bool,
+) -> Affiliations:
+    """Return who joins what, by the relations that `read_relations` yields.
+
+    Returns
+    -------
+    Affiliations
+        Actors are the organisations with at least one affiliation, ordered by IRI; territories,
+        networks and platforms are never actors. Affiliations are ordered by layer and IRI.
+    """
+    joined: dict[tuple[Layer, str], dict[str, Status]] = {}
+    folded: set[tuple[str, str]] = set()
+    for each in read_relations(reader, layers, statuses, fold=fold, clusters_only=clusters_only):
+        if each.actor != each.party:
+            folded.add((each.party[1:-1], each.actor[1:-1]))
+        parties = joined.setdefault((each.layer, each.joined[1:-1]), {})
+        surest = min(each.status, parties.get(each.actor, each.status), key=_SURENESS.__getitem__)
+        parties[each.actor] = surest
     return _number(joined, tuple(sorted(folded)))
 
 

@@ -16,9 +16,15 @@ from xml.sax.saxutils import escape
 
 import networkx as nx
 
-from graph.analysis.affiliations import RELATIONS
-from graph.analysis.projection import Projection, ProjectionParameters, build_projection
-from graph.analysis.reader import read_country, read_instances, read_kind, read_name
+from graph.analysis.affiliations import RELATIONS, read_relations
+from graph.analysis.projection import (
+    Mode,
+    Projection,
+    ProjectionParameters,
+    Succession,
+    build_projection,
+)
+from graph.analysis.reader import read_country, read_kind, read_name
 from graph.curation.citation import AUTHORS
 from graph.curation.excerpt import WHOLE, Excerpt
 from graph.curation.licences import read_licences, write_licences
@@ -122,23 +128,27 @@ def _attribute(
 
 def _read_sources(graph: nx.Graph[str], snapshot: Snapshot, projection: Projection) -> list[str]:
     """Return the IRIs of the sources of every relation that takes part in a tie of the graph."""
-    successors, nodes = dict(projection.folded), projection.nodes
+    nodes, parameters = projection.nodes, projection.parameters
     tying = {
-        affiliation.iri
+        (affiliation.layer, affiliation.iri)
         for affiliation in projection.affiliations
-        if affiliation.iri in graph
-        or sum(nodes[projection.actors[at]] in graph for at in affiliation.parties) > 1
+        if (
+            affiliation.iri in graph
+            if parameters.mode is Mode.TWO_MODE
+            else sum(nodes[projection.actors[at]] in graph for at in affiliation.parties) > 1
+        )
     }
     sources: set[str] = set()
-    for layer in projection.parameters.layers:
-        relation_class, to_party, to_joined = RELATIONS[layer]
-        for relation in read_instances(snapshot, relation_class):
-            party, joined = snapshot.value(relation, to_party), snapshot.value(relation, to_joined)
-            if party is None or joined is None:
-                continue
-            ends = [successors.get(end[1:-1], end[1:-1]) for end in (party, joined)]
-            if ends[0] in graph and not tying.isdisjoint((joined[1:-1], ends[1])):
-                sources.update(snapshot.graphs_of(relation, to_party, party))
+    for each in read_relations(
+        snapshot,
+        parameters.layers,
+        parameters.statuses,
+        fold=parameters.succession is Succession.FOLD,
+        clusters_only=parameters.clusters_only,
+    ):
+        if each.actor[1:-1] in graph and (each.layer, each.joined[1:-1]) in tying:
+            to_party = RELATIONS[each.layer][1]
+            sources.update(snapshot.graphs_of(each.name, to_party, each.party))
     return sorted(source[1:-1] for source in sources)
 
 
