@@ -81,8 +81,8 @@ class Asker:
         return [self.snapshot.terms.text(number) for number in numbers]
 
 
-@pytest.fixture(scope="module")
-def asker() -> Asker:
+def read_seeds() -> tuple[Quad, ...]:
+    """The statements of the seeds, as a store keeps them."""
     quads = [
         (str(q.subject), str(q.predicate), str(q.object), str(q.graph_name))
         for path in sorted((ROOT / "seeds").glob("*.trig"))
@@ -90,7 +90,12 @@ def asker() -> Asker:
     ]
     kept = normalise(quads, Settings())
     assert kept.violations == ()
-    made = Asker(load_model(), kept.quads)
+    return kept.quads
+
+
+@pytest.fixture(scope="module")
+def asker() -> Asker:
+    made = Asker(load_model(), read_seeds())
     made.snapshot.search.build(made.snapshot)
     return made
 

@@ -129,7 +129,7 @@ def test_a_document_as_it_stands_asks_for_english(client: TestClient) -> None:
 def test_the_page_shows_the_variables_of_its_language(client: TestClient) -> None:
     text = client.get("/questions/3?lang=fr", headers={"Accept": "text/html"}).text
     assert "&#34;lang&#34;: [\n    &#34;fr&#34;,\n    &#34;en&#34;\n  ]" in text
-    assert "LANG(?first) = &#34;fr&#34;" in text
+    assert "IF(LANGMATCHES(LANG(?text), &#34;fr&#34;), &#34;1&#34;" in text
 
 
 def test_the_command_line_answers_in_the_language_asked_for(
