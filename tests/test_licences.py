@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import networkx as nx
+import pyoxigraph
 import pytest
 from starlette.testclient import TestClient
 
@@ -29,7 +30,8 @@ from graph.curation.licences import (
 )
 from graph.curation.table_export import write_tables
 from graph.store.snapshot import Snapshot
-from graph.terms import RDF_TYPE, RZ, Quad
+from graph.terms import RDF_TYPE, RZ, XSD, Quad
+from tests.questioning import BY_NUMBER
 from tests.rdf import read
 from tests.samples import base, iri, snapshot_of
 from tests.writing import Client, http
@@ -65,7 +67,13 @@ def _with(*licences: str, source: str = SOURCE, more: Sequence[Quad] = ()) -> Sn
         ),
         ("https://creativecommons.org/licenses/by/3.0/fr/", "", ""),
         ("https://creativecommons.org/publicdomain/zero/1.0/", "CC0-1.0", "CC0-1.0"),
+        ("https://creativecommons.org/publicdomain/zero/1.0/deed.fr", "CC0-1.0", "CC0-1.0"),
+        ("http://creativecommons.org/publicdomain/zero/1.0/legalcode", "CC0-1.0", "CC0-1.0"),
+        ("https://creativecommons.org/publicdomain/zero/1.0/fr/", "", ""),
+        ("https://creativecommons.org/licenses/by/4.0/deed.pt_BR", "CC-BY-4.0", "CC BY 4.0"),
         ("https://opendatacommons.org/licenses/odbl/1-0/", "ODbL-1.0", "ODbL-1.0"),
+        ("https://spdx.org/licenses/cc-by-4.0", "CC-BY-4.0", "CC BY 4.0"),
+        ("https://SPDX.org/licenses/odbl-1.0.HTML", "ODbL-1.0", "ODbL-1.0"),
         ("https://spdx.org/licenses/etalab-2.0.html", "etalab-2.0", "etalab-2.0"),
         ("https://e.org/terms", "", ""),
     ],
@@ -85,6 +93,35 @@ def test_the_licence_of_the_compilation_comes_first_then_those_of_sources() -> N
     terms = Licence("https://e.org/terms", "")
     assert read_licences(_with(OTHER, terms.iri)) == (own, other, terms)
     assert read_licences(_with(OTHER, source=iri("project/p"))) == (own,)  # no source
+    spdx = _with("https://spdx.org/licenses/ETALAB-2.0", "https://spdx.org/licenses/etalab-2.0")
+    assert len(read_licences(spdx)) == 2
+
+
+def test_a_source_states_no_licence_of_another() -> None:
+    one = iri("source/one")
+    third = (one, f"<{DCT}license>", "<https://e.org/third-party-licence>", SOURCE)
+    trusted = (SOURCE, f"<{RZ}sourceRank>", f'"90"^^<{XSD}integer>', SOURCE)
+    for snapshot in (_with(more=[third]), _with(more=[third, trusted])):
+        assert read_licences(snapshot) == (COMPILATION,)
+        assert [source.licence for source in read_sources(snapshot)] == ["", ""]
+    own = (one, f"<{DCT}license>", f"<{OTHER}>", one)
+    both = _with(more=[third, trusted, own])
+    assert [licence.iri for licence in read_licences(both)] == [COMPILATION.iri, OTHER]
+    assert [source.licence for source in read_sources(both)] == [OTHER, ""]
+
+
+def test_a_graph_has_the_licences_that_sources_state_of_themselves() -> None:
+    one, terms = iri("source/one"), f"<{DCT}license>"
+    third = (one, terms, "<https://e.org/third-party-licence>", SOURCE)
+    quads = [*base(), third, (one, terms, f"<{OTHER}>", one)]
+    store = pyoxigraph.Store()
+    for part in (quads, [(*quad[:3], "") for quad in quads]):
+        text = "".join(f"{' '.join(quad)} .\n" for quad in part)
+        store.load(text.encode(), format=pyoxigraph.RdfFormat.N_QUADS)
+    graph = store.query(BY_NUMBER[42].graph({"network": iri("network/n")[1:-1]}))
+    assert isinstance(graph, pyoxigraph.QueryTriples)
+    stated = {str(triple.object) for triple in graph if str(triple.predicate) == terms}
+    assert stated == {f"<{COMPILATION.iri}>", f"<{OTHER}>"}
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from graph.curation.citation import AUTHORS, HOME, RO_CRATE
 from graph.curation.export import FRAMED
 from graph.curation.formats import N_QUADS
-from graph.curation.licences import COMPILATION, STATES, Licence, read_licences
+from graph.curation.licences import COMPILATION, Licence, read_licences, read_own_licence
 from graph.store.partitions import Partitions
 from graph.store.prefixes import PREFIXES as KNOWN
 from graph.store.snapshot import Snapshot
@@ -250,7 +250,7 @@ def _describe_source(made: _Triples, snapshot: Snapshot, counts: Partitions, gra
         made.add(iri, "dct:title", title)
     if (url := snapshot.value(graph, _URL)) is not None and is_iri(read_literal(url)[0]):
         made.add(iri, "foaf:page", write_iri(read_literal(url)[0]))
-    if (licence := snapshot.value(graph, STATES)) is not None:
+    if (licence := read_own_licence(snapshot, graph)) is not None:
         made.add(iri, "dct:license", licence)
     made.count(iri, "void:triples", found.quads)
     made.count(iri, "void:classes", len(found.classes))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from graph.curation.licences import STATES, Licence, name_licence, write_licences
+from graph.curation.licences import Licence, name_licence, read_own_licence, write_licences
 from graph.store.snapshot import Snapshot
 from graph.terms import RZ, is_literal, read_literal
 
@@ -68,7 +68,7 @@ def _read(snapshot: Snapshot, graph: str) -> Attribution:
         publisher=text(f"{RZ}publisherName"),
         published=text(f"{RZ}publishedText"),
         retrieved=text(f"{_DCT}dateAccepted"),
-        licence=text(STATES),
+        licence=(read_own_licence(snapshot, graph) or "")[1:-1],
         statements=snapshot.graph_count(graph),
     )
 

@@ -1,8 +1,9 @@
 """Under which licences the data stands: that of the compilation, and those that sources state.
 
 Floor 2. One rule for every place that names a licence of the whole (docs/research.md): the
-compilation is under CC BY 4.0; where a source states another licence, that one holds for what the
-source states, and whoever names one names all of them.
+compilation is under CC BY 4.0; where a source states another licence of itself, that one holds for
+what the source states, and whoever names one names all of them. What one source says of the licence
+of another counts for nothing, as it does for rank and visibility.
 """
 
 from __future__ import annotations
@@ -20,13 +21,19 @@ from graph.store.snapshot import Snapshot
 STATES: Final = "http://purl.org/dc/terms/license"
 _CREATIVE_COMMONS: Final = re.compile(
     r"https?://(?:www\.)?creativecommons\.org/licenses/(by(?:-nc)?(?:-nd|-sa)?)/([1-4]\.[05])"
-    r"(?:/(?:deed|legalcode)(?:\.[a-z-]+)?)?/?",
+    r"(?:/(?:deed|legalcode)(?:\.[a-z_-]+)?)?/?",
     re.IGNORECASE,
 )
-_SPDX: Final = re.compile(r"https?://(?:www\.)?spdx\.org/licenses/([A-Za-z0-9.+-]+?)(?:\.html)?")
+_CC0: Final = re.compile(
+    r"https?://(?:www\.)?creativecommons\.org/publicdomain/zero/1\.0"
+    r"(?:/(?:deed|legalcode)(?:\.[a-z_-]+)?)?/?",
+    re.IGNORECASE,
+)
+_SPDX: Final = re.compile(
+    r"https?://(?:www\.)?spdx\.org/licenses/([a-z0-9.+-]+?)(?:\.html)?/?", re.IGNORECASE
+)
 #: SPDX identifiers of licences of data that have an address of their own, without scheme.
 _OTHERS: Final = {
-    "creativecommons.org/publicdomain/zero/1.0": "CC0-1.0",
     "opendatacommons.org/licenses/odbl/1-0": "ODbL-1.0",
     "opendatacommons.org/licenses/by/1-0": "ODC-By-1.0",
     "opendatacommons.org/licenses/pddl/1-0": "PDDL-1.0",
@@ -80,32 +87,56 @@ def name_licence(iri: str) -> Licence:
     """
     if match := _CREATIVE_COMMONS.fullmatch(iri):
         return Licence(iri, f"CC-{match[1].upper()}-{match[2]}")
+    if _CC0.fullmatch(iri):
+        return Licence(iri, "CC0-1.0")
     if match := _SPDX.fullmatch(iri):
-        return Licence(iri, match[1])
+        return Licence(iri, _write_spdx(match[1]))
     address = iri.partition("://")[2].lower().removeprefix("www.").removesuffix("/")
     return Licence(iri, _OTHERS.get(address, ""))
+
+
+def _write_spdx(identifier: str) -> str:
+    """Return an SPDX identifier in its own case, where it is known: case does not matter there."""
+    lower = identifier.lower()
+    if lower.startswith(("cc-", "cc0-")):
+        return identifier.upper()
+    return next((known for known in _OTHERS.values() if known.lower() == lower), identifier)
+
+
+def read_own_licence(snapshot: Snapshot, source: str) -> str | None:
+    """Return the licence that a source (N-Triples text) states of itself, in its own graph.
+
+    Of several, which the gate lets no source state, the first.
+    """
+    own = (
+        licence
+        for licence in snapshot.values(source, STATES)
+        if source in snapshot.graphs_of(source, STATES, licence)
+    )
+    return next(own, None)
 
 
 def read_licences(snapshot: Snapshot) -> tuple[Licence, ...]:
     """Return the licences of a version, each once: the compilation's, then the sources'.
 
-    Those of sources are all that any source states of one that holds statements, in the order of
-    their IRIs. Two IRIs of one licence count once.
+    Those of sources are what each states of itself, in its own graph, in the order of their IRIs.
+    Two IRIs of one licence count once.
 
     Cost: linear in the sources that have one, in bulk.
     """
+    graphs = snapshot.graphs_table.terms
     column, stated = snapshot.forward.get(STATES, EMPTY), set[str]()
     for rows in column.rows():
         for value in np.unique(rows[:, 1]).tolist():
-            subjects = rows[rows[:, 1] == value, 0].tolist()
+            said = rows[rows[:, 1] == value].tolist()
             iri = snapshot.term_of(value)[1:-1]
             if iri not in stated and any(
-                map(snapshot.graph_count, map(snapshot.term_of, subjects))
+                snapshot.term_of(subject) == graphs[graph] for subject, _, graph in said
             ):
                 stated.add(iri)
     found: dict[str, Licence] = {}
     for licence in (COMPILATION, *map(name_licence, sorted(stated))):
-        found.setdefault(licence.spdx or licence.iri, licence)
+        found.setdefault(licence.spdx.lower() or licence.iri, licence)
     return tuple(found.values())
 
 
