@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -235,6 +236,19 @@ def test_every_export_names_its_licence_in_the_head(client: TestClient, path: st
         assert response.headers["link"] == f'<{COMPILATION.iri}>; rel="license"'
 
 
+FOOTS = {"en": "CC BY 4.0 and others", "fr": "CC BY 4.0 et autres"}
+
+
+def _feet(http: TestClient) -> Iterator[tuple[str, str]]:
+    for path, language in product(("/", "/questions", "/sparql", "/nowhere"), FOOTS):
+        page = http.get(f"{path}?lang={language}", headers={"Accept": "text/html"}).text
+        yield language, page.rpartition("<footer")[2]
+
+
+def test_the_foot_of_a_page_names_the_one_licence(client: TestClient) -> None:
+    assert all("<span>CC BY 4.0</span>" in foot for _, foot in _feet(client))
+
+
 def test_a_source_with_another_licence_is_heard_everywhere(http: TestClient) -> None:
     writer = Client(http, "other-terms")
     writer.source["create"]["licence"] = OTHER
@@ -252,6 +266,8 @@ def test_a_source_with_another_licence_is_heard_everywhere(http: TestClient) -> 
     assert OTHER in crate.read("README.md").decode()
     for path in ("/.well-known/void", "/.well-known/dcat"):
         _check_description(http, path)
+    for language, foot in _feet(http):
+        assert f'<a href="/export/attribution">{FOOTS[language]}</a>' in foot
 
 
 def _check_description(http: TestClient, path: str) -> None:

@@ -20,6 +20,7 @@ from web.access import viewer_of
 from web.answers import AnswerCache
 from web.documents import Documents
 from web.level_pools import LevelPools
+from web.licences import Licences
 from web.limits import Limiter
 from web.short_queries import ShortQueries
 from web.streams import Streams
@@ -150,6 +151,7 @@ class Service:
         self.answers = AnswerCache(settings.graphql_cache_mb * 1_000_000)
         self.tables = AnswerCache(settings.sparql_cache_mb * 1_000_000)
         self.documents = Documents(settings.graphql_documents_mb * 1_000_000)
+        self.licences = Licences()
         self.version = VERSION
         self.started = time.monotonic()
         self.limiter = Limiter(settings)
@@ -178,6 +180,11 @@ class Service:
     def public_revision(self) -> int | None:
         """The last revision that changed anything public; None while the store opens."""
         return None if self._parts is None else self.public_snapshot.revision
+
+    @property
+    def has_other_licences(self) -> bool:
+        """Whether public data stands under more than CC BY 4.0; false while the store opens."""
+        return self._parts is not None and self.licences.are_several(self.public_snapshot)
 
     @property
     def dataset(self) -> Dataset:

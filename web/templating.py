@@ -38,7 +38,7 @@ def render_page(
 
     Templates see `context` and: `lang`, `t(key)` for a text of `web/texts.py`, `link(path)`,
     `static(name)`, `page_of(iri)`, `languages` (tag, name, link to this page in it), `revision`,
-    `path`.
+    `has_other_licences`, `path`.
     """
     language = _language(request)
     service = request.app.state.service
@@ -51,6 +51,7 @@ def render_page(
         "page_of": page_of,
         "languages": [(tag, NAMES[tag], _link_in(request, prefix, tag)) for tag in LANGUAGES],
         "revision": service.public_revision,
+        "has_other_licences": service.has_other_licences,
         "version": service.version,
         "path": request.url.path,
         **(context or {}),

@@ -31,6 +31,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "menu.data": ("Data", "Données"),
     "foot.revision": ("Data at revision {revision}", "Données à la révision {revision}"),
     "foot.starting": ("The service is starting", "Le service démarre"),
+    "foot.licences": ("CC BY 4.0 and others", "CC BY 4.0 et autres"),
     "foot.software": ("Rhizome {version}", "Rhizome {version}"),
     "home.title": (
         "Who works with whom in plant innovation",
