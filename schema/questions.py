@@ -42,6 +42,7 @@ from pathlib import Path as File
 from typing import Any, Final
 
 from graph.access import Scope
+from graph.analysis.wording import keep_spaces
 from graph.errors import BadValueError, OntologyError
 from schema.answer_paths import check_paths, read_operation
 from schema.question import LANGUAGES, Kind, Parameter, Question, Table, Texts
@@ -134,7 +135,10 @@ class _Entry:
 
     def take_texts(self, key: str) -> Texts:
         texts = _Entry(self.take(key, dict), f"{self.place}{key}.")
-        found = {language: texts.take(language, str).strip() for language in LANGUAGES}
+        found = {
+            language: keep_spaces(texts.take(language, str).strip(), language)
+            for language in LANGUAGES
+        }
         texts.close()
         return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from graph.analysis.wording import keep_spaces
 from web.texts_linked import LINKED
 
 #: Languages of the pages, the first where nothing better is asked.
@@ -186,7 +187,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
 
 def read_text(key: str, language: str, **fields: object) -> str:
     """Return a text in a language of `LANGUAGES`, its fields filled in."""
-    text = TEXTS[key][LANGUAGES.index(language)]
+    text = keep_spaces(TEXTS[key][LANGUAGES.index(language)], language)
     return text.format(**fields) if fields else text
 
 

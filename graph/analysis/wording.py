@@ -23,6 +23,17 @@ _THIN: Final = "\u202f"  # narrow no-break space: in French thousands, percent s
 _FRENCH_MARKS: Final = re.compile(r" [:;!?»]|« ")
 
 
+def keep_spaces(text: str, language: str) -> str:
+    """Return a text whose marks stand on the line of their word, as French wants it.
+
+    Examples
+    --------
+    >>> keep_spaces("Qui ?", "fr") == "Qui\u202f?", keep_spaces("Who ?", "en")
+    (True, 'Who ?')
+    """
+    return _FRENCH_MARKS.sub(_keep_space, text) if language == "fr" else text
+
+
 class Wording:
     """The report's texts in one language.
 
@@ -56,8 +67,7 @@ class Wording:
         return self._write(read_texts("measures")[key][self.language][part])
 
     def _write(self, text: str) -> str:
-        """Return a text of the tables with the spaces that French keeps before its marks."""
-        return _FRENCH_MARKS.sub(_keep_space, text) if self.language == "fr" else text
+        return keep_spaces(text, self.language)
 
     def number(self, value: float | None, digits: int = 0) -> str:
         """Return a number with grouped thousands, a dash where it is not defined."""
