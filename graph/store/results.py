@@ -27,7 +27,7 @@ _BOOLEANS: Final = {
     "tsv": ox.QueryResultsFormat.TSV,
 }
 _KIND: Final = re.compile(r"https://w3id\.org/rhizome/id/([a-z]+(?:-[a-z]+)*)/")
-_IRI: Final = re.compile(rb"<([^<>\s\"]*)>")
+_IRI: Final = re.compile(rb"<[^<>\s\"]*>")
 #: Formats in which lines of N-Triples are an answer, so that they can be streamed.
 _OF_LINES: Final = ("nt", "turtle")
 
@@ -122,7 +122,7 @@ def _write_lines(lines: list[bytes], format: str, prefixes: Mapping[str, str]) -
     for line in lines:
         by_subject.setdefault(line[: line.index(b" ")], []).append(line)
     grouped = b"\n".join([line for group in by_subject.values() for line in group])
-    used = _used_prefixes(grouped, prefixes)
+    used = _used_prefixes(by_subject, prefixes)
     quads = ox.parse(grouped, format=ox.RdfFormat.N_TRIPLES)
     if format == "turtle":
         written = ox.serialize(quads, format=ox.RdfFormat.TURTLE, prefixes=used)
@@ -132,10 +132,25 @@ def _write_lines(lines: list[bytes], format: str, prefixes: Mapping[str, str]) -
     return write_json_ld(triples, used) if format == "jsonld" else write_rdf_xml(triples, used)
 
 
-def _used_prefixes(text: bytes, prefixes: Mapping[str, str]) -> dict[str, str]:
+def _used_prefixes(
+    by_subject: Mapping[bytes, list[bytes]], prefixes: Mapping[str, str]
+) -> dict[str, str]:
     """The prefixes of namespaces that are there, and one for each kind of entity."""
-    iris = {iri.decode() for iri in set(_IRI.findall(text))}
-    namespaces = {iri[: max(iri.rfind("#"), iri.rfind("/")) + 1] for iri in iris}
+    iris = set(by_subject)
+    for subject, lines in by_subject.items():
+        start = len(subject) + 1
+        for line in lines:
+            predicate, _, value = line[start:-2].partition(b" ")
+            iris.add(predicate)
+            if value.startswith(b"<<"):  # a triple term: more than one
+                iris.update(_IRI.findall(value))
+            elif value.endswith(b">"):  # an IRI, or a datatype
+                iris.add(value[value.rfind(b"<") :])
+    namespaces = {
+        iri[1 : max(iri.rfind(b"#"), iri.rfind(b"/")) + 1].decode()
+        for iri in iris
+        if iri.startswith(b"<")
+    }
     used = {prefix: iri for prefix, iri in prefixes.items() if iri in namespaces}
     for kind in sorted(filter(None, map(_KIND.fullmatch, namespaces)), key=str):
         used.setdefault(kind[1], kind[0])
