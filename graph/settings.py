@@ -319,7 +319,8 @@ def _read(variable: str, text: str, setting: Any) -> Any:
     try:
         value = kind(text)
     except ValueError:
-        raise SettingError(variable, text, f"a {kind.__name__}") from None
+        expected = "a whole number" if kind is int else "a number"
+        raise SettingError(variable, text, expected) from None
     if kind in (int, float) and not 0 <= value < float("inf"):
         raise SettingError(variable, text, "a number of at least 0")
     return value

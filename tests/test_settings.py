@@ -41,21 +41,22 @@ def test_variables_and_overrides_are_read_in_that_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "text"),
+    ("variable", "text", "expected"),
     [
-        ("RHIZOME_PORT", "http"),
-        ("RHIZOME_PORT", "-1"),
-        ("RHIZOME_PORT", ""),
-        ("RHIZOME_PORT", "1.5"),
-        ("RHIZOME_SPARQL_FAST_S", "inf"),
-        ("RHIZOME_SPARQL_FAST_S", "nan"),
-        ("RHIZOME_SPARQL_FAST_S", "-0.1"),
+        ("RHIZOME_PORT", "http", "a whole number"),
+        ("RHIZOME_PORT", "-1", "a number of at least 0"),
+        ("RHIZOME_PORT", "", "a whole number"),
+        ("RHIZOME_PORT", "1.5", "a whole number"),
+        ("RHIZOME_SPARQL_FAST_S", "soon", "a number"),
+        ("RHIZOME_SPARQL_FAST_S", "inf", "a number of at least 0"),
+        ("RHIZOME_SPARQL_FAST_S", "nan", "a number of at least 0"),
+        ("RHIZOME_SPARQL_FAST_S", "-0.1", "a number of at least 0"),
     ],
 )
-def test_a_wrong_value_names_the_variable(variable: str, text: str) -> None:
+def test_a_wrong_value_names_the_variable(variable: str, text: str, expected: str) -> None:
     with pytest.raises(SettingError) as error:
         Settings.from_environment({variable: text})
-    assert error.value.name == variable
+    assert (error.value.name, error.value.expected) == (variable, expected)
     assert error.value.exit_code == 6
 
 
