@@ -135,9 +135,10 @@ def _parameters() -> Iterator[tuple[str, ...]]:
     yield "`/changes`", "`wait`", "`0`, seconds to wait where there is none yet"
     yield "`/changes`", "`format`", ", ".join(f"`{name}`" for name in MEDIA_TYPES)
     yield "`/export`", "`format`", ", ".join(f"`{known.key}`" for known in EXPORTED)
-    yield "`/export`", "`graph`", "IRI of a source: what it states alone"
-    yield "`/export`", "`entity`", "IRI of a thing: what is said of it and of what is tied to it"
-    yield "`/export`", "`depth`", "`1`, up to `RHIZOME_EXPORT_DEPTH`: steps from the `entity`"
+    parts = "`/export`, `/export/tables.zip`, `/export/sites.geojson`"
+    yield parts, "`graph`", "IRI of a source: what it states alone"
+    yield parts, "`entity`", "IRI of a thing: what is said of it and of what is tied to it"
+    yield parts, "`depth`", "`1`, up to `RHIZOME_EXPORT_DEPTH`: steps from the `entity`"
     yield "`/export/citation`", "`format`", ", ".join(f"`{name}`" for name in CITATIONS)
     yield (
         "`/export/networks/{name}`",

@@ -228,8 +228,9 @@ def _add_export(commands: Any) -> None:
         N-Quads and JSON-LD keep a named graph for each source; Turtle, N-Triples and
         RDF/XML hold the triples of all sources merged. An export loaded into an empty store gives
         the same dataset. --graph takes one source, --entity what lies within some steps of one
-        thing (jsonld-framed: as a tree; gexf and graphml: within some ties). --revision makes any
-        revision anew from the log, as nq or nt, byte for byte what it was.
+        thing (jsonld-framed: as a tree; gexf and graphml: within some ties), of tables and sites,
+        too. --revision makes any revision anew from the log, as nq or nt, byte for byte what it
+        was.
 
         Other formats: tables (a zip of CSV tables with a Frictionless datapackage.json), geojson
         (sites), gexf and graphml (a network, see --projection), rocrate (a zip with all that is

@@ -17,7 +17,7 @@ from graph.curation.replay import DUMPED, write_dump
 from graph.errors import BadValueError, NotFoundError
 from web.control import Piece
 from web.delivery import pack
-from web.packages import KINDS, NETWORKS, PROJECTION, Wish, read_package, writer_of
+from web.packages import CUT, KINDS, NETWORKS, PROJECTION, Wish, read_package, writer_of
 from web.terms import exports_at
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ _NETWORK = ("projection", "language")
 _RDF = tuple(known.key for known in WRITTEN)
 #: Which formats take an argument that the packages do not.
 _TAKEN_BY = {
-    "graph": _RDF,
-    **dict.fromkeys(_PART, (*_RDF, *NETWORKS)),
+    "graph": (*_RDF, *CUT),
+    **dict.fromkeys(_PART, (*_RDF, *CUT, *NETWORKS)),
     **dict.fromkeys(_NETWORK, NETWORKS),
 }
 
@@ -100,14 +100,20 @@ def _dump(
 def _package(
     dataset: Dataset, view: LevelView, name: str, arguments: Mapping[str, Any]
 ) -> Iterator[bytes]:
-    refused = ("graph",) if name in NETWORKS else ("graph", *_PART, *_NETWORK)
+    refused: tuple[str, ...] = ("graph", *_PART, *_NETWORK)
+    if name in NETWORKS:
+        refused = ("graph",)
+    elif name in CUT:
+        refused = _NETWORK
     _refuse(arguments, refused, f"with the format {name}", _TAKEN_BY)
     projection = arguments.get("projection") or PROJECTION
-    entity, depth = arguments.get("entity"), arguments.get("depth")
-    excerpt = read_excerpt(None, entity, depth, dataset.settings)
+    settings = dataset.settings
+    excerpt = read_excerpt(
+        arguments.get("graph"), arguments.get("entity"), arguments.get("depth"), settings
+    )
     wish = Wish(name, str(projection), str(arguments.get("language") or "en"), excerpt)
-    exports = exports_at(dataset.settings, view.level)
-    return read_package(writer_of(wish, view.snapshot, view.time, exports))
+    exports, limit = exports_at(settings, view.level), settings.export_statements
+    return read_package(writer_of(wish, view.snapshot, view.time, exports, limit))
 
 
 def _left_out(dataset: Dataset, view: LevelView) -> str:

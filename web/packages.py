@@ -7,6 +7,7 @@ first needed, since its libraries take long to load.
 from __future__ import annotations
 
 import hashlib
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from starlette.routing import Route
 
 from graph.curation.attribution import read_sources, write_attribution
 from graph.curation.citation import CITATIONS, read_edition
-from graph.curation.excerpt import WHOLE, Excerpt, read_excerpt
+from graph.curation.excerpt import WHOLE, Excerpt, cut_snapshot, read_excerpt
 from graph.curation.export import WRITTEN
 from graph.curation.geojson import MEDIA_TYPE, write_sites
 from graph.curation.licences import read_licences
@@ -57,10 +58,13 @@ KINDS: Final[Mapping[str, Kind]] = {
     "rocrate": Kind(".crate.zip", "application/zip"),
 }
 NETWORKS: Final = ("gexf", "graphml")
+#: What is written of one graph, or of what lies around an entity, too.
+CUT: Final = ("tables", "geojson")
 _ALONE: Final = f"it belongs to /export, with the formats {', '.join(f.key for f in WRITTEN)}"
-_AROUND: Final = f"{_ALONE}, and to /export/networks/NAME.gexf and .graphml"
+_CUT: Final = f"{_ALONE}, to /export/tables.zip and /export/sites.geojson"
+_AROUND: Final = f"{_CUT}, and to /export/networks/NAME.gexf and .graphml"
 #: Where the parameters belong that ask for a part, for who gives them to what is always whole.
-PARTS: Final[Mapping[str, str]] = {"graph": _ALONE, "entity": _AROUND, "depth": _AROUND}
+PARTS: Final[Mapping[str, str]] = {"graph": _CUT, "entity": _AROUND, "depth": _AROUND}
 #: Which projection and which language, where nothing is said.
 PROJECTION: Final = "default"
 
@@ -75,10 +79,13 @@ class Wish:
     excerpt: Excerpt = WHOLE
 
 
-def writer_of(wish: Wish, snapshot: Snapshot, time: str, exports: str = "") -> FileWriter:
+def writer_of(
+    wish: Wish, snapshot: Snapshot, time: str, exports: str = "", limit: int = sys.maxsize
+) -> FileWriter:
     """Return what writes a package of a version; `time` is that of its commit.
 
-    `exports` is the public address of the exports, which a citation names.
+    `exports` is the public address of the exports, which a citation names; `limit` is the most
+    statements that may lie around an entity.
 
     Raises
     ------
@@ -89,10 +96,16 @@ def writer_of(wish: Wish, snapshot: Snapshot, time: str, exports: str = "") -> F
     """
     if wish.kind not in KINDS:
         raise BadValueError("format", wish.kind[:40], f"one of {', '.join(KINDS)}")
-    if wish.kind == "tables":
-        return partial(write_tables, snapshot)
-    if wish.kind == "geojson":
-        return pieces_to_file(partial(write_sites, snapshot))
+    if wish.kind in CUT:
+
+        def write_part(path: Path) -> None:
+            part = cut_snapshot(snapshot, wish.excerpt, limit)
+            if wish.kind == "tables":
+                write_tables(part, path)
+            else:
+                pieces_to_file(partial(write_sites, part))(path)
+
+        return write_part
     if wish.kind == "rocrate":
         edition = read_edition(snapshot, time, exports)
 
@@ -159,13 +172,11 @@ class Packages:
 
     async def answer_tables(self, request: Request) -> Response:
         """One CSV table a class, with a Frictionless `datapackage.json`, as a zip."""
-        refuse_unknown(request.query_params, (), PARTS)
-        return await self._deliver(request, Wish("tables"))
+        return await self._deliver_part(request, "tables")
 
     async def answer_sites(self, request: Request) -> Response:
         """The sites with their organisations, as GeoJSON."""
-        refuse_unknown(request.query_params, (), PARTS)
-        return await self._deliver(request, Wish("geojson"))
+        return await self._deliver_part(request, "geojson")
 
     async def answer_crate(self, request: Request) -> Response:
         """All that is needed to read, check and cite the data, as an RO-Crate in a zip."""
@@ -232,11 +243,22 @@ class Packages:
         )
         return await deliver(request, parcel, self._files.of(service))
 
+    async def _deliver_part(self, request: Request, kind: str) -> Response:
+        """Deliver the whole, one graph, or what lies around an entity."""
+        service: Service = request.app.state.service
+        query = request.query_params
+        refuse_unknown(query, ("graph", "entity", "depth"), PARTS)
+        excerpt = read_excerpt(
+            query.get("graph"), query.get("entity"), query.get("depth"), service.settings
+        )
+        return await self._deliver(request, Wish(kind, excerpt=excerpt))
+
     async def _deliver(self, request: Request, wish: Wish, vary: str = "") -> Response:
         service: Service = request.app.state.service
         view = service.view_for(request.scope)
         snapshot, exports = view.snapshot, exports_at(service.settings, view.level)
-        write = writer_of(wish, snapshot, view.time, exports)
+        limit = service.settings.export_statements
+        write = writer_of(wish, snapshot, view.time, exports, limit)
         kind = KINDS[wish.kind]
         made_of = f"{wish!r} {service.model.digest} {service.version} {exports}"
         part = hashlib.sha256(made_of.encode()).hexdigest()[:32]

@@ -14,8 +14,9 @@ import numpy as np
 from graph.curation.statements import Statements, read_statements
 from graph.errors import BadValueError, NotFoundError, QueryTooLargeError, UnknownTermError
 from graph.settings import Settings
+from graph.store.build import build_part
 from graph.store.snapshot import Snapshot
-from graph.terms import RZ, is_iri
+from graph.terms import RZ, Quad, is_iri
 
 #: Classes whose instances so much refers to that a way through them says nothing.
 _CROSSINGS: Final = (f"{RZ}Source", f"{RZ}Territory")
@@ -88,6 +89,33 @@ def take_excerpt(snapshot: Snapshot, excerpt: Excerpt, limit: int) -> Statements
     if excerpt.entity is None:
         return statements
     return _around(statements, snapshot, excerpt, limit)
+
+
+def cut_snapshot(snapshot: Snapshot, excerpt: Excerpt, limit: int) -> Snapshot:
+    """Return a version that holds an excerpt, and what its sources say of themselves, alone.
+
+    For what is written field by field. Ranks are those of the whole, since they are what sources
+    state of themselves; so the same values answer. Revision and dataset hash are the whole's.
+
+    Raises
+    ------
+    UnknownTermError, NotFoundError, QueryTooLargeError
+        As `take_excerpt` does.
+
+    Cost: about 10 microseconds a statement of the excerpt.
+    """
+    if excerpt.is_whole:
+        return snapshot
+    statements = take_excerpt(snapshot, excerpt, limit)
+    quads: dict[Quad, None] = {}
+    graphs: set[str] = set()
+    for block in statements.blocks(by_graph=True):
+        graphs.add(block.graph)
+        for predicate, value, graph in block.statements:
+            quads[block.subject, predicate, value, graph] = None
+    for graph in sorted(graphs):
+        quads.update(dict.fromkeys(q for q in snapshot.quads_of(graph) if q[3] == graph))
+    return build_part(snapshot, quads)
 
 
 def _around(statements: Statements, snapshot: Snapshot, excerpt: Excerpt, limit: int) -> Statements:

@@ -72,8 +72,22 @@ def build_lineage(
 
     `hidden` are the graphs (N-Triples text) to leave out, hash and count those of what is left.
     """
+    quads = (quad for quad in snapshot.quads() if quad[3] not in hidden)
+    return build_part(snapshot, quads, dataset_hash, quad_count)
+
+
+def build_part(
+    snapshot: Snapshot,
+    quads: Iterable[Quad],
+    dataset_hash: int | None = None,
+    quad_count: int | None = None,
+) -> Snapshot:
+    """Return a version of some of another's quads, each once, which shares nothing with it.
+
+    Hash and count are those of the whole where none are given.
+    """
     builder = Builder(snapshot.model)
-    builder.take((quad for quad in snapshot.quads() if quad[3] not in hidden), 0, 1)
+    builder.take(quads, 0, 1)
     born = snapshot.graphs_table.born
     for graph, number in builder.graph_numbers.items():
         builder.born[number] = born[snapshot.graph_numbers[graph]]
