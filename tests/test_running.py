@@ -16,6 +16,7 @@ from graph.errors import NotFoundError, QueryStoppedError, RhizomeError, StoreUn
 from graph.settings import Settings
 from graph.store.query import Answer, Query
 from graph.store.running import Running
+from graph.store.spool import Stream
 from graph.store.workers import QueryPool
 from tests.pools import RUNAWAY, Source, ask, kept, number, refused, run, until
 from tests.seeded import serve
@@ -128,6 +129,29 @@ def test_a_streamed_answer_is_whole_or_fails_at_its_deadline(kept: History) -> N
         assert number(await pool.query(ask())) == 2_000
 
     run(Source(kept), test, sparql_fast_s=0.3)
+
+
+def test_an_answer_that_was_made_in_time_may_be_taken_later(
+    kept: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fast lane bounds how long it is worked on, not how long a slow machine hands it on."""
+    feed = Stream.feed
+
+    async def slowly(stream: Stream, piece: bytes) -> None:
+        await asyncio.sleep(1.0)
+        await feed(stream, piece)
+
+    async def test(pool: QueryPool) -> None:
+        await pool.query(ask())
+        held = await pool.query(streamed(format="tsv", text=f"{ROWS} LIMIT 9000"))
+        assert held.size is not None
+        assert held.rest is not None
+        assert await drain(held.rest.parts()) == held.size > 256 * 1024
+        await held.rest.close()
+        assert number(await pool.query(ask())) == 2_000
+
+    monkeypatch.setattr(Stream, "feed", slowly)
+    run(Source(kept), test, sparql_fast_s=0.5)
 
 
 def test_a_graph_may_have_the_triples_of_a_streamed_table(kept: History) -> None:

@@ -229,7 +229,10 @@ class QueryPool(InLoop):
                 raise _TooSlowError(time.perf_counter() - started) from None
             raise explained from error
         if stream is not None:
-            part = _Part(loan, lane, stream, query, run, started, seconds)
+            allowed = seconds
+            if answer["size"] is not None:  # it is made: as long again to hand it on
+                allowed = time.perf_counter() - started + query.deadline_s
+            part = _Part(loan, lane, stream, query, run, started, allowed)
             stream.feed_by(self._fleet.do(self._feed(part)))
             try:
                 # It has to be begun: a task that is ended before lets go of nothing.
