@@ -57,7 +57,9 @@ def app() -> Starlette:
         exception_handlers=handlers(),
     )
     settings = Settings.from_environment({}, store=STORE)
-    app.state.service = SimpleNamespace(settings=settings, public_revision=3, version="0.1.0")
+    app.state.service = SimpleNamespace(
+        settings=settings, public_revision=3, version="0.1.0", has_other_licences=False
+    )
     return app
 
 

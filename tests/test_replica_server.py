@@ -139,6 +139,7 @@ READS = {
     "/data/{path:path}": [f"/data/{PLACE}.jsonld", f"/data/{PLACE}.nt"],
     "/errors": ["/errors"],
     "/export": ["/export?format=nq", f"/export?entity={ENTITY}{PLACE}&format=nq"],
+    "/export/attribution": ["/export/attribution"],
     "/export/citation": ["/export/citation?format=cff"],
     "/export/crate.zip": ["/export/crate.zip"],
     "/export/networks/{name}": ["/export/networks/default.graphml"],

@@ -50,6 +50,7 @@ class Served:
             pool=self.pool,
             pool_for=pool_for,
             public_revision=1,
+            has_other_licences=False,
             limiter=Limiter(self.settings),
             tables=AnswerCache(0),
             revision=1,

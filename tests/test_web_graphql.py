@@ -53,6 +53,7 @@ def client() -> TestClient:
         dataset=SimpleNamespace(snapshot_for=snapshot_for, snapshot=snapshot),
         revision=1,
         public_revision=1,
+        has_other_licences=False,
         version="0.1.0",
     )
     return TestClient(app, raise_server_exceptions=False)
