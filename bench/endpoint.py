@@ -96,6 +96,7 @@ KINDS: Final = {
     ),
 }
 #: What is streamed in the table of large answers, and how much of it.
+_LARGE_STORE: Final = 200_000
 _LARGE: Final = "SELECT ?s ?p ?o { ?s ?p ?o }"
 
 
@@ -346,7 +347,10 @@ def tables(triples: int, rounds: int, seconds: float) -> Iterator[Table]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=kept, prefix="end-")))
         store = copy_store(prepare_store(shape, load_model(), kept), folder)
-        server = stack.enter_context(serve_store(store))
+        # Answers are compared whole: of a large store some have more rows than are told by default.
+        is_large = triples > _LARGE_STORE
+        settings = {"RHIZOME_SPARQL_ROWS": str(triples)} if is_large else {}
+        server = stack.enter_context(serve_store(store, settings=settings))
         checkpoint = ox.Store.read_only(str(newest_checkpoint(store)))
         one = find_organisation(checkpoint)
         peers = [Peer("this service", server.port, "/sparql")]
@@ -360,6 +364,8 @@ def tables(triples: int, rounds: int, seconds: float) -> Iterator[Table]:
         yield table_kinds(peers, one, rounds, describe(shape), takes_kept=True)
         for takes_kept in (False, True):
             yield table_throughput(peers, one, seconds, describe(shape), takes_kept=takes_kept)
+        if is_large:
+            return
         yield table_large(peers[0], server.process, make_token(store), describe(shape))
 
 

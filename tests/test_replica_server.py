@@ -258,6 +258,8 @@ def test_a_replica_refuses_changes_and_names_the_writer(
 
 def test_the_writer_is_killed_and_comes_back(group: Group, replicas: list[Running]) -> None:
     group.commit()
+    for replica in replicas:  # on a busy machine one that has just started was never current yet
+        wait(lambda replica=replica: standing(replica)["current"] is not None, replica)  # type: ignore[misc]
     port = int(group.writer.address.rpartition(":")[2])
     group.writer.stop(9)
     for replica in replicas:
